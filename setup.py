@@ -40,6 +40,7 @@ def extensions() -> list[Extension]:
         Extension(
             f"{package}.{source.stem}",
             [str(source)],
+            include_dirs=["."],
             extra_compile_args=COMPILE,
             extra_link_args=LINK,
         )

@@ -1,0 +1,46 @@
+/* Atomic loads, stores and read-modify-writes on plain words in shared memory, fences, and a
+ * count of trailing zeros. The compiler's builtins are used, since C11 _Atomic types cannot be
+ * named from Cython. This is all the C there is that Cython did not write. */
+#ifndef FASTDHCP_ATOMIC_H
+#define FASTDHCP_ATOMIC_H
+
+#include <stdint.h>
+
+static inline uint64_t load_acquire_u64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline uint64_t load_relaxed_u64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+static inline uint32_t load_acquire_u32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline uint32_t load_relaxed_u32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+static inline void store_release_u64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline void store_relaxed_u64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
+static inline void store_release_u32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline void store_relaxed_u32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
+
+/* True if *p was `seen` and is now `wanted`. */
+static inline int cas_u64(uint64_t *p, uint64_t seen, uint64_t wanted) {
+    return __atomic_compare_exchange_n(p, &seen, wanted, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+static inline uint64_t fetch_add_u64(uint64_t *p, uint64_t v) { return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST); }
+static inline uint64_t fetch_or_u64(uint64_t *p, uint64_t v) { return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST); }
+static inline uint64_t fetch_and_u64(uint64_t *p, uint64_t v) { return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST); }
+
+/* Orders all memory accesses before it with all after it, for other processes. */
+static inline void fence_full(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+/* Loads before it stay before loads and stores after it (the second half of a seqlock read). */
+static inline void fence_acquire(void) { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
+/* Stores before it become visible before stores after it. A store-release alone does not hold
+ * back *later* stores, hence this between publish and replay (DESIGN 6). */
+static inline void fence_release(void) { __atomic_thread_fence(__ATOMIC_RELEASE); }
+
+static inline void cpu_relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("yield");
+#endif
+}
+
+/* Index of the lowest set bit; the word must not be zero. */
+static inline int lowest_bit_u64(uint64_t v) { return __builtin_ctzll(v); }
+static inline int count_bits_u64(uint64_t v) { return __builtin_popcountll(v); }
+
+#endif

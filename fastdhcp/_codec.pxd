@@ -1,0 +1,68 @@
+"""Decoding a request and encoding a message: the contract.
+
+`codec_decode` proves every length once; a Packet is made nowhere else, so whoever holds one may use
+its fields and spans without looking again. All numbers are in host order. Spans point into the
+message, or into the scratch area when repeats of an option had to be joined (RFC 3396).
+"""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+
+from fastdhcp._stats cimport DropReason
+from fastdhcp._wire cimport Span
+
+cdef enum:
+    # Room for joined repeats: never more bytes than the message has. One area per packet of a
+    # batch.
+    SCRATCH_SIZE = 2048
+
+cdef enum PacketFlag:
+    HAS_REQUESTED = 1        # option 50, four bytes
+    HAS_SERVER_ID = 2        # option 54, four bytes
+    HAS_LEASE_TIME = 4       # option 51, four bytes
+    HAS_RAPID_COMMIT = 8     # option 80, of any length
+    HAS_LINK_SELECTION = 16  # sub-option 82.5, four bytes
+    HAS_SERVER_OVERRIDE = 32 # sub-option 82.11, four bytes
+    HAS_RELAY_PORT = 64      # sub-option 82.19 (RFC 8357), of any length
+
+
+cdef struct Packet:
+    const uint8_t* data      # the message
+    uint32_t size
+    uint8_t op
+    uint8_t htype
+    uint8_t hlen             # 0-16
+    uint8_t hops
+    uint32_t xid
+    uint16_t secs
+    uint16_t flags
+    uint32_t ciaddr
+    uint32_t yiaddr
+    uint32_t siaddr
+    uint32_t giaddr
+    const uint8_t* chaddr    # 16 bytes
+    uint8_t message_type     # BOOTP (0) without option 53
+    uint8_t has              # PacketFlag
+    uint16_t max_size        # option 57, 576 and more; 0 = none that can be read
+    uint32_t requested       # option 50
+    uint32_t server_id       # option 54
+    uint32_t lease_time_s    # option 51
+    uint32_t link_selection
+    uint32_t server_override
+    # Options as joined bytes; at = NULL: absent. What cannot be read where it is needed counts as
+    # absent (DESIGN 5.2): option 61 of fewer than two bytes or more than 255 is absent here.
+    Span client_id           # 61
+    Span relay_info          # 82, verbatim
+    Span circuit_id          # 82.1
+    Span remote_id           # 82.2
+    Span parameter_list      # 55
+    Span hostname            # 12
+    Span fqdn                # 81
+    Span vendor_class        # 60
+    Span user_class          # 77
+    Span architecture        # 93
+
+
+# Reads a request. 0 (DROP_NONE), or the reason why it is dropped; then `packet` must not be used.
+# `scratch` has SCRATCH_SIZE bytes and lives as long as the packet.
+cdef DropReason codec_decode(const uint8_t* data, uint32_t size, uint8_t* scratch,
+                             Packet* packet) noexcept nogil

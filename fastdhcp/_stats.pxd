@@ -1,0 +1,92 @@
+"""Counters: what each process counts, by name, in cache lines of its own.
+
+One writer per block, so plain adds; whoever reads sums over the processes. The enums are the one
+list of names: Python reads them from here (`drop_names()`), the metrics and the docs from there.
+"""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+# Why a packet that was read drew no answer. Part one: the message is at fault, or its frame.
+# Part two: silence by rule. Part three: what the server could not do. The names are those of
+# `fastdhcp_packets_dropped_total{reason=}`: DROP_BAD_HLEN is `bad-hlen`.
+cpdef enum DropReason:
+    DROP_NONE = 0
+    DROP_TOO_SHORT           # fewer bytes than the fixed header
+    DROP_TOO_LONG            # longer than the receive buffer of a packet
+    DROP_NOT_REQUEST         # op is not BOOTREQUEST
+    DROP_BAD_HLEN            # hlen over 16
+    DROP_BAD_COOKIE          # not DHCP's magic cookie
+    DROP_BAD_OPTIONS         # an option runs past the end of its area
+    DROP_BAD_MESSAGE_TYPE    # option 53 is not one byte, or no known type
+    DROP_BAD_OVERLOAD        # option 52 is not 1, 2 or 3
+    DROP_BAD_SOURCE          # a giaddr, ciaddr or source that cannot be answered
+    DROP_SERVER_MESSAGE      # OFFER, ACK, NAK and the like, sent to a server
+    DROP_NO_CLIENT_ADDRESS   # neither option 61 nor chaddr: names nobody
+    DROP_NOT_SERVED_TYPE     # a message type not served here (BOOTP, LEASEQUERY, ...)
+    DROP_NO_SUBNET           # no subnet serves the link
+    DROP_OTHER_SERVER        # REQUEST, DECLINE, RELEASE for another server
+    DROP_NOT_AUTHORITATIVE   # a stranger's REQUEST, and we do not speak for the link
+    DROP_UNKNOWN_CLIENT      # SELECTING for us, but neither offered nor free
+    DROP_NOT_HOLDER          # RELEASE or DECLINE from one who does not hold the address
+    DROP_DONE                # RELEASE or DECLINE acted on: no answer is due
+    DROP_POOL_EXHAUSTED      # no free address
+    DROP_RING_FULL           # the ring to the store has no room
+    DROP_HELD_FULL           # the queue of held replies has no room
+    DROP_LOCK_TIMEOUT        # the record stayed locked
+    DROP_MOVED               # the record moved under four decisions
+    DROP_TABLE_FULL          # no room for another block of addresses
+    DROP_STORE_UNAVAILABLE   # the store cannot commit
+    DROP_REPLY_TOO_LONG      # the reply does not fit what the client accepts
+    DROP_HELD_STALE          # a held reply whose lease ended, moved or ran out before it left
+    DROP_SEND_FAILED         # the kernel refused to send
+    DROP_REASON_COUNT
+
+# What else is counted. COUNT_RECEIVED + message type, COUNT_SENT + message type.
+cpdef enum Counter:
+    COUNT_RECEIVED = 0       # 32 words, by message type; 0 = BOOTP, 31 = could not be decoded
+    COUNT_SENT = 32          # 32 words, by message type
+    COUNT_DROPPED = 64       # 64 words, by DropReason
+    COUNT_REPLY_TIME = 128   # 4 histograms of 32 words: OFFER, ACK, NAK, INFORM's ACK
+    COUNT_REPLY_SUM = 256    # 4 words: the sum of the four, in microseconds
+    COUNT_INDEX_FULL = 260   # index entries left out because both buckets were full
+    COUNT_BINDINGS           # changes applied
+    COUNT_OFFERS
+    COUNT_HELD               # replies that waited for the store
+    COUNT_REDECIDED          # decisions made again because a record moved
+    COUNT_CACHE_MISS         # bodies of replies built
+    COUNT_REPAIRS
+    COUNT_COMMITS
+    COUNT_COMMIT_FAILED
+    COUNT_COMMIT_TIME = 272  # histogram of 32 words
+    COUNT_COMMIT_SUM = 304   # microseconds
+    COUNT_SWEPT              # offers lapsed
+    COUNT_EXPIRED            # leases ended by time
+    COUNT_CHECKPOINT_CHUNKS
+    COUNT_WORDS = 320
+
+# Histogram bucket i counts times under 2**i microseconds (and not under 2**(i-1)); 31 = the rest.
+cdef enum:
+    HISTOGRAM_BUCKETS = 32
+
+
+cdef struct Counters:
+    uint64_t words[320]      # COUNT_WORDS; a multiple of a cache line
+
+
+cdef inline void count(Counters* c, uint32_t word) noexcept nogil:
+    c.words[word] += 1
+
+
+cdef inline void count_drop(Counters* c, DropReason reason) noexcept nogil:
+    c.words[<uint32_t>COUNT_DROPPED + <uint32_t>reason] += 1
+
+
+cdef inline void count_time(Counters* c, uint32_t histogram, uint32_t sum_word,
+                            uint64_t microseconds) noexcept nogil:
+    cdef uint32_t bucket = 0
+    cdef uint64_t rest = microseconds
+    while rest and bucket < HISTOGRAM_BUCKETS - 1:
+        rest >>= 1
+        bucket += 1
+    c.words[histogram + bucket] += 1
+    c.words[sum_word] += microseconds
