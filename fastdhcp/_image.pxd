@@ -1,0 +1,205 @@
+"""The policy image: the configuration as flat tables, one sealed memfd per generation.
+
+Made by config/compile.py, read by every process, never changed. All addresses are in host order,
+all places (`*_at`) are bytes from the start of the image, all tables start on a cache line.
+Look-ups are by binary search or open addressing; no pointer is stored.
+"""
+
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from fastdhcp._wire cimport Span
+
+cdef enum:
+    IMAGE_MAGIC = 0x46444950     # "FDIP"
+    IMAGE_LAYOUT = 1
+    NOWHERE = 0xFFFFFFFF         # "none" for every index
+    INFINITE = 0xFFFFFFFF        # RFC 2132 9.2: a lease time without end
+    IDENTITY_MAX = 4
+
+# The first of these that a client has is its key (`identity` in the configuration).
+cdef enum IdentityKind:
+    IDENTITY_NONE = 0
+    IDENTITY_CLIENT_ID = 1
+    IDENTITY_HW_ADDRESS = 2      # htype, then chaddr of hlen bytes
+    IDENTITY_CIRCUIT_ID = 3
+    IDENTITY_REMOTE_ID = 4
+
+cdef enum ParamsFlag:
+    PARAMS_AUTHORITATIVE = 1
+    PARAMS_RAPID_COMMIT = 2
+    PARAMS_BOOTP = 4
+
+
+cdef struct Table_:              # one table of the image
+    uint32_t at
+    uint32_t count
+
+
+cdef struct Image:
+    uint32_t magic
+    uint32_t layout
+    uint64_t size                # of the whole image, in bytes
+    uint64_t hints_size          # of the mutable companion (see _bitmap.pxd), in bytes
+    uint32_t generation          # 1, 2, ... within one run of the supervisor
+    uint32_t workers
+    uint8_t secret[16]           # SipHash key of reservation look-ups, drawn per image
+    uint8_t identity[4]          # IdentityKind in order, 0-terminated if fewer
+    uint32_t reservation_kinds   # bit 1 << IdentityKind for kinds that reservations use
+    uint32_t durable             # 1: `commit`, 0: `async`
+    uint32_t spare
+    Table_ networks              # Network
+    Table_ members               # uint32_t: subnet indexes, network by network
+    Table_ subnets               # Subnet, sorted by (vrf, address); they do not overlap
+    Table_ pools                 # Pool, sorted by (vrf, first); they do not overlap
+    Table_ masks                 # Mask, pool by pool, sorted by block
+    Table_ params                # Params
+    Table_ layers                # Layer; layer 0 is empty
+    Table_ options               # Option, layer by layer, sorted by code
+    Table_ reservations          # Reservation
+    Table_ by_identity           # uint32_t: reservation index + 1; 0 = empty. Power of two
+    Table_ by_address            # uint32_t: reservation index + 1; 0 = empty. Power of two
+    Table_ interfaces            # Interface, sorted by ifindex
+    Table_ own                   # uint32_t: the server's own addresses, sorted
+    Table_ blob                  # bytes: option values, names, identifiers (count = size)
+
+
+# What shares a link: a shared network, or a subnet of its own.
+cdef struct Network:
+    uint32_t number              # hash of (VRF, shared network's name or prefix); never 0
+    uint32_t vrf
+    uint32_t member_first        # into members
+    uint32_t member_count
+    uint32_t name_at             # into the image
+    uint32_t name_len
+    uint32_t reservations        # reservations in its subnets; 0 saves the look-up
+    uint32_t spare
+
+
+cdef struct Subnet:
+    uint32_t vrf
+    uint32_t address
+    uint32_t mask
+    uint32_t network             # index
+    uint32_t id                  # of (VRF, prefix), mapped in `meta`, never reused
+    uint32_t params
+    uint32_t layer
+    uint32_t pool_first          # its pools are neighbours in `pools`
+    uint32_t pool_count
+    uint32_t name_at             # "10.77.0.0/22"
+    uint32_t name_len
+    uint8_t prefix_len
+    uint8_t spare[3]
+
+
+cdef struct Pool:
+    uint32_t vrf
+    uint32_t first               # addresses, both within
+    uint32_t last
+    uint32_t subnet
+    uint32_t params
+    uint32_t layer
+    uint32_t block_first         # first >> 8
+    uint32_t block_count
+    uint32_t mask_first          # into masks
+    uint32_t mask_count
+    uint32_t hints_at            # into the hints memfd: byte offset, on a cache line
+    uint32_t size                # addresses that it may give
+    uint32_t name_at             # the range as written
+    uint32_t name_len
+    uint32_t spare[2]
+
+
+# Which addresses of a block the pool may give. Blocks of a pool without an entry: all 256.
+cdef struct Mask:
+    uint32_t block               # address >> 8
+    uint32_t spare
+    uint64_t allowed[4]          # bit (address & 63) of word ((address >> 6) & 3)
+
+
+# A scope's values, the nearest already chosen.
+cdef struct Params:
+    uint32_t lease_s             # INFINITE only in a reservation's
+    uint32_t lease_min_s
+    uint32_t lease_max_s
+    uint32_t renewal_s           # 0: half of the time granted
+    uint32_t rebinding_s         # 0: seven eighths of it
+    uint32_t offer_hold_s
+    uint32_t decline_s
+    uint32_t reuse_grace_s
+    uint32_t next_server         # siaddr
+    uint32_t boot_file_at
+    uint32_t boot_file_len       # at most 127: file is NUL-terminated
+    uint32_t flags               # ParamsFlag
+
+
+cdef struct Layer:
+    uint32_t option_first        # into options
+    uint32_t option_count
+
+
+cdef struct Option:
+    uint8_t code
+    uint8_t spare[3]
+    uint32_t value_at            # into the image
+    uint32_t value_len           # may exceed 255: split where it is written (RFC 3396)
+
+
+cdef struct Reservation:
+    uint32_t vrf
+    uint32_t address
+    uint32_t subnet
+    uint32_t params
+    uint32_t layer
+    uint32_t pool                # the pool that its address lies in, or NOWHERE
+    uint32_t identity_at         # the bytes that are compared
+    uint16_t identity_len
+    uint8_t kind                 # IdentityKind
+    uint8_t spare
+    uint32_t hostname_at
+    uint32_t hostname_len
+
+
+cdef struct Interface:
+    int32_t ifindex
+    uint32_t network             # index, or NOWHERE: no subnet on this link
+    uint32_t vrf
+    uint32_t address             # its address within that network, else its first one
+
+
+cdef inline const void* image_table(const Image* image, const Table_* table) noexcept nogil:
+    return <const char*>image + table.at
+
+
+cdef inline const Subnet* image_subnet(const Image* image, uint32_t index) noexcept nogil:
+    return <const Subnet*>image_table(image, &image.subnets) + index
+
+
+cdef inline const Network* image_network(const Image* image, uint32_t index) noexcept nogil:
+    return <const Network*>image_table(image, &image.networks) + index
+
+
+cdef inline const Pool* image_pool(const Image* image, uint32_t index) noexcept nogil:
+    return <const Pool*>image_table(image, &image.pools) + index
+
+
+cdef inline const Params* image_params(const Image* image, uint32_t index) noexcept nogil:
+    return <const Params*>image_table(image, &image.params) + index
+
+
+cdef inline const Reservation* image_reservation(const Image* image, uint32_t index) noexcept nogil:
+    return <const Reservation*>image_table(image, &image.reservations) + index
+
+
+# Indexes, or NOWHERE.
+cdef uint32_t image_find_subnet(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil
+cdef uint32_t image_find_pool(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil
+cdef uint32_t image_find_interface(const Image* image, int32_t ifindex) noexcept nogil
+cdef uint32_t image_find_reservation(const Image* image, uint32_t network, IdentityKind kind,
+                                     Span identity) noexcept nogil
+cdef uint32_t image_reserved_at(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil
+cdef bint image_is_own(const Image* image, uint32_t address) noexcept nogil
+# The number of the network whose link the address belongs to; 0: no subnet holds it.
+cdef uint32_t image_network_number(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil
+# Which of the 256 addresses of a block the pool may give; writes four words.
+cdef void image_pool_mask(const Image* image, const Pool* pool, uint32_t block,
+                          uint64_t* allowed) noexcept nogil
