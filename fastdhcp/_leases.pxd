@@ -1,0 +1,251 @@
+"""The lease table in shared memory: what every process maps, and who may touch what.
+
+Records stand in blocks of 256, one block per (VRF, address / 256); a block's number is its place in
+the directory, a record's number is block * 256 + (address & 255). *The bit says where to look; the
+record says who owns* (docs/ARCHITECTURE.md). A record, its bit and its look-again entry change only under the
+record's lock, and only through _journal's apply_change and repair.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from fastdhcp._image cimport Image
+from fastdhcp._stats cimport Counters
+
+cdef enum:
+    SEGMENT_MAGIC = 0x46444853   # "FDHS"
+    SEGMENT_LAYOUT = 1
+    WORKERS_MAX = 60
+    BLOCK_SIZE = 256             # records of a block
+    CHUNK_SIZE = 64              # records of a chunk, the unit of the checkpoint
+    CLIENT_ID_INLINE = 24
+    RELAY_INFO_INLINE = 64
+    HOSTNAME_INLINE = 32
+    LONG_SIZE = 768              # 3 * 255, rounded up: all three identifiers at their longest
+    LONG_CLIENT_ID = 0           # places in a record's long fields
+    LONG_RELAY_INFO = 255
+    LONG_HOSTNAME = 510
+    BUCKET_SIZE = 8              # index entries of one cache line
+    TIME_INFINITE = 0xFFFFFFFF
+    GRACE_DEFAULT = 64           # seconds; for addresses that no subnet holds any more
+    READ_TRIES = 64              # of a seqlock reader, then it gives up
+    LOCK_TRIES = 20000           # of who waits for a lock, about a millisecond
+
+# What the record says (docs/ARCHITECTURE.md). Offered, expired, released, reserved are derived.
+cpdef enum BindingState:
+    FREE = 0
+    ACTIVE = 1
+    PENDING = 2                  # the right to renew has ended, the hold has not
+    DECLINED = 3
+
+cdef enum RecordFlag:
+    RECORD_RESERVED = 1          # bound through a reservation
+    RECORD_RELEASED = 2          # FREE by the client's RELEASE (not by expiry)
+
+
+cdef struct Record:              # 256 bytes, layout version 1
+    uint64_t lock                # owner (process + 1, 0 = free) << 32 | count of unlocks
+    uint32_t vrf                 # ---- from here to `client_id`: written to disk as it stands
+    uint32_t address
+    uint64_t version             # orders the changes of this record; never reset
+    uint64_t change              # journal sequence of the last change, filled in by the store
+    uint32_t inc_epoch           # incarnation: new at each binding of a free address
+    uint32_t inc_n
+    uint32_t expiry              # node time: the latest instant told; DECLINED: end of quarantine
+    uint32_t acked_expiry        # of a failover pair
+    uint32_t cltt                # the client's last transaction
+    uint32_t start               # of this binding
+    uint8_t state                # BindingState
+    uint8_t flags                # RecordFlag
+    uint8_t htype
+    uint8_t hlen
+    uint8_t client_id_len
+    uint8_t relay_info_len
+    uint8_t hostname_len
+    uint8_t spare
+    uint8_t key[16]              # client key
+    uint8_t chaddr[16]
+    uint32_t subnet_id
+    uint32_t class_id
+    uint32_t limits[2]
+    uint8_t client_id[24]        # ---- the three identifiers; what is longer is in the long fields
+    uint8_t relay_info[64]
+    uint8_t hostname[32]
+    uint64_t position            # ---- volatile: end of the entry of the last change in `ring`
+    uint64_t offer_key           # first word of the key of the client that it is offered to
+    uint32_t ring
+    uint32_t offer_until         # node time; 0: no offer
+
+
+# A record copied between two equal readings of its lock word: what decisions look at.
+cdef struct Binding:
+    uint64_t lock                # the word that it was read under
+    uint32_t number              # of the record; NOWHERE: there is none
+    uint32_t vrf
+    uint32_t address
+    uint8_t state
+    uint8_t flags
+    uint8_t htype
+    uint8_t hlen
+    uint64_t version
+    uint32_t inc_epoch
+    uint32_t inc_n
+    uint32_t expiry
+    uint32_t cltt
+    uint32_t start
+    uint32_t subnet_id
+    uint64_t key[2]
+    uint64_t position
+    uint64_t offer_key
+    uint32_t ring
+    uint32_t offer_until
+
+
+# One cache line per process, written by it alone (`asleep`: also by who wakes it).
+cdef struct Process:
+    uint64_t beat                # goes up about once a second
+    uint64_t busy_since_ns       # store: CLOCK_BOOTTIME when the commit under way began; 0: none
+    uint32_t asleep              # 1: wants to be woken by its eventfd
+    uint32_t generation          # of the policy image that it works by
+    uint32_t pid
+    uint32_t pad[9]
+
+
+# Names the record that a process is changing, for who repairs after its death.
+cdef struct Slot:
+    uint64_t record              # number + 1; 0: none
+    uint64_t head                # of the process's ring when it was named
+    uint64_t pad[6]
+
+
+cdef enum StoreState:
+    STORE_STARTING = 0
+    STORE_OK = 1
+    STORE_FAILING = 2            # commits fail (disk full): nothing new can be made durable
+
+
+# The first page of the `node` segment; after it Process[processes], then Slot[processes].
+cdef struct Node:
+    uint32_t magic
+    uint32_t layout
+    uint64_t segment_id          # drawn when the segments were made
+    uint32_t workers
+    uint32_t processes           # workers, then store, then link
+    uint32_t block_capacity      # places in the directory, a power of two
+    uint32_t block_limit         # how many of them may be in use
+    uint32_t bucket_count        # of the index, a power of two
+    uint32_t ring_size           # bytes of one ring, a power of two
+    uint32_t trace_size          # entries of one trace ring, a power of two
+    uint32_t epoch
+    int64_t time_offset_ns       # node time = CLOCK_BOOTTIME + this (time.py)
+    uint8_t secret[16]           # SipHash key of the client keys
+    uint64_t pad0[3]
+    uint32_t ready               # 1: recovery is complete (a line of its own from here)
+    uint32_t store_state         # StoreState
+    uint32_t pad1[14]
+    uint64_t block_count         # blocks in use, counted up before one is entered
+    uint64_t pad2[7]
+
+
+cdef struct Ring:                # in the `rings` segment, RING_HEADER bytes before its data
+    uint64_t head                # bytes ever published by its producer
+    uint64_t pad0[7]
+    uint64_t tail                # bytes taken and committed: room before it may be reused
+    uint64_t pad1[7]
+    uint64_t durable             # bytes on disk
+    uint64_t pad2[7]
+
+cdef enum:
+    RING_HEADER = 4096
+
+
+cdef struct TraceEntry:          # 64 bytes: one decision
+    uint64_t time_ns             # CLOCK_BOOTTIME
+    uint32_t xid
+    uint32_t vrf
+    uint32_t giaddr
+    uint32_t ciaddr
+    uint32_t requested
+    uint32_t yiaddr
+    uint8_t chaddr[16]
+    uint8_t hlen
+    uint8_t htype
+    uint8_t message_type         # what came
+    uint8_t reply_type           # what went; 0: nothing
+    uint8_t reason               # DropReason if nothing went
+    uint8_t pad0[3]
+    uint32_t ifindex
+    uint32_t pad1
+
+
+cdef struct Trace:               # one per worker; TraceEntry[trace_size] follow
+    uint64_t head                # entries ever written
+    uint64_t pad[7]
+
+
+# Where one process has the segments mapped, and the policy that it works by now.
+cdef struct Table:
+    Node* node
+    Process* processes
+    Slot* slots
+    uint64_t* directory          # (vrf << 24 | address >> 8) + 1; 0: empty
+    Record* records
+    uint8_t* longs
+    uint64_t* bits               # four words a block
+    uint64_t* dirty              # one bit a chunk
+    uint64_t* index              # tag << 32 | record number + 1; 0: empty
+    uint32_t* again              # node time when the store must look at the record; 0: never
+    uint8_t* rings
+    Counters* counters           # one per process
+    uint8_t* traces
+    const Image* image           # NULL before the first one
+    uint8_t* hints               # the image's mutable companion (_bitmap.pxd)
+    uint32_t self                # this process's number
+    uint32_t kill_step           # crash tests: die at this numbered step; 0: never
+    uint32_t kill_after          # ... when it has been reached this many times
+
+
+cdef inline Ring* leases_ring(const Table* t, uint32_t process) noexcept nogil:
+    return <Ring*>(t.rings + <uint64_t>process * (RING_HEADER + t.node.ring_size))
+
+
+cdef inline Record* leases_record(const Table* t, uint32_t number) noexcept nogil:
+    return t.records + number
+
+
+cdef inline Trace* leases_trace(const Table* t, uint32_t worker) noexcept nogil:
+    return <Trace*>(t.traces + worker * (sizeof(Trace)
+                                         + t.node.trace_size * sizeof(TraceEntry)))
+
+
+# What a process has mapped, as Python holds it.
+cdef class Memory:
+    cdef Table table
+    cdef object maps
+    cdef object image_maps
+
+
+# CLOCK_BOOTTIME in nanoseconds, and node time in whole seconds (never 0, never INFINITE).
+cdef uint64_t boot_ns() noexcept nogil
+cdef uint32_t node_now(const Table* t) noexcept nogil
+
+# The block of an address, or NOWHERE; `enter` makes it if there is room in the directory.
+cdef uint32_t leases_block(const Table* t, uint32_t vrf, uint32_t address) noexcept nogil
+cdef uint32_t leases_enter(Table* t, uint32_t vrf, uint32_t address) noexcept nogil
+# Copies a record. False: it stayed locked over READ_TRIES readings.
+cdef bint leases_read(const Table* t, uint32_t number, Binding* out) noexcept nogil
+# As leases_read by address, with number = NOWHERE (and vrf, address set) if it has no block yet.
+cdef bint leases_read_address(const Table* t, uint32_t vrf, uint32_t address,
+                              Binding* out) noexcept nogil
+# The records that the index names for a client in a network: at most `room` numbers, unchecked.
+cdef uint32_t leases_candidates(const Table* t, uint32_t network, uint64_t key,
+                                uint32_t* numbers, uint32_t room) noexcept nogil
+# Puts (client key, network) -> record into the index; a full pair of buckets is only counted.
+cdef void leases_index(Table* t, uint32_t network, uint64_t key, uint32_t number) noexcept nogil
+
+# Crash tests: every numbered step of a protocol passes here.
+cdef void leases_die() noexcept nogil
+cdef inline void leases_step(Table* t, uint32_t step) noexcept nogil:
+    if t.kill_step == step:
+        if t.kill_after <= 1:
+            leases_die()
+        t.kill_after -= 1
