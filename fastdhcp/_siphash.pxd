@@ -1,6 +1,6 @@
 """SipHash-2-4 with 128 bits of output, as published by Aumasson and Bernstein. Inline only.
 
-A client key is the 128-bit hash of one byte of kind and the identifier's bytes (DESIGN 6).
+A client key is the 128-bit hash of one byte of kind and the identifier's bytes.
 """
 
 from libc.stdint cimport uint8_t, uint64_t

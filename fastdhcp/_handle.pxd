@@ -1,0 +1,36 @@
+"""One packet from its decoded form to what is to be answered: select, gather, decide, apply.
+
+The worker calls `handle_packet` and then writes the reply that it describes. Nothing here does I/O.
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from fastdhcp._codec cimport Packet
+from fastdhcp._leases cimport Table
+from fastdhcp._scope cimport Arrival, Scope
+from fastdhcp._stats cimport DropReason
+
+
+cdef struct Handled:
+    uint8_t reply_type           # OFFER, ACK or NAK; 0: no reply, see `reason`
+    uint8_t waits                # 1: the reply states a lease: hold it until `position` is durable
+    uint8_t reason               # DropReason when there is no reply
+    uint8_t spare
+    Scope scope
+    uint32_t yiaddr              # 0 in a NAK and in INFORM's ACK
+    uint32_t subnet              # image indexes, or NOWHERE
+    uint32_t pool
+    uint32_t reservation
+    uint32_t params
+    uint32_t lease_s             # option 51; INFINITE; 0: none (NAK, INFORM)
+    uint32_t expiry              # of this decision, node time; what is told never exceeds it
+    uint32_t number              # of the record, for a reply that waits
+    uint32_t inc_epoch
+    uint32_t inc_n
+    uint32_t ring
+    uint64_t position
+
+
+# Answers `packet`. Decides again at most four times when a record moves, then DROP_MOVED.
+cdef void handle_packet(Table* t, const Packet* packet, const Arrival* arrival, uint32_t now,
+                        Handled* out) noexcept nogil
