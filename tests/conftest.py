@@ -1,0 +1,91 @@
+"""The tests' common ground: the lab fixture, what needs real root, and the bench package's name."""
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Lab, namespaces
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_failed_entry = pytest.StashKey[str]()
+_left_out = pytest.StashKey[list[str]]()
+
+
+def _alias_bench() -> None:
+    """bench/ is installed as fastdhcp_bench; in a source tree it is found under that name too."""
+    if importlib.util.find_spec("fastdhcp_bench") is not None:
+        return
+    spec = importlib.util.spec_from_file_location(
+        "fastdhcp_bench",
+        ROOT / "bench" / "__init__.py",
+        submodule_search_locations=[str(ROOT / "bench")],
+    )
+    if spec and spec.loader:
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["fastdhcp_bench"] = module
+        spec.loader.exec_module(module)
+
+
+_alias_bench()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--servers",
+        default="fastdhcp",
+        help="servers under test in tests/net, by commas: fastdhcp, dnsmasq, kea",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Without root, all goes on in a user namespace if one of the tests needs the network."""
+    needed = any(item.get_closest_marker("net") for item in session.items)
+    if not needed or session.config.option.collectonly:
+        return
+    try:
+        namespaces.enter()
+    except OSError as error:
+        session.config.stash[_failed_entry] = (
+            f"no root and no user namespace ({error}): run as root, or allow unprivileged user "
+            "namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_"
+            "userns=0)"
+        )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("net") and _failed_entry in item.config.stash:
+        pytest.fail(item.config.stash[_failed_entry])
+    marker = item.get_closest_marker("root")
+    if marker and not namespaces.is_root():
+        item.config.stash.setdefault(_left_out, []).append(f"{item.nodeid}: {marker.args[0]}")
+        pytest.skip(f"left out, needs real root: {marker.args[0]}")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if left_out := config.stash.get(_left_out, []):
+        terminalreporter.section("left out in a user namespace, without real root")
+        for line in left_out:
+            terminalreporter.line(line)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """The logs of what the test started stand in the report of its failure."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    lab = getattr(item, "funcargs", {}).get("lab")
+    if report.failed and isinstance(lab, Lab):
+        report.sections.append(("processes of the lab", lab.logs()))
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with Lab() as made:
+        yield made

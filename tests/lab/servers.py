@@ -1,0 +1,231 @@
+"""DHCP servers under test: fastdhcp, and two others that prove the tests themselves."""
+
+import dataclasses
+import ipaddress
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from . import toml
+from .net import Lab
+from .process import Process
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """What is asked of any server: one subnet with one pool, in words that all of them have."""
+
+    subnet: str = "10.77.0.0/22"
+    pool: tuple[str, str] = ("10.77.1.1", "10.77.1.250")
+    router: str = "10.77.0.1"
+    interface: str = "srv0"
+    relayed: bool = False
+    lease_time: int = 120
+    renewal_time: int = 60
+    rebinding_time: int = 105
+    name_server: str = "10.77.0.2"
+    domain: str = "campus.example"
+
+
+class Server:
+    """A DHCP server in a namespace of the lab."""
+
+    process: Process
+
+    def __init__(self, lab: Lab, namespace: str) -> None:
+        self.lab = lab
+        self.namespace = namespace
+        self.folder = lab.folder / f"{type(self).__name__.lower()}-{namespace}"
+        self.folder.mkdir(exist_ok=True)
+
+    def stop(self) -> int:
+        """Stop it gracefully; the exit code."""
+        return self.process.stop(signal.SIGTERM)
+
+
+class Dnsmasq(Server):
+    """dnsmasq, DHCP only. It has no lease times under two minutes."""
+
+    def __init__(self, lab: Lab, namespace: str, site: Site = Site()) -> None:
+        super().__init__(lab, namespace)
+        first, last = site.pool
+        mask = _mask(site.subnet)
+        argv = [
+            "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=",
+            "--log-facility=-", "--log-dhcp", "--dhcp-authoritative", "--no-ping",
+            f"--dhcp-leasefile={self.folder / 'leases'}", "--pid-file=", "--leasefile-ro",
+            f"--dhcp-range={first},{last},{mask},{site.lease_time}",
+            f"--dhcp-option=option:router,{site.router}",
+            f"--dhcp-option=option:T1,{site.renewal_time}",
+            f"--dhcp-option=option:T2,{site.rebinding_time}",
+            f"--dhcp-option=option:dns-server,{site.name_server}",
+            f"--domain={site.domain}", "--dhcp-lease-max=100000",
+        ]  # fmt: skip
+        self.process = lab.start(namespace, argv)
+        self.process.wait_for("IP range|sockets bound")
+
+
+class Kea(Server):
+    """kea-dhcp4 with leases in memory."""
+
+    def __init__(self, lab: Lab, namespace: str, site: Site = Site()) -> None:
+        super().__init__(lab, namespace)
+        options = {
+            "routers": site.router,
+            "domain-name-servers": site.name_server,
+            "domain-name": site.domain,
+        }
+        config = {
+            "Dhcp4": {
+                "interfaces-config": {
+                    "interfaces": [site.interface],
+                    "dhcp-socket-type": "udp" if site.relayed else "raw",
+                },
+                "lease-database": {"type": "memfile", "persist": False},
+                "valid-lifetime": site.lease_time,
+                "renew-timer": site.renewal_time,
+                "rebind-timer": site.rebinding_time,
+                "authoritative": True,
+                "option-data": [{"name": k, "data": v} for k, v in options.items()],
+                "subnet4": [
+                    {"id": 1, "subnet": site.subnet, "pools": [{"pool": " - ".join(site.pool)}]}
+                ],
+                "loggers": [
+                    {
+                        "name": "kea-dhcp4",
+                        "severity": "INFO",
+                        "output_options": [{"output": "stdout"}],
+                    }
+                ],
+            }
+        }
+        path = self.folder / "kea.json"
+        path.write_text(json.dumps(config))
+        names = ("KEA_PIDFILE_DIR", "KEA_LOCKFILE_DIR")
+        env = {name: str(self.folder) for name in names}
+        self.process = lab.start(namespace, ["kea-dhcp4", "-c", str(path)], env=env)
+        self.process.wait_for("DHCP4_STARTED")
+
+
+class FastDHCP(Server):
+    """``fastdhcp serve`` with a configuration: tables as in the TOML file.
+
+    State and runtime directory stand in the lab's folder unless the configuration names others.
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        namespace: str,
+        site: Site | toml.Config = Site(),
+        *,
+        ready: bool = True,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(lab, namespace)
+        self.config_file = self.folder / "fastdhcp.toml"
+        self.write(site)
+        argv = [sys.executable, "-m", "fastdhcp", "serve", "-c", str(self.config_file)]
+        self.process = lab.start(namespace, argv, "fastdhcp", _environment(env))
+        if ready:
+            self.process.wait_for(r"\bready\b", timeout=20)
+
+    def write(self, site: Site | toml.Config) -> None:
+        """Write the configuration file anew (``reload`` has it taken)."""
+        config = dict(site_config(site) if isinstance(site, Site) else site)
+        server = config.get("server", {})
+        assert isinstance(server, Mapping)
+        folders = {"state-directory": "state", "runtime-directory": "run"}
+        config["server"] = {**folders, **server}
+        self.config_file.write_text(toml.dumps(config))
+
+    def command(self, *words: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
+        """``fastdhcp WORDS -c FILE`` in the server's namespace, run to its end."""
+        argv = [sys.executable, "-m", "fastdhcp", *words, "-c", str(self.config_file)]
+        return self.lab.run(self.namespace, argv, timeout, **_environment(None))
+
+    def status(self) -> dict[str, object]:
+        """``fastdhcp status --json``."""
+        found = json.loads(self._output("status", "--json"))
+        assert isinstance(found, dict)
+        return found
+
+    def leases(self) -> list[dict[str, object]]:
+        """``fastdhcp leases export --json``: one object a line."""
+        lines = self._output("leases", "export", "--json").splitlines()
+        return [json.loads(line) for line in lines if line.strip()]
+
+    def lease(self, address: str) -> dict[str, object] | None:
+        return next((lease for lease in self.leases() if lease["address"] == address), None)
+
+    def metrics(self) -> dict[str, float]:
+        """/metrics by series, as ``name{labels}``. Needs ``control.listen`` at 127.0.0.1:8067."""
+        with self.lab.netns(self.namespace):
+            answer = urllib.request.urlopen("http://127.0.0.1:8067/metrics", timeout=5)
+        with answer:
+            text = answer.read().decode()
+        lines = (x for x in text.splitlines() if x and not x.startswith("#"))
+        return {name: float(value) for name, value in (x.rsplit(" ", 1) for x in lines)}
+
+    def dropped(self) -> dict[str, float]:
+        """Drop reasons with a count, from fastdhcp_packets_dropped_total."""
+        head, tail = 'fastdhcp_packets_dropped_total{reason="', '"}'
+        found = self.metrics().items()
+        return {k[len(head) : -len(tail)]: v for k, v in found if k.startswith(head) and v}
+
+    def reload(self, pattern: str = "reload") -> None:
+        """HUP; returns when the log says so by a line with ``pattern``."""
+        at = len(self.process.text())
+        self.process.send_signal(signal.SIGHUP)
+        self.process.wait_for(pattern, after=at)
+
+    def _output(self, *words: str) -> str:
+        done = self.command(*words)
+        assert done.returncode == 0, f"fastdhcp {' '.join(words)}: {done.stderr}"
+        return done.stdout
+
+
+def site_config(site: Site) -> dict[str, object]:
+    """The tables of fastdhcp's configuration for a Site."""
+    return {
+        "server": {"interfaces": [] if site.relayed else [site.interface]},
+        "control": {"listen": "127.0.0.1:8067"},
+        "defaults": {
+            "lease-time": site.lease_time,
+            "renewal-time": site.renewal_time,
+            "rebinding-time": site.rebinding_time,
+            "authoritative": True,
+            "options": {"domain-name-servers": [site.name_server], "domain-name": site.domain},
+        },
+        "subnets": [
+            {
+                "subnet": site.subnet,
+                "pools": ["-".join(site.pool)],
+                "options": {"routers": [site.router]},
+            }
+        ],
+    }
+
+
+def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
+    """A source tree built in place is found whatever the folder the program runs in."""
+    path = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": f"{ROOT}:{path}" if path else str(ROOT), **(env or {})}
+
+
+def _mask(subnet: str) -> str:
+    return str(ipaddress.ip_network(subnet).netmask)
+
+
+SERVERS: dict[str, type[Dnsmasq] | type[Kea] | type[FastDHCP]] = {
+    "fastdhcp": FastDHCP,
+    "dnsmasq": Dnsmasq,
+    "kea": Kea,
+}

@@ -1,0 +1,166 @@
+"""Senders of any DHCP packet: a station on the link, and a relay agent."""
+
+import dataclasses
+import select
+import socket
+import time
+from collections.abc import Callable, Iterable
+
+from .capture import Capture, grow_receive_buffer
+from .namespaces import Namespace
+from .packet import BROADCAST_MAC, DISCOVER, OFFER, REQUEST, Frame, Message, build, frame
+
+CLIENT_PORT, SERVER_PORT = 68, 67
+ANY, ALL = "0.0.0.0", "255.255.255.255"
+
+
+class LinkClient:
+    """Stations on one link, each with a MAC of its own: sends frames, sees every answer."""
+
+    def __init__(self, namespace: Namespace, interface: str) -> None:
+        self.capture = Capture(namespace, interface)
+        with namespace:
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self.socket.bind((interface, 0))
+
+    def broadcast(self, payload: bytes, ether_source: bytes, *, checksum: bool = True) -> None:
+        """As a client without an address sends: 0.0.0.0:68 to 255.255.255.255:67."""
+        source, target = (ANY, CLIENT_PORT), (ALL, SERVER_PORT)
+        self.socket.send(frame(payload, source, target, ether_source, checksum=checksum))
+
+    def unicast(
+        self, payload: bytes, ether_source: bytes, source: str, target: str, ether_target: bytes
+    ) -> None:
+        """As a client that renews sends: from its address to the server's."""
+        ends = (source, CLIENT_PORT), (target, SERVER_PORT)
+        self.socket.send(frame(payload, *ends, ether_source, ether_target))
+
+    def answers(
+        self, xid: int | None = None, *, count: int | None = 1, timeout: float = 3
+    ) -> list[Frame]:
+        """The replies (op 2) seen, to ``xid`` if given: see Capture.collect."""
+        return self.capture.collect(lambda f: _is_reply(f, xid), count=count, timeout=timeout)
+
+    def exchange(self, payload: bytes, *, timeout: float = 3) -> Frame:
+        """Broadcast one message from its own chaddr; its one answer. Raises AssertionError."""
+        sent = Message.parse(payload)
+        self.broadcast(payload, sent.chaddr)
+        return only(self.answers(sent.xid, timeout=timeout))
+
+    def silence(self, payload: bytes, *, timeout: float = 1) -> None:
+        """Broadcast one message that must draw no answer. Raises AssertionError if one comes."""
+        sent = Message.parse(payload)
+        self.broadcast(payload, sent.chaddr)
+        seen = self.answers(sent.xid, count=None, timeout=timeout)
+        assert not seen, f"answered with {[f.message for f in seen]}"
+
+    def close(self) -> None:
+        self.socket.close()
+        self.capture.close()
+
+
+def _is_reply(seen: Frame, xid: int | None) -> bool:
+    if CLIENT_PORT not in (seen.target[1], seen.source[1]) and seen.source[1] != SERVER_PORT:
+        return False
+    try:
+        message = seen.message
+    except ValueError:
+        return False
+    return message.op == 2 and xid in (None, message.xid)
+
+
+def only(frames: list[Frame]) -> Frame:
+    """The single frame of a list. Raises AssertionError if it is none or several."""
+    assert len(frames) == 1, f"{len(frames)} answers: {[f.message for f in frames]}"
+    return frames[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Received:
+    """A reply at a relay agent's socket, and where it came from."""
+
+    message: Message
+    source: tuple[str, int]
+
+
+class RelayAgent:
+    """A relay agent's UDP socket on port 67 of one address; sends from there or another port."""
+
+    def __init__(self, namespace: Namespace, address: str, server: str) -> None:
+        self.namespace = namespace
+        self.address = address
+        self.server = server
+        self.socket = self._bound(SERVER_PORT)
+
+    def _bound(self, port: int) -> socket.socket:
+        with self.namespace:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        grow_receive_buffer(sock)
+        sock.bind((self.address, port))
+        return sock
+
+    def send(self, payload: bytes, *, source_port: int = SERVER_PORT) -> None:
+        """Send one packet to the server, from another port than 67 if asked to."""
+        if source_port == SERVER_PORT:
+            self.socket.sendto(payload, (self.server, SERVER_PORT))
+            return
+        with self._bound(source_port) as sock:
+            sock.sendto(payload, (self.server, SERVER_PORT))
+
+    def collect(
+        self, *, count: int | None = 1, timeout: float = 3, quiet: float = 0.3
+    ) -> list[Received]:
+        """What comes: ``count`` replies and then ``quiet`` seconds; all of ``timeout`` without."""
+        found: list[Received] = []
+        limit = time.monotonic() + timeout
+        while (left := limit - time.monotonic()) > 0:
+            if not select.select([self.socket], [], [], left)[0]:
+                break
+            raw, source = self.socket.recvfrom(65536)
+            found.append(Received(Message.parse(raw), source))
+            if count is not None and len(found) >= count:
+                limit = min(limit, time.monotonic() + quiet)
+        return found
+
+    def exchange(self, payload: bytes, *, timeout: float = 3) -> Message:
+        """Send one message; its one answer. Raises AssertionError."""
+        self.send(payload)
+        xid = int.from_bytes(payload[4:8], "big")
+        found = [r for r in self.collect(timeout=timeout) if r.message.xid == xid]
+        assert len(found) == 1, f"{len(found)} answers"
+        return found[0].message
+
+    def silence(self, payload: bytes, *, timeout: float = 1) -> None:
+        """Send one message that must draw no answer. Raises AssertionError if one comes."""
+        self.send(payload)
+        seen = self.collect(count=None, timeout=timeout)
+        assert not seen, f"answered with {[r.message for r in seen]}"
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def dora(
+    exchange: Callable[[bytes], Message], chaddr: bytes, xid: int = 0x0D0A0000, **header: object
+) -> Message:
+    """DISCOVER, OFFER, REQUEST, ACK by any exchanger of messages; the ACK. AssertionError."""
+    offer = exchange(build(DISCOVER, chaddr, xid, **header))  # type: ignore[arg-type]
+    assert offer.type == OFFER, offer
+    options = {**_options(header), 50: offer.yiaddr, 54: offer.server_id or ANY}
+    ack = exchange(build(REQUEST, chaddr, xid, **{**header, "options": options}))  # type: ignore
+    assert (ack.type, ack.yiaddr) == (5, offer.yiaddr), ack
+    return ack
+
+
+def _options(header: dict[str, object]) -> dict[int, object]:
+    options = header.get("options") or {}
+    assert isinstance(options, dict)
+    return options
+
+
+def macs(frames: Iterable[Frame]) -> set[bytes]:
+    """The chaddrs of the replies in ``frames``."""
+    return {seen.message.chaddr for seen in frames}
+
+
+__all__ = ["ALL", "ANY", "BROADCAST_MAC", "LinkClient", "RelayAgent", "dora", "macs", "only"]
