@@ -153,13 +153,14 @@ def test_a_client_behind_dhcrelay_obtains_renews_and_releases(
     assert client.wait_for(RENEWED, after=seen).address == bound.address
     client.release()
     said = capture.collect(lambda f: f.message.type == RELEASE, count=1, timeout=5)
-    assert [f.message.ciaddr for f in said] == [bound.address]
+    # dhcrelay also picks the routed packet off its link and relays it: the server gets both.
+    assert {f.message.ciaddr for f in said} == {bound.address}
 
 
 def test_perfdhcp_loses_nothing(lab: Lab, server_class: type[Server]) -> None:
     """5,000 exchanges a second, each from a client of its own, all behind one relay address."""
     lab.veth("server:srv0=192.168.9.1/30", "relay:up0=192.168.9.2/30")
-    lab.ip("relay", "address", "add", "10.77.0.1/16", "dev", "lo")
+    lab.ip("relay", "address", "add", "10.77.0.1/32", "dev", "up0")
     lab.ip("server", "route", "add", "10.77.0.0/16", "via", "192.168.9.2")
     big = Site(subnet="10.77.0.0/16", pool=("10.77.1.0", "10.77.254.255"), relayed=True)
     server_class(lab, "server", big)
