@@ -7,8 +7,10 @@ message, or into the scratch area when repeats of an option had to be joined (RF
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
+from fastdhcp._areas cimport OptionSpan, areas_lay as codec_lay_options
+from fastdhcp._areas cimport option_size as codec_option_size
 from fastdhcp._stats cimport DropReason
-from fastdhcp._wire cimport Span, Writer
+from fastdhcp._wire cimport Span
 
 cdef enum:
     # Room for joined repeats: never more bytes than the message has. One area per packet of a
@@ -66,32 +68,3 @@ cdef struct Packet:
 # `scratch` has SCRATCH_SIZE bytes and lives as long as the packet.
 cdef DropReason codec_decode(const uint8_t* data, uint32_t size, uint8_t* scratch,
                              Packet* packet) noexcept nogil
-
-
-# An option to be written. Each code at most once in a list: the parts of a longer value are made
-# here.
-cdef struct OptionSpan:
-    Span value
-    uint8_t code
-
-
-# Lays a list of options into a reply, in their order, each into the first area that has room for
-# the whole of it: `main`, then `file`, then `sname` (RFC 2132 9.3). A value over 255 bytes goes out
-# in parts (RFC 3396) and may begin in one area and end in a later one. `file` and `sname` are
-# Writers over the whole of those fields, or NULL where a field carries a name of its own.
-#
-# If all fits into `main`, nothing else is touched and `overload` is 0. Else option 52 is written to
-# `main` before the options, `overload` is its value, and the areas that were used end with END (the
-# rest of them must be zero already). `main` gets no END: the caller keeps room for what it
-# writes after this (61, 82, END) by lowering `main.end`.
-#
-# Returns how many options found no room; the others are laid all the same. No Writer fails by it.
-cdef uint32_t codec_lay_options(const OptionSpan* options, uint32_t count, Writer* main,
-                                Writer* file, Writer* sname, uint8_t* overload) noexcept nogil
-
-
-# Bytes that `write_option` takes for a value: two for each part of up to 255 bytes (RFC 3396).
-cdef inline uint32_t codec_option_size(uint32_t value_size) noexcept nogil:
-    if value_size == 0:
-        return 2
-    return value_size + 2 * ((value_size + 254) // 255)
