@@ -58,7 +58,8 @@ class Dnsmasq(Server):
         first, last = site.pool
         mask = _mask(site.subnet)
         argv = [
-            "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=",
+            # --no-daemon: it sets no groups, which a user namespace does not allow.
+            "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--port=0",
             "--log-facility=-", "--log-dhcp", "--dhcp-authoritative", "--no-ping",
             f"--dhcp-leasefile={self.folder / 'leases'}", "--pid-file=", "--leasefile-ro",
             f"--dhcp-range={first},{last},{mask},{site.lease_time}",
