@@ -23,7 +23,7 @@ cdef enum PacketFlag:
     HAS_LEASE_TIME = 4       # option 51, four bytes
     HAS_RAPID_COMMIT = 8     # option 80, of any length
     HAS_LINK_SELECTION = 16  # sub-option 82.5, four bytes
-    HAS_SERVER_OVERRIDE = 32 # sub-option 82.11, four bytes
+    HAS_SERVER_OVERRIDE = 32  # sub-option 82.11, four bytes
     HAS_RELAY_PORT = 64      # sub-option 82.19 (RFC 8357), of any length
 
 

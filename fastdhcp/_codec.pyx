@@ -4,7 +4,7 @@ What may be wrong with the frame of a message is a drop reason (read_message lis
 what is wrong with the content of an option makes that option absent, never the message.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 
 from fastdhcp._stats cimport (
@@ -247,10 +247,10 @@ def decode_many(bytes data not None, uint32_t n):
     cdef const uint8_t* at = data
     cdef uint32_t size = <uint32_t>len(data)
     cdef uint32_t good = 0
-    cdef uint32_t i
+    cdef uint32_t _i
     cdef Packet packet
     with nogil:
-        for i in range(n):
+        for _i in range(n):
             good += codec_decode(at, size, scratch, &packet) == DROP_NONE
     return good
 
@@ -298,7 +298,8 @@ cdef Py_ssize_t put_options(uint8_t* at, Py_ssize_t room, bytes kind, dict value
     if kind is not None:
         write_option(&main, OPTION_MESSAGE_TYPE, span_of(kind))
     for code, value in values.items():
-        spans[count] = OptionSpan(span_of(value), code)
+        spans[count].value = span_of(value)
+        spans[count].code = code
         count += 1
     left_out = areas_lay(spans, count, &main, &file if file_free else NULL,
                          &sname if sname_free else NULL, &overload)
