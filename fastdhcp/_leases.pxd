@@ -14,7 +14,6 @@ from fastdhcp._stats cimport Counters
 cdef enum:
     SEGMENT_MAGIC = 0x46444853   # "FDHS"
     SEGMENT_LAYOUT = 1
-    WORKERS_MAX = 60
     BLOCK_SIZE = 256             # records of a block
     CHUNK_SIZE = 64              # records of a chunk, the unit of the checkpoint
     CLIENT_ID_INLINE = 24
@@ -25,10 +24,13 @@ cdef enum:
     LONG_RELAY_INFO = 255
     LONG_HOSTNAME = 510
     BUCKET_SIZE = 8              # index entries of one cache line
-    TIME_INFINITE = 0xFFFFFFFF
     GRACE_DEFAULT = 64           # seconds; for addresses that no subnet holds any more
     READ_TRIES = 64              # of a seqlock reader, then it gives up
     LOCK_TRIES = 20000           # of who waits for a lock, about a millisecond
+
+cpdef enum:
+    WORKERS_MAX = 60
+    TIME_INFINITE = 0xFFFFFFFF
 
 # What the record says (docs/ARCHITECTURE.md). Offered, expired, released, reserved are derived.
 cpdef enum BindingState:
@@ -37,7 +39,7 @@ cpdef enum BindingState:
     PENDING = 2                  # the right to renew has ended, the hold has not
     DECLINED = 3
 
-cdef enum RecordFlag:
+cpdef enum RecordFlag:
     RECORD_RESERVED = 1          # bound through a reservation
     RECORD_RELEASED = 2          # FREE by the client's RELEASE (not by expiry)
 
@@ -117,7 +119,7 @@ cdef struct Slot:
     uint64_t pad[6]
 
 
-cdef enum StoreState:
+cpdef enum StoreState:
     STORE_STARTING = 0
     STORE_OK = 1
     STORE_FAILING = 2            # commits fail (disk full): nothing new can be made durable
@@ -138,7 +140,7 @@ cdef struct Node:
     uint32_t epoch
     int64_t time_offset_ns       # node time = CLOCK_BOOTTIME + this (time.py)
     uint8_t secret[16]           # SipHash key of the client keys
-    uint64_t pad0[3]
+    uint64_t pad0[7]
     uint32_t ready               # 1: recovery is complete (a line of its own from here)
     uint32_t store_state         # StoreState
     uint32_t pad1[14]
@@ -212,6 +214,19 @@ cdef inline Record* leases_record(const Table* t, uint32_t number) noexcept nogi
     return t.records + number
 
 
+cdef inline uint64_t place_key(uint32_t vrf, uint32_t address) noexcept nogil:
+    return ((<uint64_t>vrf << 24) | (address >> 8)) + 1
+
+
+# A bijection that spreads every bit over the whole word.
+cdef inline uint64_t mix_u64(uint64_t x) noexcept nogil:
+    x ^= x >> 33
+    x *= <uint64_t>0xff51afd7ed558ccd
+    x ^= x >> 33
+    x *= <uint64_t>0xc4ceb9fe1a85ec53
+    return x ^ (x >> 33)
+
+
 cdef inline Trace* leases_trace(const Table* t, uint32_t worker) noexcept nogil:
     return <Trace*>(t.traces + worker * (sizeof(Trace)
                                          + t.node.trace_size * sizeof(TraceEntry)))
@@ -220,8 +235,9 @@ cdef inline Trace* leases_trace(const Table* t, uint32_t worker) noexcept nogil:
 # What a process has mapped, as Python holds it.
 cdef class Memory:
     cdef Table table
-    cdef object maps
-    cdef object image_maps
+    cdef object maps             # name -> mmap
+    cdef object image_maps       # the last few: a reader in a thread may still be at an older one
+    cdef object touched          # blocks whose pages touch_ahead() has made
 
 
 # CLOCK_BOOTTIME in nanoseconds, and node time in whole seconds (never 0, never INFINITE).
@@ -241,6 +257,9 @@ cdef uint32_t leases_candidates(const Table* t, uint32_t network, uint64_t key,
                                 uint32_t* numbers, uint32_t room) noexcept nogil
 # Puts (client key, network) -> record into the index; a full pair of buckets is only counted.
 cdef void leases_index(Table* t, uint32_t network, uint64_t key, uint32_t number) noexcept nogil
+
+# The index's tag of a client in a network; two clients share one by chance, so it only hints.
+cdef uint32_t leases_tag(uint32_t network, uint64_t key) noexcept nogil
 
 # Crash tests: every numbered step of a protocol passes here.
 cdef void leases_die() noexcept nogil

@@ -8,6 +8,15 @@ class BindingState(IntEnum):
     PENDING = 2
     DECLINED = 3
 
+class RecordFlag(IntEnum):
+    RECORD_RESERVED = 1
+    RECORD_RELEASED = 2
+
+class StoreState(IntEnum):
+    STORE_STARTING = 0
+    STORE_OK = 1
+    STORE_FAILING = 2
+
 RECORD_RESERVED: int
 RECORD_RELEASED: int
 STORE_STARTING: int
@@ -99,7 +108,7 @@ class Memory:
     def find(self, chaddr: bytes) -> list[Lease]:
         """Every record with this hardware address, by a scan of the table."""
     def bit(self, vrf: int, address: int) -> bool: ...
-    def tally(self, workers_only: bool = ...) -> list[tuple[int, int, int, int, int]]:
+    def tally(self) -> list[tuple[int, int, int, int, int]]:
         """Per pool of the policy: free, offered, active (with expired), pending, declined."""
     def counters(self) -> list[int]:
         """The counter words summed over all processes (see _stats)."""

@@ -1,0 +1,153 @@
+"""The address allocator: which address of a pool to try next. It claims nothing (see _bitmap.pxd)."""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from fastdhcp._atomic cimport (
+    fence_full,
+    fetch_add_u64,
+    fetch_and_u64,
+    fetch_or_u64,
+    load_relaxed_u64,
+    lowest_bit_u64,
+)
+from fastdhcp._image cimport NOWHERE, Pool, image_find_pool, image_pool, image_pool_mask
+from fastdhcp._leases cimport Memory, Table, leases_block, node_now
+
+SIZE_OF_HINT = sizeof(Hint)
+SIZE_OF_OPEN_BLOCK = sizeof(OpenBlock)
+
+
+cdef inline Hint* pool_hint(Table* t, const Pool* pool) noexcept nogil:
+    return <Hint*>(t.hints + pool.hints_at)
+
+
+cdef inline uint64_t* pool_summary(Table* t, const Pool* pool) noexcept nogil:
+    return <uint64_t*>(<OpenBlock*>(pool_hint(t, pool) + 1) + t.node.workers)
+
+
+# The first address of block `ordinal` from `position` on that may be given and whose bit is clear,
+# as its last byte; 256: none.
+cdef uint32_t block_next(Table* t, const Pool* pool, uint32_t ordinal,
+                         uint32_t position) noexcept nogil:
+    cdef uint64_t allowed[4]
+    cdef uint64_t clear
+    cdef uint32_t number = pool.block_first + ordinal
+    cdef uint32_t block = leases_block(t, pool.vrf, number << 8)
+    cdef uint32_t word = position // 64
+    image_pool_mask(t.image, pool, number, allowed)
+    while word < 4:
+        clear = allowed[word]
+        if block != NOWHERE:
+            clear &= ~load_relaxed_u64(&t.bits[block * 4 + word])
+        if word == position // 64:
+            clear &= ~<uint64_t>0 << (position % 64)
+        if clear:
+            return word * 64 + lowest_bit_u64(clear)
+        word += 1
+    return 256
+
+
+# The next block from `start` on, going round, that was not seen full; NOWHERE: there is none.
+cdef uint32_t summary_next(const uint64_t* summary, uint32_t count, uint32_t start) noexcept nogil:
+    cdef uint32_t words = (count + 63) // 64
+    cdef uint32_t word = start // 64
+    cdef uint32_t i, ordinal
+    cdef uint64_t open_bits = ~load_relaxed_u64(&summary[word]) & (~<uint64_t>0 << (start % 64))
+    for i in range(words + 1):
+        if open_bits:
+            ordinal = word * 64 + lowest_bit_u64(open_bits)
+            if ordinal < count:
+                return ordinal
+        word = word + 1 if word + 1 < words else 0
+        open_bits = ~load_relaxed_u64(&summary[word])
+    return NOWHERE
+
+
+# A block without a free address is marked full. The look after the mark is for the address that was
+# freed between the first look and the mark: who freed it may have found no mark to take away.
+cdef bint mark_full(Table* t, const Pool* pool, uint32_t ordinal) noexcept nogil:
+    cdef uint64_t* word = pool_summary(t, pool) + ordinal // 64
+    cdef uint64_t bit = <uint64_t>1 << (ordinal % 64)
+    fetch_or_u64(word, bit)
+    fence_full()
+    if block_next(t, pool, ordinal, 0) < 256:
+        fetch_and_u64(word, ~bit)
+        return False
+    return True
+
+
+# All blocks were seen full. Once a second the pool is looked through in spite of its hints, which
+# a process that worked by another image may have missed to correct. NOWHERE: it is full indeed.
+cdef uint32_t look_through(Table* t, const Pool* pool, uint32_t now) noexcept nogil:
+    cdef Hint* hint = pool_hint(t, pool)
+    cdef uint32_t ordinal
+    if hint.looked_s == now:
+        return NOWHERE
+    hint.looked_s = now
+    for ordinal in range(pool.block_count):
+        if block_next(t, pool, ordinal, 0) < 256:
+            fetch_and_u64(pool_summary(t, pool) + ordinal // 64,
+                          ~(<uint64_t>1 << (ordinal % 64)))
+            return ordinal
+    return NOWHERE
+
+
+# Opens the next block that was not seen full, going round.
+cdef uint32_t open_next(Table* t, const Pool* pool, uint32_t now) noexcept nogil:
+    cdef Hint* hint = pool_hint(t, pool)
+    cdef uint32_t start = <uint32_t>(fetch_add_u64(&hint.cursor, 1) % pool.block_count)
+    cdef uint32_t ordinal = summary_next(pool_summary(t, pool), pool.block_count, start)
+    if ordinal == NOWHERE:
+        return look_through(t, pool, now)
+    if ordinal != start:
+        fetch_add_u64(&hint.cursor, (ordinal + pool.block_count - start) % pool.block_count)
+    return ordinal
+
+
+cdef uint32_t bitmap_next(Table* t, const Pool* pool, uint32_t now) noexcept nogil:
+    cdef OpenBlock* own = <OpenBlock*>(pool_hint(t, pool) + 1) + t.self
+    cdef uint32_t ordinal, low
+    while True:
+        if own.opened:
+            ordinal = own.opened - 1
+            low = block_next(t, pool, ordinal, own.position)
+            if low < 256:
+                own.position = low + 1
+                return ((pool.block_first + ordinal) << 8) + low
+            if block_next(t, pool, ordinal, 0) == 256:
+                mark_full(t, pool, ordinal)
+        ordinal = open_next(t, pool, now)
+        if ordinal == NOWHERE:
+            own.opened = 0
+            return 0
+        own.opened = ordinal + 1
+        own.position = 0
+
+
+cdef void bitmap_freed(Table* t, uint32_t vrf, uint32_t address) noexcept nogil:
+    cdef uint32_t index
+    cdef const Pool* pool
+    cdef uint64_t* word
+    cdef uint64_t bit
+    if t.image == NULL:
+        return
+    index = image_find_pool(t.image, vrf, address)
+    if index == NOWHERE:
+        return
+    pool = image_pool(t.image, index)
+    word = pool_summary(t, pool) + ((address >> 8) - pool.block_first) // 64
+    bit = <uint64_t>1 << (((address >> 8) - pool.block_first) % 64)
+    # The bit of the address was cleared before; no later look may be ordered before that.
+    fence_full()
+    if load_relaxed_u64(word) & bit:
+        fetch_and_u64(word, ~bit)
+
+
+def next_free(Memory memory, uint32_t pool, now=None):
+    """The next address of a pool (by its index in the image) that looks free; 0: none."""
+    if memory.table.image == NULL or pool >= memory.table.image.pools.count:
+        raise IndexError(f"there is no pool {pool}")
+    if memory.table.self >= memory.table.node.workers:
+        raise ValueError("only workers give addresses")
+    return bitmap_next(&memory.table, image_pool(memory.table.image, pool),
+                       node_now(&memory.table) if now is None else now)
