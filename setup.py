@@ -26,6 +26,8 @@ DIRECTIVES = {
 }
 
 COMPILE = ["-O2", "-g", "-fno-strict-aliasing", "-Wall", "-Wextra", "-Wno-unused-parameter"]
+# What Cython itself writes.
+COMPILE += ["-Wno-sign-compare", "-Wno-unused-function", "-Wno-discarded-qualifiers"]
 LINK: list[str] = []
 if SANITIZE:
     COMPILE += ["-O1", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]

@@ -38,7 +38,7 @@ cdef struct RenewEntry:
     uint32_t spare
 
 
-cdef enum ChangeKind:
+cpdef enum ChangeKind:
     CHANGE_NONE = 0
     CHANGE_BIND = 1              # FREE (or the same client's) -> ACTIVE, a new incarnation
     CHANGE_RENEW = 2             # ACTIVE -> ACTIVE, expiry = max of both

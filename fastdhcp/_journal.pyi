@@ -67,3 +67,29 @@ def repair(memory: Memory, process: int) -> bool:
 
 def entries(data: bytes) -> list[dict[str, object]]:
     """A batch in words, for tools and tests."""
+
+CHANGE_BIND: int
+CHANGE_RENEW: int
+CHANGE_END: int
+CHANGE_DECLINE: int
+CHANGE_PEND: int
+CHANGE_OFFER: int
+CHANGE_LAPSE: int
+
+def apply(
+    memory: Memory,
+    kind: int,
+    vrf: int,
+    address: int,
+    key: bytes,
+    chaddr: bytes,
+    expiry: int = ...,
+    offer_until: int = ...,
+    client_id: bytes | None = ...,
+    relay_info: bytes | None = ...,
+    hostname: bytes | None = ...,
+    subnet_id: int = ...,
+    lock_seen: int | None = ...,
+    now: int | None = ...,
+) -> tuple[str, int, int, tuple[int, int], int]:
+    """One change of a binding, as a worker makes it. For tests and tools."""

@@ -335,10 +335,6 @@ def boot_time_ns():
 cdef class Lease:
     """One record, copied. Times are node time in seconds; addresses are integers."""
 
-    cdef readonly object number, vrf, address, state, flags, htype, chaddr, key, client_id
-    cdef readonly object relay_info, hostname, subnet_id, class_id, version, change, incarnation
-    cdef readonly object expiry, acked_expiry, cltt, start, offer_key, offer_until, ring, position
-
     def __repr__(self):
         return f"<Lease {self.vrf}/{self.address:#010x} state {self.state} v{self.version}>"
 
@@ -582,7 +578,8 @@ cdef class Memory:
             raise ValueError("the policy image is for another number of workers")
         self.table.image = image
         self.table.hints = &hints_view[0]
-        self.image_maps = [*self.image_maps[-6:], image_map, hints_map]
+        self.image_maps.extend((image_map, hints_map))
+        del self.image_maps[:len(self.image_maps) - 8]
         store_release_u32(&self.table.processes[self.table.self].generation, image.generation)
         return image.generation
 

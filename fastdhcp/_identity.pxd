@@ -1,0 +1,82 @@
+"""Client key: what a client is known by, a 128-bit hash of one of its identifiers. Inline only.
+
+`identity` in the configuration names the order; the first identifier that a client has is hashed,
+with one byte of kind before it. The secret is the node's (a pair shares it).
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from fastdhcp._image cimport (
+    IDENTITY_CIRCUIT_ID,
+    IDENTITY_CLIENT_ID,
+    IDENTITY_HW_ADDRESS,
+    IDENTITY_MAX,
+    IDENTITY_REMOTE_ID,
+)
+from fastdhcp._siphash cimport siphash128
+from fastdhcp._wire cimport RELAY_CIRCUIT_ID, RELAY_REMOTE_ID, Span
+
+
+cdef struct Identifiers:
+    Span client_id
+    Span circuit_id
+    Span remote_id
+    uint8_t hardware[17]         # htype, then chaddr
+    uint8_t hardware_size        # 1 + hlen; 0: no hardware address
+
+
+cdef inline void identifiers_hardware(Identifiers* who, uint8_t htype, const uint8_t* chaddr,
+                                      uint8_t hlen) noexcept nogil:
+    who.hardware_size = 0
+    if hlen:
+        who.hardware[0] = htype
+        memcpy(who.hardware + 1, chaddr, hlen)
+        who.hardware_size = 1 + hlen
+
+
+# A sub-option of option 82 that was checked before; at = NULL: absent. The first of repeats.
+cdef inline Span relay_suboption(Span relay_info, uint8_t code) noexcept nogil:
+    cdef Span found
+    cdef uint32_t at = 0
+    found.at = NULL
+    found.len = 0
+    while at + 2 <= relay_info.len and at + 2 + relay_info.at[at + 1] <= relay_info.len:
+        if relay_info.at[at] == code:
+            found.at = relay_info.at + at + 2
+            found.len = relay_info.at[at + 1]
+            return found
+        at += 2 + relay_info.at[at + 1]
+    return found
+
+
+# The identifier of one kind; at = NULL: the client has none.
+cdef inline Span identifier_of(const Identifiers* who, uint8_t kind) noexcept nogil:
+    cdef Span span
+    span.at = NULL
+    span.len = 0
+    if kind == IDENTITY_CLIENT_ID:
+        return who.client_id
+    if kind == IDENTITY_CIRCUIT_ID:
+        return who.circuit_id
+    if kind == IDENTITY_REMOTE_ID:
+        return who.remote_id
+    if kind == IDENTITY_HW_ADDRESS and who.hardware_size:
+        span.at = who.hardware
+        span.len = who.hardware_size
+    return span
+
+
+# False: the client has none of the identifiers of `order` (0-terminated, at most four).
+cdef inline bint client_key(const uint8_t* secret, const uint8_t* order, const Identifiers* who,
+                            uint64_t* key) noexcept nogil:
+    cdef Span span
+    cdef int i
+    for i in range(IDENTITY_MAX):
+        if order[i] == 0:
+            break
+        span = identifier_of(who, order[i])
+        if span.at != NULL and span.len:
+            siphash128(secret, order[i], span.at, span.len, <uint8_t*>key)
+            return True
+    return False
