@@ -1,5 +1,7 @@
 """Entries between rings, journal and records, as the store, the supervisor and tests use them."""
 
+from enum import IntEnum
+
 from fastdhcp._leases import Memory
 
 def take(memory: Memory) -> tuple[bytes, list[int]]:
@@ -68,13 +70,15 @@ def repair(memory: Memory, process: int) -> bool:
 def entries(data: bytes) -> list[dict[str, object]]:
     """A batch in words, for tools and tests."""
 
-CHANGE_BIND: int
-CHANGE_RENEW: int
-CHANGE_END: int
-CHANGE_DECLINE: int
-CHANGE_PEND: int
-CHANGE_OFFER: int
-CHANGE_LAPSE: int
+class ChangeKind(IntEnum):
+    CHANGE_NONE = 0
+    CHANGE_BIND = 1
+    CHANGE_RENEW = 2
+    CHANGE_END = 3
+    CHANGE_DECLINE = 4
+    CHANGE_PEND = 5
+    CHANGE_OFFER = 6
+    CHANGE_LAPSE = 7
 
 def apply(
     memory: Memory,

@@ -28,9 +28,11 @@ cdef enum:
     READ_TRIES = 64              # of a seqlock reader, then it gives up
     LOCK_TRIES = 20000           # of who waits for a lock, about a millisecond
 
+cdef enum:
+    TIME_INFINITE = 0xFFFFFFFF   # node time: never
+
 cpdef enum:
     WORKERS_MAX = 60
-    TIME_INFINITE = 0xFFFFFFFF
 
 # What the record says (docs/ARCHITECTURE.md). Offered, expired, released, reserved are derived.
 cpdef enum BindingState:

@@ -17,12 +17,7 @@ class StoreState(IntEnum):
     STORE_OK = 1
     STORE_FAILING = 2
 
-RECORD_RESERVED: int
-RECORD_RELEASED: int
-STORE_STARTING: int
-STORE_OK: int
-STORE_FAILING: int
-TIME_INFINITE: int
+INFINITE: int
 WORKERS_MAX: int
 
 def layout_sizes(

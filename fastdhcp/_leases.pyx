@@ -52,6 +52,8 @@ cdef enum:
     RING_SIZE = 1 << 22          # at 140 bytes an entry, 30,000 changes not yet on disk
     TRACE_SIZE = 1 << 13         # the last 8,192 decisions of a worker
 
+INFINITE = 0xFFFFFFFF            # TIME_INFINITE, for Python
+
 
 # ---- time
 
