@@ -80,9 +80,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """The logs of what the test started stand in the report of its failure."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
-    lab = getattr(item, "funcargs", {}).get("lab")
-    if report.failed and isinstance(lab, Lab):
-        report.sections.append(("processes of the lab", lab.logs()))
+    if not report.failed:
+        return
+    for value in getattr(item, "funcargs", {}).values():
+        lab = getattr(value, "lab", value)
+        if isinstance(lab, Lab):
+            report.sections.append(("processes of the lab", lab.logs()))
+            return
 
 
 @pytest.fixture

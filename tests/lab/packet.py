@@ -33,11 +33,11 @@ class Message:
     siaddr: str
     giaddr: str
     chaddr: bytes
-    sname: bytes
-    file: bytes
+    sname: bytes = dataclasses.field(repr=False)
+    file: bytes = dataclasses.field(repr=False)
     options: dict[int, bytes]
     layout: tuple[int, ...]
-    raw: bytes
+    raw: bytes = dataclasses.field(repr=False)
 
     @property
     def type(self) -> int:

@@ -19,14 +19,25 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclasses.dataclass(frozen=True)
-class Site:
-    """What is asked of any server: one subnet with one pool, in words that all of them have."""
+class Subnet:
+    """A subnet with one pool; ``reserved`` gives an address to a hardware address."""
 
-    subnet: str = "10.77.0.0/22"
+    prefix: str = "10.77.0.0/22"
     pool: tuple[str, str] = ("10.77.1.1", "10.77.1.250")
     router: str = "10.77.0.1"
-    interface: str = "srv0"
-    relayed: bool = False
+    reserved: tuple[tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """What is asked of any server, in words that all of them have.
+
+    ``local`` are the interfaces with clients on their links; the rest is relayed.
+    """
+
+    subnets: tuple[Subnet, ...] = (Subnet(),)
+    interfaces: tuple[str, ...] = ("srv0",)
+    local: tuple[str, ...] = ("srv0",)
     lease_time: int = 120
     renewal_time: int = 60
     rebinding_time: int = 105
@@ -39,8 +50,8 @@ class Server:
 
     process: Process
 
-    def __init__(self, lab: Lab, namespace: str) -> None:
-        self.lab = lab
+    def __init__(self, lab: Lab, namespace: str, site: Site = Site()) -> None:
+        self.lab, self.site = lab, site
         self.namespace = namespace
         self.folder = lab.folder / f"{type(self).__name__.lower()}-{namespace}"
         self.folder.mkdir(exist_ok=True)
@@ -54,40 +65,46 @@ class Dnsmasq(Server):
     """dnsmasq, DHCP only. It has no lease times under two minutes."""
 
     def __init__(self, lab: Lab, namespace: str, site: Site = Site()) -> None:
-        super().__init__(lab, namespace)
-        first, last = site.pool
-        mask = _mask(site.subnet)
+        super().__init__(lab, namespace, site)
         argv = [
             # --no-daemon: it sets no groups, which a user namespace does not allow.
             "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--port=0",
             "--log-facility=-", "--log-dhcp", "--dhcp-authoritative", "--no-ping",
             f"--dhcp-leasefile={self.folder / 'leases'}", "--pid-file=", "--leasefile-ro",
-            f"--dhcp-range={first},{last},{mask},{site.lease_time}",
-            f"--dhcp-option=option:router,{site.router}",
             f"--dhcp-option=option:T1,{site.renewal_time}",
             f"--dhcp-option=option:T2,{site.rebinding_time}",
             f"--dhcp-option=option:dns-server,{site.name_server}",
             f"--domain={site.domain}", "--dhcp-lease-max=100000",
         ]  # fmt: skip
+        for subnet in site.subnets:
+            argv += _dnsmasq_subnet(subnet, site)
         self.process = lab.start(namespace, argv)
-        self.process.wait_for("IP range|sockets bound")
+        self.process.wait_for(rf"(IP range[\s\S]*){{{len(site.subnets)}}}")
+
+
+def _dnsmasq_subnet(subnet: Subnet, site: Site) -> list[str]:
+    tag = subnet.prefix.replace("/", "-")
+    mask = ipaddress.ip_network(subnet.prefix).netmask
+    range_ = f"set:{tag},{','.join(subnet.pool)},{mask},{site.lease_time}"
+    hosts = [f"--dhcp-host={hw},{address}" for hw, address in subnet.reserved]
+    router = f"--dhcp-option=tag:{tag},option:router,{subnet.router}"
+    return [f"--dhcp-range={range_}", router, *hosts]
 
 
 class Kea(Server):
     """kea-dhcp4 with leases in memory."""
 
     def __init__(self, lab: Lab, namespace: str, site: Site = Site()) -> None:
-        super().__init__(lab, namespace)
+        super().__init__(lab, namespace, site)
         options = {
-            "routers": site.router,
             "domain-name-servers": site.name_server,
             "domain-name": site.domain,
         }
         config = {
             "Dhcp4": {
                 "interfaces-config": {
-                    "interfaces": [site.interface],
-                    "dhcp-socket-type": "udp" if site.relayed else "raw",
+                    "interfaces": list(site.interfaces),
+                    "dhcp-socket-type": "raw" if site.local else "udp",
                 },
                 "lease-database": {"type": "memfile", "persist": False},
                 "valid-lifetime": site.lease_time,
@@ -95,9 +112,7 @@ class Kea(Server):
                 "rebind-timer": site.rebinding_time,
                 "authoritative": True,
                 "option-data": [{"name": k, "data": v} for k, v in options.items()],
-                "subnet4": [
-                    {"id": 1, "subnet": site.subnet, "pools": [{"pool": " - ".join(site.pool)}]}
-                ],
+                "subnet4": [_kea_subnet(n, s) for n, s in enumerate(site.subnets, 1)],
                 "loggers": [
                     {
                         "name": "kea-dhcp4",
@@ -115,6 +130,16 @@ class Kea(Server):
         self.process.wait_for("DHCP4_STARTED")
 
 
+def _kea_subnet(number: int, subnet: Subnet) -> dict[str, object]:
+    return {
+        "id": number,
+        "subnet": subnet.prefix,
+        "pools": [{"pool": " - ".join(subnet.pool)}],
+        "option-data": [{"name": "routers", "data": subnet.router}],
+        "reservations": [{"hw-address": hw, "ip-address": ip} for hw, ip in subnet.reserved],
+    }
+
+
 class FastDHCP(Server):
     """``fastdhcp serve`` with a configuration: tables as in the TOML file.
 
@@ -130,7 +155,7 @@ class FastDHCP(Server):
         ready: bool = True,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(lab, namespace)
+        super().__init__(lab, namespace, site if isinstance(site, Site) else Site())
         self.config_file = self.folder / "fastdhcp.toml"
         self.write(site)
         argv = [sys.executable, "-m", "fastdhcp", "serve", "-c", str(self.config_file)]
@@ -196,7 +221,7 @@ class FastDHCP(Server):
 def site_config(site: Site) -> dict[str, object]:
     """The tables of fastdhcp's configuration for a Site."""
     return {
-        "server": {"interfaces": [] if site.relayed else [site.interface]},
+        "server": {"interfaces": list(site.local)},
         "control": {"listen": "127.0.0.1:8067"},
         "defaults": {
             "lease-time": site.lease_time,
@@ -205,13 +230,16 @@ def site_config(site: Site) -> dict[str, object]:
             "authoritative": True,
             "options": {"domain-name-servers": [site.name_server], "domain-name": site.domain},
         },
-        "subnets": [
-            {
-                "subnet": site.subnet,
-                "pools": ["-".join(site.pool)],
-                "options": {"routers": [site.router]},
-            }
-        ],
+        "subnets": [_fastdhcp_subnet(subnet) for subnet in site.subnets],
+    }
+
+
+def _fastdhcp_subnet(subnet: Subnet) -> dict[str, object]:
+    return {
+        "subnet": subnet.prefix,
+        "pools": ["-".join(subnet.pool)],
+        "options": {"routers": [subnet.router]},
+        "reservations": [{"hw-address": hw, "address": ip} for hw, ip in subnet.reserved],
     }
 
 
@@ -219,10 +247,6 @@ def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
     """A source tree built in place is found whatever the folder the program runs in."""
     path = os.environ.get("PYTHONPATH")
     return {"PYTHONPATH": f"{ROOT}:{path}" if path else str(ROOT), **(env or {})}
-
-
-def _mask(subnet: str) -> str:
-    return str(ipaddress.ip_network(subnet).netmask)
 
 
 SERVERS: dict[str, type[Dnsmasq] | type[Kea] | type[FastDHCP]] = {

@@ -22,7 +22,7 @@ from tests.lab.clients import (
     perfdhcp,
 )
 from tests.lab.packet import ACK, DISCOVER, OFFER, RELEASE, REQUEST, Frame
-from tests.lab.servers import FastDHCP, Kea, Server, Site
+from tests.lab.servers import FastDHCP, Kea, Server, Site, Subnet
 
 pytestmark = pytest.mark.net
 
@@ -40,8 +40,8 @@ TABLE = [
 ]
 
 
-def in_pool(address: str, site: Site = SITE) -> bool:
-    first, last = map(ipaddress.ip_address, site.pool)
+def in_pool(address: str) -> bool:
+    first, last = map(ipaddress.ip_address, SITE.subnets[0].pool)
     return first <= ipaddress.ip_address(address) <= last
 
 
@@ -53,7 +53,7 @@ def assert_obtained(bound: Event, capture: Capture) -> None:
     """RFC 2131 3.1, steps 1-5, on the wire and in what the client learnt."""
     assert in_pool(bound.address)
     assert bound.values["length"] == "22"
-    assert bound.values["routers"] == SITE.router
+    assert bound.values["routers"] == SITE.subnets[0].router
     assert bound.values["dns"] == SITE.name_server
     assert bound.values["domain"] == SITE.domain
     capture.read()
@@ -131,7 +131,7 @@ def test_a_client_behind_dhcrelay_obtains_renews_and_releases(
     lab.veth("server:srv0=192.168.9.1/30", "relay:up0=192.168.9.2/30")
     lab.run("relay", ["sysctl", "-qw", "net.ipv4.ip_forward=1"])
     lab.ip("server", "route", "add", "10.77.0.0/22", "via", "192.168.9.2")
-    site = dataclasses.replace(SITE, relayed=True)
+    site = dataclasses.replace(SITE, local=())
     server_class(lab, "server", site)
     dhcrelay(lab, "relay", "down0", "up0", "192.168.9.1")
     capture = Capture(lab.netns("server"), "srv0", outgoing=True)
@@ -162,7 +162,8 @@ def test_perfdhcp_loses_nothing(lab: Lab, server_class: type[Server]) -> None:
     lab.veth("server:srv0=192.168.9.1/30", "relay:up0=192.168.9.2/30")
     lab.ip("relay", "address", "add", "10.77.0.1/32", "dev", "up0")
     lab.ip("server", "route", "add", "10.77.0.0/16", "via", "192.168.9.2")
-    big = Site(subnet="10.77.0.0/16", pool=("10.77.1.0", "10.77.254.255"), relayed=True)
+    subnet = Subnet("10.77.0.0/16", pool=("10.77.1.0", "10.77.254.255"))
+    big = Site(subnets=(subnet,), local=())
     server_class(lab, "server", big)
     rate, seconds = 5_000, 3
     if server_class is not FastDHCP:
