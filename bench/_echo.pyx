@@ -1,0 +1,156 @@
+"""The echo: answers DISCOVER with OFFER and REQUEST with ACK, and knows nothing.
+
+A bare recvmmsg/sendmmsg loop, 64 messages at a time, one packet a message. What it reaches is what
+this machine's UDP path allows a server that moves packet by packet: the ceiling beside which a
+server's figure is put. The address is 10. and octets 3 to 5 of chaddr, so the generator's checks
+hold: one address a client, none twice.
+"""
+
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport uint8_t, uint32_t
+from libc.string cimport memcpy, memset
+
+from bench._net cimport (
+    MSG_NOSIGNAL, MSG_WAITFORONE, iovec, mmsghdr, recvmmsg, sendmmsg, sockaddr_in,
+)
+from fastdhcp._wire cimport (
+    ACK, AT_CHADDR, AT_COOKIE, AT_OP, AT_OPTIONS, AT_YIADDR, BOOTREPLY, BOOTREQUEST, DISCOVER,
+    MAGIC_COOKIE, MESSAGE_SIZE_MAX, MESSAGE_SIZE_MIN, OFFER, OPTION_END, OPTION_LEASE_TIME,
+    OPTION_MESSAGE_TYPE, OPTION_PAD, OPTION_RELAY_INFO, OPTION_SERVER_ID, OPTION_SUBNET_MASK,
+    REQUEST, Span, Writer, load_be32, store_be32, write_bytes, write_option_u8, write_option_u32,
+    write_u8,
+)
+
+cdef enum:
+    BATCH = 64
+    LEASE_TIME_S = 3600
+    RELAY_INFO_MAX = 2 + 255
+
+
+cdef struct Batch:
+    mmsghdr messages[BATCH]
+    iovec parts[BATCH]
+    sockaddr_in sources[BATCH]
+    uint8_t octets[BATCH][MESSAGE_SIZE_MAX]
+
+
+cdef uint8_t _read(const uint8_t* at, uint32_t size, Span* relay_info) noexcept nogil:
+    cdef const uint8_t* end = at + size
+    cdef uint8_t type = 0
+    if size < AT_OPTIONS or at[AT_OP] != BOOTREQUEST or load_be32(at + AT_COOKIE) != MAGIC_COOKIE:
+        return 0
+    at += AT_OPTIONS
+    while at < end and at[0] != OPTION_END:
+        if at[0] == OPTION_PAD:
+            at += 1
+            continue
+        if end - at < 2 or end - at < 2 + at[1]:
+            return 0
+        if at[0] == OPTION_MESSAGE_TYPE and at[1] == 1:
+            type = at[2]
+        elif at[0] == OPTION_RELAY_INFO:
+            relay_info[0] = Span(at, 2 + at[1])
+        at += 2 + at[1]
+    return type
+
+
+# Turns the message at `at` into its answer, in place. Returns the answer's size, 0 for none.
+cdef uint32_t _answer(uint8_t* at, uint32_t size, uint32_t server_id) noexcept nogil:
+    cdef uint8_t kept[RELAY_INFO_MAX]
+    cdef Span relay_info = Span(NULL, 0)
+    cdef uint8_t type = _read(at, size, &relay_info)
+    cdef Writer w
+    if type not in (DISCOVER, REQUEST):
+        return 0
+    if relay_info.len:
+        memcpy(kept, relay_info.at, relay_info.len)
+    at[AT_OP] = BOOTREPLY
+    store_be32(at + AT_YIADDR, (10 << 24) | (load_be32(at + AT_CHADDR + 2) & 0xFFFFFF))
+    w.at = at + AT_OPTIONS
+    w.end = at + MESSAGE_SIZE_MAX
+    w.failed = False
+    write_option_u8(&w, OPTION_MESSAGE_TYPE, OFFER if type == DISCOVER else ACK)
+    write_option_u32(&w, OPTION_SERVER_ID, server_id)
+    write_option_u32(&w, OPTION_LEASE_TIME, LEASE_TIME_S)
+    write_option_u32(&w, OPTION_SUBNET_MASK, <uint32_t>0xFF000000)
+    if relay_info.len:
+        write_bytes(&w, kept, relay_info.len)
+    write_u8(&w, OPTION_END)
+    if w.at < at + MESSAGE_SIZE_MIN:
+        memset(w.at, 0, at + MESSAGE_SIZE_MIN - w.at)
+        return MESSAGE_SIZE_MIN
+    return <uint32_t>(w.at - at)
+
+
+# Answers what is in the first `count` places; the answers move together at the front.
+cdef int _answer_batch(Batch* batch, int count, uint32_t server_id) noexcept nogil:
+    cdef int i, out = 0
+    cdef uint32_t size
+    for i in range(count):
+        size = _answer(batch.octets[i], batch.messages[i].msg_len, server_id)
+        if size:
+            batch.parts[out].iov_base = batch.octets[i]
+            batch.parts[out].iov_len = size
+            batch.messages[out].msg_hdr.msg_name = &batch.sources[i]
+            out += 1
+    return out
+
+
+cdef void _ready(Batch* batch) noexcept nogil:
+    cdef int i
+    for i in range(BATCH):
+        batch.parts[i].iov_base = batch.octets[i]
+        batch.parts[i].iov_len = MESSAGE_SIZE_MAX
+        batch.messages[i].msg_hdr.msg_iov = &batch.parts[i]
+        batch.messages[i].msg_hdr.msg_iovlen = 1
+        batch.messages[i].msg_hdr.msg_name = &batch.sources[i]
+        batch.messages[i].msg_hdr.msg_namelen = sizeof(sockaddr_in)
+
+
+cdef void _send(int fd, Batch* batch, int count) noexcept nogil:
+    cdef int done = 0, sent
+    while done < count:
+        sent = sendmmsg(fd, &batch.messages[done], count - done, MSG_NOSIGNAL)
+        if sent > 0:
+            done += sent
+        elif errno != EINTR:
+            done += 1               # it stops at the first that fails: skip it
+
+
+cdef int _serve(int fd, uint32_t server_id, Batch* batch) noexcept nogil:
+    cdef int count
+    while True:
+        _ready(batch)
+        count = recvmmsg(fd, batch.messages, BATCH, MSG_WAITFORONE, NULL)
+        if count > 0:
+            _send(fd, batch, _answer_batch(batch, count, server_id))
+        elif errno in (EINTR, EAGAIN):
+            return 0
+        else:
+            return errno
+
+
+def answer(message: bytes, server_id: int) -> bytes:
+    """The echo's answer to one message; empty if it answers nothing. For tests and users."""
+    cdef uint8_t room[MESSAGE_SIZE_MAX]
+    cdef uint32_t size = min(len(message), <Py_ssize_t>MESSAGE_SIZE_MAX)
+    memcpy(room, <const char*>message, size)
+    size = _answer(room, size, server_id)
+    return room[:size]
+
+
+def serve(int fd, uint32_t server_id) -> None:
+    """Answer what comes to the blocking UDP socket `fd` until a signal handler raises.
+
+    `server_id` is the host-order address for option 54. A receive timeout on the socket
+    (SO_RCVTIMEO) lets handlers of Python run when nothing comes.
+
+    Raises OSError if the socket fails.
+    """
+    cdef Batch batch
+    cdef int failed
+    while True:
+        with nogil:
+            failed = _serve(fd, server_id, &batch)
+        if failed:
+            raise OSError(failed, "recvmmsg")

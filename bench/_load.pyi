@@ -1,0 +1,37 @@
+from typing import Any
+
+ERROR_NAMES: tuple[str, ...]
+COUNT_NAMES: tuple[str, ...]
+
+class Load:
+    def __init__(
+        self,
+        fd: int,
+        server: tuple[int, int],
+        relay: int,
+        *,
+        clients: int,
+        window: int,
+        first: int = 0,
+        timeout_ns: int = 1_000_000_000,
+        tries: int = 4,
+        seed: int = 1,
+        weights: tuple[int, int, int, int] = (1000, 0, 0, 0),
+        train: int = 64,
+        rate: float = 0,
+        client_id: bool = False,
+        hostname: bool = False,
+        circuit_id: bool = False,
+        request_list: bytes = b"",
+        expect: dict[int, bytes] | None = None,
+    ) -> None: ...
+    def turn(self, seconds: float, limit: int) -> int: ...
+    def weigh(self, weights: tuple[int, int, int, int]) -> None: ...
+    @property
+    def started(self) -> int: ...
+    @property
+    def bound(self) -> int: ...
+    def clear(self) -> None: ...
+    def report(self) -> dict[str, Any]: ...
+    def examples(self) -> dict[str, bytes]: ...
+    def ledger(self) -> bytes: ...

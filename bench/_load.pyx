@@ -1,0 +1,297 @@
+"""The load generator: N clients behind one relay agent, a closed loop with a window, in C.
+
+It binds giaddr itself, sends trains (UDP_SEGMENT) and receives trains (UDP_GRO), and checks every
+answer. `turn` does its work without the GIL and comes back after a while, so that Python can look
+after signals, phases and other processes; all state lives on between turns.
+"""
+
+from libc.math cimport ceil
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
+
+from bench._check cimport machine_answer
+from bench._histogram cimport Histogram, histogram_at, histogram_clear
+from bench._messages cimport REQUEST_LIST_MAX, form_init
+from bench._net cimport AF_INET, POLLIN, htonl, htons, pollfd, ppoll, sockaddr_in
+from bench._owners cimport owners_init
+from bench._state cimport (
+    CLIENTS_MAX, COUNT_KIND_COUNT, ERROR_KIND_COUNT, KIND_COUNT, MESSAGE_TYPES, WINDOW_MAX,
+    Client, LedgerEntry, Machine, Slot,
+)
+from bench._trains cimport (
+    TRAIN_COUNT_MAX, arrivals_init, arrivals_next, arrivals_receive, train_flush, train_init,
+)
+from bench._window cimport SECOND_NS, machine_expire, machine_fill
+
+ERROR_NAMES = (
+    "malformed", "wrong-chaddr", "wrong-xid", "wrong-type", "wrong-giaddr", "wrong-ciaddr",
+    "surplus-answer", "no-server-id", "wrong-server-id", "no-lease-time", "no-address",
+    "address-changed", "address-moved", "address-twice", "offer-twice", "wrong-relay-info",
+    "wrong-client-id", "wrong-option", "nak", "nak-with-lease", "unanswered",
+)
+"""Of the kinds of errors, by number."""
+COUNT_NAMES = (
+    "started", "completed", "failed", "retransmissions", "late", "duplicates", "reassigned",
+    "releases",
+)
+"""Of the counts, by number."""
+
+cdef enum:
+    WAIT_NS_MAX = 50_000_000
+
+
+cdef inline int64_t _clock(int which) noexcept nogil:
+    cdef timespec at
+    clock_gettime(which, &at)
+    return <int64_t>at.tv_sec * SECOND_NS + at.tv_nsec
+
+
+# Sleeps until an answer is there, or the first of: `until`, a retransmission, the next start.
+cdef void _wait(Machine* m, int64_t until) noexcept nogil:
+    cdef pollfd fd
+    cdef timespec timeout
+    cdef int64_t wake = min(until, m.now_ns + WAIT_NS_MAX)
+    if m.in_flight:
+        wake = min(wake, m.slots[m.slots[0].after].sent_ns + m.timeout_ns)
+    if m.rate > 0 and m.in_flight < m.window and m.started < m.limit:
+        wake = min(wake, m.now_ns + <int64_t>ceil((1 - m.allowed) / m.rate * SECOND_NS))
+    wake = max(wake - m.now_ns, <int64_t>0)
+    timeout.tv_sec = wake // SECOND_NS
+    timeout.tv_nsec = wake % SECOND_NS
+    fd.fd = m.arrivals.fd
+    fd.events = POLLIN
+    ppoll(&fd, 1, &timeout, NULL)
+
+
+cdef void _turn(Machine* m, int64_t turn_ns) noexcept nogil:
+    cdef int64_t until
+    cdef const uint8_t* at
+    cdef uint32_t size
+    m.now_ns = m.allowed_ns = _clock(CLOCK_MONOTONIC)
+    m.wall_ns = _clock(CLOCK_REALTIME) - m.now_ns
+    until = m.now_ns + turn_ns
+    while m.now_ns < until:
+        machine_expire(m)
+        machine_fill(m)
+        train_flush(&m.train)
+        if m.in_flight == 0 and m.started >= m.limit:
+            return
+        if not arrivals_receive(&m.arrivals):
+            _wait(m, until)
+            arrivals_receive(&m.arrivals)
+        m.now_ns = _clock(CLOCK_MONOTONIC)
+        at = arrivals_next(&m.arrivals, &size)
+        while at != NULL:
+            machine_answer(m, at, size)
+            at = arrivals_next(&m.arrivals, &size)
+    train_flush(&m.train)
+
+
+cdef bint _allocate(Machine* m) noexcept nogil:
+    cdef uint16_t slot
+    m.clients = <Client*>calloc(m.clients_count, sizeof(Client))
+    m.slots = <Slot*>calloc(<size_t>m.window + 1, sizeof(Slot))
+    if m.clients == NULL or m.slots == NULL:
+        return False
+    for slot in range(1, m.window):
+        m.slots[slot].after = slot + 1
+    m.free_slot = 1
+    return owners_init(&m.owners, m.clients_count)
+
+
+cdef uint32_t _coprime_stride(uint32_t count, uint32_t seed) noexcept nogil:
+    cdef uint32_t stride = seed % count, a, b
+    while True:
+        stride += 1
+        a = count
+        b = stride
+        while b:
+            a, b = b, a % b
+        if a == 1:
+            return stride
+
+
+cdef list _words(const uint64_t* words, int count):
+    return [words[i] for i in range(count)]
+
+
+cdef dict _by_type(const uint64_t* words):
+    return {type: words[type] for type in range(MESSAGE_TYPES) if words[type]}
+
+
+cdef dict _latency(const Histogram* histogram):
+    mean = histogram.sum_ns / histogram.count if histogram.count else 0
+    return {
+        "count": histogram.count, "mean_ns": round(mean), "p50_ns": histogram_at(histogram, 0.5),
+        "p90_ns": histogram_at(histogram, 0.9), "p99_ns": histogram_at(histogram, 0.99),
+        "max_ns": histogram.max_ns,
+    }
+
+
+cdef class Load:
+    """`clients` DHCP clients behind the relay agent that `fd` is bound as.
+
+    fd          UDP socket bound to (relay, its port), UDP_GRO on; stays the caller's
+    server      (host-order address, port) to send to
+    relay       giaddr, host-order address
+    first       number of the first client: two generators with disjoint numbers share no client
+    window      exchanges under way at most, 1 to 65534, at most `clients`
+    timeout_ns  from a transmission to the next one; after `tries` of them the exchange has failed
+    weights     per mille of (DORA, renew, INIT-REBOOT, release) for clients that hold a lease;
+                the sum must be 1000. Who holds none always does a full DORA
+    train       messages in one sendmsg at most, 1 to 64
+    rate        exchanges to start a second at most, 0 = no limit but the window
+    expect      options that each OFFER and ACK must carry: code to value
+
+    Raises ValueError if a figure is out of its range, MemoryError.
+    """
+
+    cdef Machine* m
+
+    def __cinit__(
+        self, int fd, tuple server, uint32_t relay, *, uint32_t clients, uint32_t window,
+        uint32_t first=0, int64_t timeout_ns=SECOND_NS, uint32_t tries=4, uint32_t seed=1,
+        tuple weights=(1000, 0, 0, 0), uint16_t train=TRAIN_COUNT_MAX, double rate=0,
+        bint client_id=False, bint hostname=False, bint circuit_id=False,
+        bytes request_list=b"", dict expect=None,
+    ):
+        _demand(1 <= clients <= CLIENTS_MAX, f"clients is 1 to {CLIENTS_MAX}")
+        _demand(1 <= window <= min(clients, <uint32_t>WINDOW_MAX), "window is 1 to clients")
+        _demand(timeout_ns > 0 and 1 <= tries <= 255, "timeout is above 0, tries 1 to 255")
+        _demand(1 <= train <= TRAIN_COUNT_MAX, f"train is 1 to {TRAIN_COUNT_MAX}")
+        _demand(len(request_list) <= REQUEST_LIST_MAX, "the request list is too long")
+        self.m = <Machine*>calloc(1, sizeof(Machine))
+        if self.m == NULL:
+            raise MemoryError
+        self.m.clients_count = clients
+        self.m.window = <uint16_t>window
+        self.m.form.first = first
+        self.m.relay = relay
+        self.m.timeout_ns = timeout_ns
+        self.m.tries = tries
+        self.m.seed = seed
+        self.m.random = (<uint64_t>seed << 1) | 1
+        self.m.rate = rate
+        self.m.stride = _coprime_stride(clients, seed)
+        self.m.form.client_id = client_id
+        self.m.form.hostname = hostname
+        self.m.form.circuit_id = circuit_id
+        self.m.form.request_list_size = <uint8_t>len(request_list)
+        memcpy(self.m.form.request_list, <const char*>request_list, len(request_list))
+        self.weigh(weights)
+        self._expect(expect or {})
+        self._open(fd, server, train)
+
+    cdef _open(self, int fd, tuple server, uint16_t train):
+        cdef sockaddr_in to
+        memset(&to, 0, sizeof(to))
+        to.sin_family = AF_INET
+        to.sin_addr.s_addr = htonl(server[0])
+        to.sin_port = htons(server[1])
+        form_init(&self.m.form, self.m.relay)
+        if not (_allocate(self.m) and arrivals_init(&self.m.arrivals, fd)
+                and train_init(&self.m.train, fd, &to, self.m.form.size, train)):
+            raise MemoryError
+
+    cdef _expect(self, dict expect):
+        for code, value in expect.items():
+            _demand(1 <= code <= 254 and len(value) <= 255, "an expected option is out of range")
+            self.m.expected.wanted[code] = True
+            self.m.expected.size[code] = <uint8_t>len(value)
+            memcpy(self.m.expected.value[code], <const char*>(<bytes>value), len(value))
+            self.m.expected.count += 1
+
+    def __dealloc__(self):
+        if self.m != NULL:
+            free(self.m.train.room)
+            free(self.m.arrivals.room)
+            free(self.m.owners.places)
+            free(self.m.clients)
+            free(self.m.slots)
+            free(self.m)
+
+    def turn(self, double seconds, uint64_t limit) -> int:
+        """Work for `seconds`, or until `limit` exchanges were started in all and have ended.
+
+        Returns the number of exchanges still under way. They go on in the next turn.
+        """
+        self.m.limit = limit
+        with nogil:
+            _turn(self.m, <int64_t>(seconds * SECOND_NS))
+        return self.m.in_flight
+
+    def weigh(self, tuple weights) -> None:
+        """Other weights from the next turn on, as in the constructor."""
+        _demand(len(weights) == KIND_COUNT and sum(weights) == 1000, "the weights make 1000")
+        for kind, weight in enumerate(weights):
+            self.m.weights[<int>kind] = weight
+
+    @property
+    def started(self) -> int:
+        """Exchanges started since the beginning; `clear` does not touch it."""
+        return self.m.started
+
+    @property
+    def bound(self) -> int:
+        """Clients that hold a lease."""
+        return self.m.bound
+
+    def clear(self) -> None:
+        """Set counts, errors and latencies to zero, between warming up and measuring."""
+        memset(self.m.counts, 0, sizeof(self.m.counts))
+        memset(self.m.errors, 0, sizeof(self.m.errors))
+        memset(self.m.sent, 0, sizeof(self.m.sent))
+        memset(self.m.received, 0, sizeof(self.m.received))
+        self.m.train.failed = 0
+        histogram_clear(&self.m.exchange)
+        histogram_clear(&self.m.offer)
+        histogram_clear(&self.m.ack)
+
+    def report(self) -> dict:
+        """All counts since the beginning or the last `clear`; errors only where there are any."""
+        errors = zip(ERROR_NAMES, _words(self.m.errors, ERROR_KIND_COUNT), strict=True)
+        counts = zip(COUNT_NAMES, _words(self.m.counts, COUNT_KIND_COUNT), strict=True)
+        return {
+            **dict(counts),
+            "send_failed": self.m.train.failed,
+            "errors": {name: count for name, count in errors if count},
+            "sent": _by_type(self.m.sent),
+            "received": _by_type(self.m.received),
+            "latency": {
+                "exchange": _latency(&self.m.exchange), "offer": _latency(&self.m.offer),
+                "ack": _latency(&self.m.ack),
+            },
+        }
+
+    def examples(self) -> dict:
+        """The first wrong answer of each kind, as it came, up to 600 octets."""
+        return {
+            name: self.m.examples[kind].octets[:self.m.examples[kind].size]
+            for kind, name in enumerate(ERROR_NAMES) if self.m.examples[kind].size
+        }
+
+    def ledger(self) -> bytes:
+        """One 32-octet entry for each client that was ever sent an ACK, in client order.
+
+        See `fastdhcp_bench.ledger.Ledger`, which reads it.
+        """
+        cdef LedgerEntry entry
+        cdef uint32_t index
+        cdef Client* client
+        entries = bytearray()
+        for index in range(self.m.clients_count):
+            client = &self.m.clients[index]
+            if not client.acked:
+                continue
+            entry = LedgerEntry(
+                self.m.form.first + index, client.address, client.server_id, client.lease_s,
+                client.acked_ns, client.retransmissions, client.address != 0)
+            entries += (<uint8_t*>&entry)[:sizeof(LedgerEntry)]
+        return bytes(entries)
+
+
+cdef _demand(bint held, str text):
+    if not held:
+        raise ValueError(text)

@@ -1,0 +1,205 @@
+"""Exchanges: which client starts one next, what it sends, when it sends again. Inline only."""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from bench._messages cimport Ask, request_write
+from bench._owners cimport owners_get, owners_remove
+from bench._state cimport (
+    COUNT_COMPLETED, COUNT_FAILED, COUNT_RELEASES, COUNT_RETRANSMISSIONS, COUNT_STARTED,
+    ERROR_UNANSWERED, GIVEN_UP, IDLE, KIND_COUNT, KIND_DORA, KIND_REBOOT, KIND_RELEASE, KIND_RENEW,
+    REBOOTING, RENEWING, REQUESTING, SELECTING, Client, Machine, Slot,
+)
+from bench._trains cimport train_next
+from fastdhcp._wire cimport DISCOVER, RELEASE, REQUEST
+
+cdef enum:
+    SECOND_NS = 1_000_000_000
+
+
+cdef inline uint32_t mix32(uint32_t x) noexcept nogil:
+    x ^= x >> 16
+    x *= <uint32_t>0x85EBCA6B
+    x ^= x >> 13
+    x *= <uint32_t>0xC2B2AE35
+    return x ^ (x >> 16)
+
+
+cdef inline uint64_t draw(Machine* m) noexcept nogil:
+    m.random ^= m.random << 13
+    m.random ^= m.random >> 7
+    m.random ^= m.random << 17
+    return m.random
+
+
+# The instant, CLOCK_REALTIME, to which the client's last ACK gave it the address.
+cdef inline int64_t lease_end_ns(const Client* client) noexcept nogil:
+    return client.acked_ns + <int64_t>client.lease_s * SECOND_NS
+
+
+cdef inline void client_unbind(Machine* m, uint32_t index) noexcept nogil:
+    cdef Client* client = &m.clients[index]
+    if client.address:
+        if owners_get(&m.owners, client.address) == index:
+            owners_remove(&m.owners, client.address)
+        client.address = 0
+        m.bound -= 1
+
+
+cdef inline void slot_unlink(Machine* m, uint16_t at) noexcept nogil:
+    cdef Slot* slot = &m.slots[at]
+    m.slots[slot.before].after = slot.after
+    m.slots[slot.after].before = slot.before
+
+
+cdef inline void slot_append(Machine* m, uint16_t at) noexcept nogil:
+    cdef Slot* head = &m.slots[0]
+    cdef Slot* slot = &m.slots[at]
+    slot.before = head.before
+    slot.after = 0
+    m.slots[head.before].after = at
+    head.before = at
+
+
+cdef inline void _ask(Machine* m, uint32_t index, Ask* ask) noexcept nogil:
+    cdef Client* client = &m.clients[index]
+    ask.client = index
+    ask.xid = client.xid
+    ask.secs = client.secs
+    ask.type = DISCOVER if client.step == SELECTING else REQUEST
+    ask.ciaddr = client.address if client.step == RENEWING else 0
+    # RFC 2131 4.3.2: option 50 in SELECTING and INIT-REBOOT, 54 in SELECTING only.
+    ask.requested = client.asked if client.step in (REQUESTING, REBOOTING) else 0
+    ask.server_id = client.server_id if client.step == REQUESTING else 0
+
+
+# Sends what the client's present step asks for, for the first time or again.
+cdef inline void client_send(Machine* m, uint32_t index) noexcept nogil:
+    cdef Client* client = &m.clients[index]
+    cdef Slot* slot = &m.slots[client.slot]
+    cdef Ask ask
+    # RFC 2131 4.4.1: the REQUEST carries the secs of the DISCOVER.
+    if client.step != REQUESTING:
+        client.secs = <uint16_t>min((m.now_ns - slot.started_ns) // SECOND_NS, 65535)
+    _ask(m, index, &ask)
+    request_write(&m.form, &ask, train_next(&m.train))
+    m.sent[ask.type] += 1
+    if client.step == SELECTING:
+        client.owed_offers += client.owed_offers < 255
+    else:
+        client.owed_acks += client.owed_acks < 255
+    client.tries += 1
+    slot.sent_ns = m.now_ns
+    slot_unlink(m, client.slot)
+    slot_append(m, client.slot)
+
+
+# A new exchange: what the one before is still owed is told apart by its xid.
+cdef inline void _next_xid(Machine* m, uint32_t index) noexcept nogil:
+    cdef Client* client = &m.clients[index]
+    client.owed_before = client.owed_offers + client.owed_acks
+    client.owed_offers = client.owed_acks = 0
+    client.xid_before = client.xid
+    client.exchanges += 1
+    client.xid = mix32(m.seed ^ (index * <uint32_t>0x9E3779B1) ^ mix32(client.exchanges))
+
+
+# RFC 2131 4.4.6: nothing answers a RELEASE, so the client is done with it at once.
+cdef inline void client_release(Machine* m, uint32_t index) noexcept nogil:
+    cdef Client* client = &m.clients[index]
+    cdef Ask ask
+    _next_xid(m, index)
+    client.step = IDLE
+    ask.type = RELEASE
+    ask.client = index
+    ask.xid = client.xid
+    ask.secs = 0
+    ask.ciaddr = client.address
+    ask.requested = 0
+    ask.server_id = client.server_id
+    request_write(&m.form, &ask, train_next(&m.train))
+    m.sent[ask.type] += 1
+    m.counts[COUNT_RELEASES] += 1
+    client_unbind(m, index)
+
+
+cdef inline uint8_t _draw_kind(Machine* m) noexcept nogil:
+    cdef uint32_t drawn = <uint32_t>(draw(m) % 1000)
+    cdef uint8_t kind
+    for kind in range(KIND_COUNT):
+        if drawn < m.weights[kind]:
+            return kind
+        drawn -= m.weights[kind]
+    return KIND_DORA
+
+
+cdef inline void client_start(Machine* m, uint32_t index) noexcept nogil:
+    cdef Client* client = &m.clients[index]
+    cdef uint8_t kind = KIND_DORA
+    cdef uint16_t at
+    m.started += 1
+    m.counts[COUNT_STARTED] += 1
+    if client.address and lease_end_ns(client) <= m.now_ns + m.wall_ns:
+        client_unbind(m, index)
+    if client.address:
+        kind = _draw_kind(m)
+    if kind == KIND_RELEASE:
+        client_release(m, index)
+        m.counts[COUNT_COMPLETED] += 1
+        return
+    at = m.free_slot
+    m.free_slot = m.slots[at].after
+    m.in_flight += 1
+    m.slots[at].client = index
+    m.slots[at].started_ns = m.slots[at].asked_ns = m.now_ns
+    slot_append(m, at)
+    client.slot = at
+    _next_xid(m, index)
+    client.tries = 0
+    client.asked = client.address
+    client.step = (RENEWING if kind == KIND_RENEW else REBOOTING if kind == KIND_REBOOT
+                   else SELECTING)
+    client_send(m, index)
+
+
+cdef inline void client_finish(Machine* m, uint32_t index, bint completed) noexcept nogil:
+    cdef Client* client = &m.clients[index]
+    slot_unlink(m, client.slot)
+    m.slots[client.slot].after = m.free_slot
+    m.free_slot = client.slot
+    m.in_flight -= 1
+    client.slot = 0
+    client.step = IDLE
+    m.counts[COUNT_COMPLETED if completed else COUNT_FAILED] += 1
+
+
+# Starts exchanges as far as window, limit and rate allow.
+cdef inline void machine_fill(Machine* m) noexcept nogil:
+    cdef uint32_t looked = 0
+    if m.rate > 0:
+        m.allowed += m.rate * <double>(m.now_ns - m.allowed_ns) / SECOND_NS
+        m.allowed = min(m.allowed, <double>m.window)    # what was missed is not made good later
+        m.allowed_ns = m.now_ns
+    while m.in_flight < m.window and m.started < m.limit and looked <= m.window:
+        if m.rate > 0 and m.allowed < 1:
+            return
+        if m.clients[m.next_client].slot == 0:
+            client_start(m, m.next_client)
+            m.allowed -= 1
+        else:
+            looked += 1         # still under way since its last turn
+        m.next_client = (m.next_client + m.stride) % m.clients_count
+
+
+# Sends again, or gives up, what has waited for `timeout_ns`.
+cdef inline void machine_expire(Machine* m) noexcept nogil:
+    cdef uint32_t index
+    while m.in_flight and m.now_ns - m.slots[m.slots[0].after].sent_ns >= m.timeout_ns:
+        index = m.slots[m.slots[0].after].client
+        if m.clients[index].tries >= m.tries:
+            m.errors[ERROR_UNANSWERED] += 1
+            client_finish(m, index, False)
+            m.clients[index].step = GIVEN_UP
+        else:
+            m.clients[index].retransmissions += 1
+            m.counts[COUNT_RETRANSMISSIONS] += 1
+            client_send(m, index)

@@ -1,0 +1,76 @@
+"""`fastdhcp bench`: the load generator on the command line."""
+
+import sys
+
+import click
+import msgspec
+
+from fastdhcp_bench.run import Mode, Plan, Report, measure
+
+
+def _milliseconds(ns: int) -> str:
+    return f"{ns / 1e6:.2f}"
+
+
+def _render(report: Report) -> str:
+    counts = report.counts
+    lines = [
+        f"{counts['completed']} exchanges in {report.seconds:.2f} s: {report.rate:.0f}/s",
+        f"failed {counts['failed']}, unfinished {report.unfinished}, "
+        f"retransmissions {counts['retransmissions']}, late {counts['late']}, "
+        f"duplicates {counts['duplicates']}",
+        f"clients with a lease {report.bound}",
+        f"generator used {report.generator_cpu:.0%} of a core",
+        "ms          p50      p90      p99      max",
+    ]
+    for name, latency in counts["latency"].items():
+        figures = (_milliseconds(latency[f"{k}_ns"]) for k in ("p50", "p90", "p99", "max"))
+        lines.append(f"{name:<9}" + " ".join(f"{figure:>8}" for figure in figures))
+    lines += [f"ERROR {name}: {count}" for name, count in report.errors.items()]
+    lines.append(f"result hash {report.result_hash}")
+    return "\n".join(lines)
+
+
+@click.command()
+@click.option("--server", required=True, metavar="ADDR", help="The DHCP server's address.")
+@click.option("--relay", required=True, metavar="ADDR", help="giaddr: an address of this host.")
+@click.option("--server-port", default=67, show_default=True)
+@click.option("--relay-port", default=67, show_default=True)
+@click.option("--clients", default=1000, show_default=True, help="Number of clients.")
+@click.option("--first", default=0, show_default=True, help="Number of the first client.")
+@click.option("--window", default=64, show_default=True, help="Exchanges under way at most.")
+@click.option("--mode", type=click.Choice(["dora", "renew", "reboot", "mix"]), default="dora")
+@click.option("--seconds", type=float, help="How long to measure; default 10.")
+@click.option("--exchanges", type=int, help="How many exchanges to measure, instead.")
+@click.option("--warmup", default=0.0, help="Seconds before the measurement starts.")
+@click.option("--rate", default=0.0, help="Exchanges to start a second at most; 0: no limit.")
+@click.option("--timeout", default=1.0, show_default=True, help="Seconds to a retransmission.")
+@click.option("--tries", default=4, show_default=True, help="Transmissions of a message at most.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--train", default=64, show_default=True, help="Messages in one system call.")
+@click.option("--client-id", is_flag=True, help="Send option 61.")
+@click.option("--hostname", is_flag=True, help="Send option 12.")
+@click.option("--circuit-id", is_flag=True, help="Send option 82, a circuit-id for each client.")
+@click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
+def bench(
+    seconds: float | None,
+    exchanges: int | None,
+    warmup: float,
+    as_json: bool,
+    mode: Mode,
+    **plan: str | int | float | bool,
+) -> None:
+    """Load a DHCP server with many clients behind one relay agent, and check every answer.
+
+    The relay agent's address must be this host's, and the server must have a subnet for it. Exit
+    code 1 if any answer was wrong, none came, or one was missing after the last try.
+    """
+    if seconds is None:
+        seconds = 1e9 if exchanges else 10.0
+    try:
+        made = msgspec.convert({**plan, "mode": mode}, Plan)
+        report = measure(made, seconds=seconds, exchanges=exchanges or 0, warmup=warmup)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(msgspec.json.encode(report) if as_json else _render(report))
+    sys.exit(0 if report.good else 1)

@@ -1,0 +1,71 @@
+"""The echo as a program: N processes on one port, steered by chaddr.
+
+python -m fastdhcp_bench.echo --listen ADDRESS [--port 67] [--workers N]
+"""
+
+import os
+import signal
+import socket
+import struct
+import sys
+
+import click
+
+from fastdhcp.bpf import attach_steering
+from fastdhcp_bench._echo import serve
+from fastdhcp_bench.sockets import server_socket
+
+LOOK_UP_S = 1
+"""How often an idle echo comes back to Python, to see signals."""
+
+
+def open_group(address: str, port: int, count: int) -> list[socket.socket]:
+    """``count`` sockets bound to one port, each getting the packets of its own clients."""
+    group = []
+    for index in range(count):
+        sock = server_socket()
+        group.append(sock)
+        attach_steering(sock, index, count)
+        sock.bind((address, port))
+        port = sock.getsockname()[1]
+        timeout = struct.pack("@ll", LOOK_UP_S, 0)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+    return group
+
+
+def _leave(number: int, frame: object) -> None:
+    raise SystemExit(0)
+
+
+def answer_all(sock: socket.socket, address: str) -> None:
+    """Serve until TERM or INT."""
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+    serve(sock.fileno(), int.from_bytes(socket.inet_aton(address), "big"))
+
+
+@click.command()
+@click.option("--listen", required=True, help="Address to answer on; also option 54.")
+@click.option("--port", default=67, show_default=True)
+@click.option("--workers", default=1, show_default=True)
+def main(listen: str, port: int, workers: int) -> None:
+    """Answer DISCOVER with OFFER and REQUEST with ACK, and know nothing."""
+    group = open_group(listen, port, workers)
+    children = []
+    for sock in group[1:]:
+        child = os.fork()
+        if child == 0:
+            answer_all(sock, listen)
+        children.append(child)
+    print("ready", file=sys.stderr, flush=True)
+    try:
+        answer_all(group[0], listen)
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGTERM)
+        for child in children:
+            os.waitpid(child, 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""A run of the load generator: prime, warm up, measure, drain, report."""
+
+import resource
+import time
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import msgspec
+
+from fastdhcp_bench._load import Load
+from fastdhcp_bench.ledger import Entry, ledger_hash, read_ledger
+from fastdhcp_bench.sockets import relay_socket
+
+Mode = Literal["dora", "renew", "reboot", "mix"]
+Weights = tuple[int, int, int, int]
+
+WEIGHTS: dict[Mode, Weights] = {
+    "dora": (1000, 0, 0, 0),
+    "renew": (0, 1000, 0, 0),
+    "reboot": (0, 0, 1000, 0),
+    "mix": (200, 600, 100, 100),
+}
+"""Per mille of DORA, renew, INIT-REBOOT, release, for a client that holds a lease."""
+
+TURN_S = 0.1
+"""Between two looks at signals, phases and the caller's stop."""
+FOREVER = 2**64 - 1
+
+REQUEST_LIST = bytes((1, 3, 6, 15, 51, 54))
+"""Option 55 as common clients send it."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What to run. Times are seconds.
+
+    relay is an address of this host (namespace): it is giaddr, and answers come to it. Ports
+    other than 67 serve tests without privilege. `first` numbers the first client. `rate` bounds
+    the exchanges started a second (0: the window alone does). `train` is the number of messages
+    in one sendmsg: 1 where the server's sockets have steering filters *and* nothing segments on
+    the way (loopback), since a filter sees each message of a train that came to one socket.
+    """
+
+    server: str
+    relay: str
+    server_port: int = 67
+    relay_port: int = 67
+    clients: int = 1000
+    window: int = 64
+    first: int = 0
+    mode: Mode = "dora"
+    weights: Weights | None = None
+    timeout: float = 1.0
+    tries: int = 4
+    rate: float = 0
+    seed: int = 1
+    train: int = 64
+    client_id: bool = False
+    hostname: bool = False
+    circuit_id: bool = False
+    request_list: bytes = REQUEST_LIST
+    expect: dict[int, bytes] = {}
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """What a run showed.
+
+    Counts, errors and latencies are of the measured phase alone, the drain after it included;
+    `exchanges_total` is of the whole run, for dividing the server's CPU by. `generator_cpu` is the
+    part of one core that the generator used while it measured.
+    """
+
+    seconds: float
+    rate: float
+    exchanges_total: int
+    generator_cpu: float
+    bound: int
+    unfinished: int
+    counts: dict[str, Any]
+    errors: dict[str, int]
+    result_hash: str
+
+    @property
+    def good(self) -> bool:
+        return not self.errors and self.counts["completed"] > 0
+
+
+def _host_order(address: str) -> int:
+    return int.from_bytes(bytes(map(int, address.split("."))), "big")
+
+
+def _cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+class Generator:
+    """Clients, their relay agent's socket, and the phases of a run.
+
+    Phases may be called in any order and from any one thread at a time; clients keep their leases
+    between them. `stop` may be set from another thread: the phase under way then ends within
+    TURN_S.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.stop = False
+        self._seconds = 0.0
+        self._cpu = 0.0
+        self._unfinished = 0
+        self._socket = relay_socket(plan.relay, plan.relay_port)
+        try:
+            self.load = self._make()
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def _make(self) -> Load:
+        plan = self.plan
+        return Load(
+            self._socket.fileno(),
+            (_host_order(plan.server), plan.server_port),
+            _host_order(plan.relay),
+            clients=plan.clients,
+            window=min(plan.window, plan.clients),
+            first=plan.first,
+            timeout_ns=round(plan.timeout * 1e9),
+            tries=plan.tries,
+            seed=plan.seed,
+            weights=self.weights,
+            train=plan.train,
+            rate=plan.rate,
+            client_id=plan.client_id,
+            hostname=plan.hostname,
+            circuit_id=plan.circuit_id,
+            request_list=plan.request_list,
+            expect=plan.expect,
+        )
+
+    @property
+    def weights(self) -> Weights:
+        return self.plan.weights or WEIGHTS[self.plan.mode]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+
+    def _turns(self, seconds: float, limit: int) -> int:
+        end = time.monotonic() + seconds
+        left = -1
+        while left and not self.stop and (rest := end - time.monotonic()) > 0:
+            left = self.load.turn(min(rest, TURN_S), limit)
+            if left == 0 and self.load.started < limit:
+                left = -1  # idle between two starts
+        return max(left, 0)
+
+    def prime(self, seconds: float = 60.0) -> int:
+        """Give each client one DORA, as far as `seconds` go. Returns how many hold a lease."""
+        end = time.monotonic() + seconds
+        self.load.weigh(WEIGHTS["dora"])
+        while self.load.bound < self.plan.clients and not self.stop and time.monotonic() < end:
+            self._turns(end - time.monotonic(), self.load.started + self.plan.clients)
+        self.load.weigh(self.weights)
+        return self.load.bound
+
+    def run(self, *, seconds: float = 1e9, exchanges: int = 0) -> None:
+        """Go on for `seconds`, or until `exchanges` more were started and have ended."""
+        limit = self.load.started + exchanges if exchanges else FOREVER
+        began, cpu = time.monotonic(), _cpu_seconds()
+        self._turns(seconds, limit)
+        self._seconds += time.monotonic() - began
+        self._cpu += _cpu_seconds() - cpu
+
+    def drain(self, seconds: float | None = None) -> int:
+        """Start nothing more; wait for what is under way, by default until its last try.
+
+        Returns the number of exchanges that have not ended.
+        """
+        wait = self.plan.timeout * (self.plan.tries + 1) if seconds is None else seconds
+        self._unfinished = self._turns(wait, self.load.started)
+        return self._unfinished
+
+    def clear(self) -> None:
+        """Measure from here on."""
+        self.load.clear()
+        self._seconds = self._cpu = 0.0
+
+    def ledger(self) -> list[Entry]:
+        """One entry for each client that was ever sent an ACK. Not during a phase."""
+        return list(read_ledger(self.load.ledger()))
+
+    def report(self) -> Report:
+        counts = self.load.report()
+        errors = counts.pop("errors")
+        return Report(
+            seconds=self._seconds,
+            rate=counts["completed"] / self._seconds if self._seconds else 0.0,
+            exchanges_total=self.load.started,
+            generator_cpu=self._cpu / self._seconds if self._seconds else 0.0,
+            bound=self.load.bound,
+            unfinished=self._unfinished,
+            counts=counts,
+            errors=errors,
+            result_hash=ledger_hash(self.ledger()),
+        )
+
+
+def measure(plan: Plan, *, seconds: float = 1e9, exchanges: int = 0, warmup: float = 0) -> Report:
+    """One whole run: prime (unless full DORAs are what is measured), warm up, measure, drain."""
+    with Generator(plan) as generator:
+        if plan.mode != "dora":
+            generator.prime()
+        if warmup:
+            generator.run(seconds=warmup)
+        generator.clear()
+        generator.run(seconds=seconds, exchanges=exchanges)
+        generator.drain()
+        return generator.report()
