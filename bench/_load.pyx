@@ -69,8 +69,10 @@ cdef void _turn(Machine* m, int64_t turn_ns) noexcept nogil:
     cdef int64_t until
     cdef const uint8_t* at
     cdef uint32_t size
-    m.now_ns = m.allowed_ns = _clock(CLOCK_MONOTONIC)
+    m.now_ns = _clock(CLOCK_MONOTONIC)
     m.wall_ns = _clock(CLOCK_REALTIME) - m.now_ns
+    if m.allowed_ns == 0:
+        m.allowed_ns = m.now_ns
     until = m.now_ns + turn_ns
     while m.now_ns < until:
         machine_expire(m)

@@ -177,7 +177,8 @@ cdef inline void machine_fill(Machine* m) noexcept nogil:
     cdef uint32_t looked = 0
     if m.rate > 0:
         m.allowed += m.rate * <double>(m.now_ns - m.allowed_ns) / SECOND_NS
-        m.allowed = min(m.allowed, <double>m.window)    # what was missed is not made good later
+        # What was missed for longer than a tenth of a second is not made good.
+        m.allowed = min(m.allowed, max(m.rate / 10, 1.0))
         m.allowed_ns = m.now_ns
     while m.in_flight < m.window and m.started < m.limit and looked <= m.window:
         if m.rate > 0 and m.allowed < 1:

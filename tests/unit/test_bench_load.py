@@ -1,0 +1,354 @@
+"""The load generator against the echo, and against answerers that are wrong in one way each."""
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+import pytest
+
+from fastdhcp_bench._echo import answer
+from fastdhcp_bench._load import ERROR_NAMES, Load
+from fastdhcp_bench.ledger import read_ledger
+from fastdhcp_bench.run import Generator, Plan, Report
+
+SERVER_ID = 0x7F000001
+OFFER, ACK, NAK = 2, 5, 6
+DISCOVER, REQUEST, RELEASE = 1, 3, 7
+
+Answers = list[bytes]
+Mistake = Callable[[bytes, bytes], Answers]
+"""From a request and its right answer to what is sent instead."""
+
+
+def options_of(message: bytes) -> dict[int, bytes]:
+    options, at = {}, 240
+    while message[at] != 255:
+        size = message[at + 1]
+        options[message[at]] = message[at + 2 : at + 2 + size]
+        at += 2 + size
+    return options
+
+
+def with_options(message: bytes, options: dict[int, bytes]) -> bytes:
+    body = b"".join(bytes((code, len(value))) + value for code, value in options.items())
+    return (message[:240] + body + b"\xff").ljust(300, b"\0")
+
+
+def change(message: bytes, options: dict[int, bytes | None]) -> bytes:
+    """Options of the answer replaced, added at the end, or, where None, left out."""
+    changed = {**options_of(message), **options}
+    return with_options(message, {c: v for c, v in changed.items() if v is not None})
+
+
+def header(message: bytes, at: int, value: bytes) -> bytes:
+    return message[:at] + value + message[at + len(value) :]
+
+
+def address(message: bytes, value: str) -> bytes:
+    return header(message, 16, socket.inet_aton(value))
+
+
+def is_ack(message: bytes) -> bool:
+    return options_of(message)[53] == bytes((ACK,))
+
+
+def nak(right: bytes) -> bytes:
+    options = {53: bytes((NAK,)), 54: options_of(right)[54]}
+    return address(with_options(right, options), "0.0.0.0")
+
+
+@contextmanager
+def answerer(mistake: Mistake) -> Iterator[tuple[int, list[bytes]]]:
+    """A server on loopback that makes one mistake. Gives its port and what it was asked."""
+    asked: list[bytes] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        over = threading.Event()
+
+        def serve() -> None:
+            while not over.is_set():
+                message, source = sock.recvfrom(2048)
+                asked.append(message)
+                if right := answer(message, SERVER_ID):
+                    for wrong in mistake(message, right):
+                        sock.sendto(wrong, source)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield sock.getsockname()[1], asked
+        finally:
+            over.set()
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as waker:
+                waker.sendto(b"", sock.getsockname())
+            thread.join()
+
+
+PLAN = Plan(
+    server="127.0.0.1",
+    relay="127.0.0.1",
+    relay_port=0,
+    clients=8,
+    window=4,
+    timeout=0.1,
+    tries=2,
+)
+
+
+def run(mistake: Mistake, exchanges: int = 24, **changes: object) -> Report:
+    with answerer(mistake) as (port, _):
+        plan = msgspec.structs.replace(PLAN, server_port=port, **changes)
+        with Generator(plan) as generator:
+            generator.run(seconds=5, exchanges=exchanges)
+            generator.drain()
+            return generator.report()
+
+
+def right(request: bytes, good: bytes) -> Answers:
+    return [good]
+
+
+def moving_target() -> Mistake:
+    """The second lease of a client is of another address than its first."""
+    seen: set[bytes] = set()
+
+    def mistake(request: bytes, good: bytes) -> Answers:
+        if is_ack(good):
+            seen.add(request[28:34])
+            return [header(good, 16, options_of(request)[50])]
+        return [address(good, f"10.9.0.{request[33]}") if request[28:34] in seen else good]
+
+    return mistake
+
+
+def twice_in_offer(request: bytes, good: bytes) -> Answers:
+    """The address of client 0 is offered to all, and acknowledged to whoever asks for it."""
+    asked = options_of(request).get(50)
+    return [header(good, 16, asked) if asked else address(good, "10.0.0.0")]
+
+
+MISTAKES: dict[str, Mistake] = {
+    "malformed": lambda request, good: [good[:239]],
+    "wrong-chaddr": lambda request, good: [header(good, 33, b"\xee")],
+    "wrong-xid": lambda request, good: [header(good, 4, bytes(4))],
+    "wrong-type": lambda request, good: [good if is_ack(good) else nak(good)],
+    "wrong-giaddr": lambda request, good: [header(good, 24, bytes(4))],
+    "wrong-ciaddr": lambda request, good: [header(good, 12, b"\x0a\0\0\x07")],
+    "surplus-answer": lambda request, good: [good, good],
+    "no-server-id": lambda request, good: [change(good, {54: None})],
+    "wrong-server-id": lambda request, good: [
+        change(good, {54: b"\x01\x02\x03\x04"}) if is_ack(good) else good
+    ],
+    "no-lease-time": lambda request, good: [change(good, {51: None})],
+    "no-address": lambda request, good: [address(good, "0.0.0.0")],
+    "address-changed": lambda request, good: [
+        address(good, "10.0.1." + str(request[33])) if is_ack(good) else good
+    ],
+    "address-moved": moving_target(),
+    "address-twice": lambda request, good: [address(good, "10.0.0.1")],
+    "offer-twice": twice_in_offer,
+    "wrong-relay-info": lambda request, good: [change(good, {82: b"\x01\x01x"})],
+    "wrong-client-id": lambda request, good: [change(good, {61: b"\x01other"})],
+    "wrong-option": lambda request, good: [change(good, {1: b"\xff\xff\0\0"})],
+    "nak": lambda request, good: [nak(good) if is_ack(good) else good],
+    "nak-with-lease": lambda request, good: [
+        change(good, {53: bytes((NAK,))}) if is_ack(good) else good
+    ],
+    "unanswered": lambda request, good: [],
+}
+
+
+def test_every_kind_of_error_is_provoked_below() -> None:
+    assert tuple(MISTAKES) == ERROR_NAMES
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_wrong_answer_is_named(name: str) -> None:
+    report = run(MISTAKES[name], expect={1: b"\xff\0\0\0"})
+    assert report.errors.get(name, 0) > 0, report.errors
+    assert not report.good
+    side_effects = {"unanswered", "address-twice", "offer-twice", "surplus-answer"}
+    assert set(report.errors) <= {name, *side_effects}, report.errors
+
+
+def test_a_right_answerer_draws_no_error() -> None:
+    report = run(right, expect={1: b"\xff\0\0\0"})
+    assert report.good and report.errors == {}
+    assert report.counts["completed"] == report.exchanges_total == 24
+    assert report.counts["sent"] == {DISCOVER: 24, REQUEST: 24}
+    assert report.counts["received"] == {OFFER: 24, ACK: 24}
+    assert report.bound == 8 and report.unfinished == 0
+
+
+@pytest.mark.parametrize("lacking", ["changed", "not last", "missing"])
+def test_option_82_must_come_back_unchanged_and_last(lacking: str) -> None:
+    """RFC 3046 2.2."""
+
+    def mistake(request: bytes, good: bytes) -> Answers:
+        echoed = options_of(request)[82]
+        return {
+            "changed": [change(good, {82: echoed[:-1] + b"?"})],
+            "not last": [change(good, {12: b"name"})],
+            "missing": [change(good, {82: None})],
+        }[lacking]
+
+    assert set(run(mistake, circuit_id=True).errors) == {"wrong-relay-info"}
+    assert run(right, circuit_id=True).errors == {}
+
+
+def test_lost_answers_are_asked_for_again_and_duplicates_are_none_of_the_servers_errors() -> None:
+    seen: set[bytes] = set()
+
+    def first_is_late(request: bytes, good: bytes) -> Answers:
+        """The first transmission is answered together with the second one."""
+        key = request[4:8] + options_of(request)[53]
+        if key in seen:
+            return [good, good]
+        seen.add(key)
+        return []
+
+    report = run(first_is_late)
+    assert report.errors == {}
+    assert report.counts["completed"] == 24
+    assert report.counts["retransmissions"] == 48
+    # The last window's may come after the end.
+    assert 44 <= report.counts["duplicates"] + report.counts["late"] <= 48
+
+
+def test_an_ack_after_the_last_try_still_stands_in_the_ledger() -> None:
+    held: Answers = []
+
+    def holds_acks(request: bytes, good: bytes) -> Answers:
+        if is_ack(good):
+            held.append(good)
+            return held if len(held) == 3 else []
+        return [good]
+
+    with answerer(holds_acks) as (port, _):
+        plan = msgspec.structs.replace(PLAN, server_port=port, clients=2, window=1, tries=2)
+        with Generator(plan) as generator:
+            generator.run(seconds=0.25)  # client A gives up; its ACK comes with B's first
+            generator.drain()
+            assert [entry.address is not None for entry in generator.ledger()].count(True) >= 1
+            assert generator.report().counts["late"] >= 1
+
+
+def test_renewals_carry_ciaddr_and_neither_50_nor_54() -> None:
+    """RFC 2131 4.3.2, RENEWING."""
+    with answerer(right) as (port, asked):
+        plan = msgspec.structs.replace(PLAN, server_port=port, mode="renew")
+        with Generator(plan) as generator:
+            assert generator.prime(5) == 8
+            asked.clear()
+            generator.clear()
+            generator.run(seconds=5, exchanges=16)
+            report = generator.report()
+    assert report.good and report.counts["sent"] == {REQUEST: 16}
+    for request in asked[:16]:
+        assert request[12:16] == b"\x0a" + request[31:34]
+        assert options_of(request).keys().isdisjoint({50, 54})
+
+
+def test_init_reboot_carries_50_and_neither_ciaddr_nor_54() -> None:
+    """RFC 2131 4.3.2, INIT-REBOOT."""
+    with answerer(right) as (port, asked):
+        plan = msgspec.structs.replace(PLAN, server_port=port, mode="reboot")
+        with Generator(plan) as generator:
+            generator.prime(5)
+            asked.clear()
+            generator.run(seconds=5, exchanges=16)
+    for request in asked[:16]:
+        assert request[12:16] == bytes(4)
+        assert options_of(request)[50] == b"\x0a" + request[31:34]
+        assert 54 not in options_of(request)
+
+
+def test_a_released_client_is_out_of_the_ledger_and_starts_anew() -> None:
+    with answerer(right) as (port, asked):
+        plan = msgspec.structs.replace(PLAN, server_port=port, weights=(0, 0, 0, 1000))
+        with Generator(plan) as generator:
+            generator.prime(5)
+            generator.run(seconds=5, exchanges=8)
+            assert generator.load.bound == 0
+            assert [entry.address for entry in generator.ledger()] == [None] * 8
+            generator.run(seconds=5, exchanges=8)
+            assert generator.load.bound == 8 and generator.report().errors == {}
+    releases = [m for m in asked if m and options_of(m)[53] == bytes((RELEASE,))]
+    assert [m[12:16] for m in releases] == [b"\x0a" + m[31:34] for m in releases]
+    assert all(options_of(m)[54] == struct.pack("!I", SERVER_ID) for m in releases)
+
+
+def test_the_ledger_says_who_holds_what() -> None:
+    with answerer(right) as (port, _):
+        plan = msgspec.structs.replace(PLAN, server_port=port, first=300)
+        with Generator(plan) as generator:
+            generator.run(seconds=5, exchanges=8)
+            entries = generator.ledger()
+    assert [entry.client for entry in entries] == list(range(300, 308))
+    for entry in entries:
+        assert entry.chaddr == b"\x02\x00" + entry.client.to_bytes(4, "big")
+        assert str(entry.address) == f"10.0.1.{entry.client - 256}"
+        assert str(entry.server_id) == "127.0.0.1"
+        assert entry.lease_s == 3600 and entry.retransmissions == 0
+
+
+def test_a_lease_that_has_ended_may_go_to_another_client() -> None:
+    """One address for all, for a second: nothing is wrong if the holders follow one another."""
+
+    def short(request: bytes, good: bytes) -> Answers:
+        return [change(address(good, "10.0.0.1"), {51: b"\0\0\0\1"})]
+
+    with answerer(short) as (port, _):
+        plan = msgspec.structs.replace(PLAN, server_port=port, clients=2, window=1, rate=0.9)
+        with Generator(plan) as generator:
+            generator.run(seconds=4, exchanges=2)
+            report = generator.report()
+    assert report.errors == {} and report.counts["reassigned"] == 1
+
+
+def test_equal_runs_have_equal_hashes_and_the_seed_orders_the_clients() -> None:
+    orders = []
+    for seed in (1, 1, 2):
+        with answerer(right) as (port, asked):
+            plan = msgspec.structs.replace(PLAN, server_port=port, seed=seed, window=1, clients=64)
+            with Generator(plan) as generator:
+                generator.run(seconds=5, exchanges=64)
+                orders.append(([m[4:8] for m in asked if m], generator.report().result_hash))
+    assert orders[0] == orders[1]
+    assert orders[0][0] != orders[2][0] and orders[0][1] == orders[2][1]
+
+
+def test_the_rate_bounds_the_starts() -> None:
+    with answerer(right) as (port, _):
+        plan = msgspec.structs.replace(PLAN, server_port=port, rate=40)
+        with Generator(plan) as generator:
+            generator.run(seconds=1)
+            assert 30 <= generator.load.started <= 41
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"clients": 0},
+        {"clients": 2**24 + 1},
+        {"window": 0},
+        {"tries": 0},
+        {"train": 65},
+        {"weights": (1, 2, 3, 4)},
+        {"request_list": bytes(65)},
+        {"expect": {255: b""}},
+    ],
+)
+def test_figures_out_of_range_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError):
+        Generator(msgspec.structs.replace(PLAN, **wrong))
+
+
+def test_ledger_of_a_new_generator_is_empty() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        load = Load(sock.fileno(), (0, 0), 0, clients=1, window=1)
+        assert list(read_ledger(load.ledger())) == []
+        assert load.examples() == {} and load.report()["errors"] == {}
