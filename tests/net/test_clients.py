@@ -41,8 +41,8 @@ TABLE = [
 
 
 def in_pool(address: str) -> bool:
-    first, last = map(ipaddress.ip_address, SITE.subnets[0].pool)
-    return first <= ipaddress.ip_address(address) <= last
+    first, last = map(ipaddress.IPv4Address, SITE.subnets[0].pool)
+    return first <= ipaddress.IPv4Address(address) <= last
 
 
 def kinds(frames: list[Frame], xid: int | None = None) -> list[int]:

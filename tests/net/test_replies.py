@@ -82,8 +82,8 @@ def test_rfc2131_table_3_giaddr_and_flags_are_copied(ground: Ground) -> None:
 # Options
 
 
-def offered(ground: Grounder: object) -> Message:
-    return ground.on_link(build(DISCOVER, ground.chaddr(), 8er))  # type: ignore[arg-type]
+def offered(ground: Ground, **header: object) -> Message:
+    return ground.on_link(build(DISCOVER, ground.chaddr(), 8, **header))  # type: ignore[arg-type]
 
 
 def test_the_times_are_those_configured(ground: Ground) -> None:

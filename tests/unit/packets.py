@@ -55,8 +55,7 @@ def frame(
 
 # As udhcpc sends it: 300 bytes, ten of them END's padding and more.
 DISCOVER = frame(
-    "350101" "3d0701" "02ee00000001" "39020240" "3707" "0103060c0f1c2a" "3c0c" "75646863702031"
-    "2e33352e30" "ff",
+    "3501013d070102ee000000013902024037070103060c0f1c2a3c0c756468637020312e33352e30ff",
     size=300,
 )
 # As dhclient asks for the address that was offered (RFC 2131 4.3.2, SELECTING), relayed.
