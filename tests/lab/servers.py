@@ -143,7 +143,8 @@ def _kea_subnet(number: int, subnet: Subnet) -> dict[str, object]:
 class FastDHCP(Server):
     """``fastdhcp serve`` with a configuration: tables as in the TOML file.
 
-    State and runtime directory stand in the lab's folder unless the configuration names others.
+    State and runtime directory stand in a folder of the lab, that of the last server in the
+    namespace or of ``name``, unless the configuration names others.
     """
 
     def __init__(
@@ -153,9 +154,13 @@ class FastDHCP(Server):
         site: Site | toml.Config = Site(),
         *,
         ready: bool = True,
+        name: str | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(lab, namespace, site if isinstance(site, Site) else Site())
+        if name:
+            self.folder = lab.folder / name
+            self.folder.mkdir(exist_ok=True)
         self.config_file = self.folder / "fastdhcp.toml"
         self.write(site)
         argv = [sys.executable, "-m", "fastdhcp", "serve", "-c", str(self.config_file)]

@@ -5,10 +5,11 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from .capture import Capture, grow_receive_buffer
 from .namespaces import Namespace
-from .packet import BROADCAST_MAC, DISCOVER, OFFER, REQUEST, Frame, Message, build, frame
+from .packet import ACK, BROADCAST_MAC, DISCOVER, OFFER, REQUEST, Frame, Message, build, frame
 
 CLIENT_PORT, SERVER_PORT = 68, 67
 ANY, ALL = "0.0.0.0", "255.255.255.255"
@@ -36,10 +37,20 @@ class LinkClient:
         self.socket.send(frame(payload, *ends, ether_source, ether_target))
 
     def answers(
-        self, xid: int | None = None, *, count: int | None = 1, timeout: float = 3
+        self,
+        xid: int | None = None,
+        *,
+        count: int | None = 1,
+        timeout: float = 3,
+        quiet: float = 0.1,
     ) -> list[Frame]:
         """The replies (op 2) seen, to ``xid`` if given: see Capture.collect."""
-        return self.capture.collect(lambda f: _is_reply(f, xid), count=count, timeout=timeout)
+        times = {"timeout": timeout, "quiet": quiet}
+        return self.capture.collect(lambda f: _is_reply(f, xid), count=count, **times)
+
+    def ask(self, payload: bytes) -> Message:
+        """``exchange``, for the message alone."""
+        return self.exchange(payload).message
 
     def exchange(self, payload: bytes, *, timeout: float = 3) -> Frame:
         """Broadcast one message from its own chaddr; its one answer. Raises AssertionError."""
@@ -108,7 +119,7 @@ class RelayAgent:
             sock.sendto(payload, (self.server, SERVER_PORT))
 
     def collect(
-        self, *, count: int | None = 1, timeout: float = 3, quiet: float = 0.3
+        self, *, count: int | None = 1, timeout: float = 3, quiet: float = 0.1
     ) -> list[Received]:
         """What comes: ``count`` replies and then ``quiet`` seconds; all of ``timeout`` without."""
         found: list[Received] = []
@@ -141,21 +152,16 @@ class RelayAgent:
 
 
 def dora(
-    exchange: Callable[[bytes], Message], chaddr: bytes, xid: int = 0x0D0A0000, **header: object
+    exchange: Callable[[bytes], Message], chaddr: bytes, xid: int = 0x0D0A0000, **header: Any
 ) -> Message:
     """DISCOVER, OFFER, REQUEST, ACK by any exchanger of messages; the ACK. AssertionError."""
-    offer = exchange(build(DISCOVER, chaddr, xid, **header))  # type: ignore[arg-type]
+    offer = exchange(build(DISCOVER, chaddr, xid, **header))
     assert offer.type == OFFER, offer
-    options = {**_options(header), 50: offer.yiaddr, 54: offer.server_id or ANY}
-    ack = exchange(build(REQUEST, chaddr, xid, **{**header, "options": options}))  # type: ignore
-    assert (ack.type, ack.yiaddr) == (5, offer.yiaddr), ack
+    chosen = {50: offer.yiaddr, 54: offer.server_id or ANY}
+    options = {**header.get("options", {}), **chosen}
+    ack = exchange(build(REQUEST, chaddr, xid, **{**header, "options": options}))
+    assert (ack.type, ack.yiaddr) == (ACK, offer.yiaddr), ack
     return ack
-
-
-def _options(header: dict[str, object]) -> dict[int, object]:
-    options = header.get("options") or {}
-    assert isinstance(options, dict)
-    return options
 
 
 def macs(frames: Iterable[Frame]) -> set[bytes]:

@@ -1,13 +1,16 @@
 """The server under test, by --servers, and the ground on which the packet tables are tried."""
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from tests.lab import Frame, Lab, LinkClient, Message, RelayAgent
 from tests.lab.packet import mac
 from tests.lab.servers import SERVERS, Server, Site, Subnet
+from tests.lab.toml import Config
 from tests.lab.wire import only
 
 LAN = Subnet("10.77.0.0/22", ("10.77.1.1", "10.77.1.250"), "10.77.0.1",
@@ -15,6 +18,31 @@ LAN = Subnet("10.77.0.0/22", ("10.77.1.1", "10.77.1.250"), "10.77.0.1",
 VLAN_A = Subnet("10.88.0.0/24", ("10.88.0.10", "10.88.0.250"), "10.88.0.1")
 VLAN_B = Subnet("10.89.0.0/24", ("10.89.0.10", "10.89.0.250"), "10.89.0.1")
 SITE = Site(subnets=(LAN, VLAN_A, VLAN_B), interfaces=("srv0", "rel0"), local=("srv0",))
+
+
+SERVER = "10.77.0.1"
+"""The server's address on the link that ``link`` makes."""
+
+
+def lan(pool: str = "10.77.1.1-10.77.2.250", *, workers: int = 2, **defaults: Any) -> Config:
+    """fastdhcp's configuration for one subnet on srv0; keys of [defaults] with underscores."""
+    keys = {key.replace("_", "-"): value for key, value in defaults.items()}
+    return {
+        "server": {"interfaces": ["srv0"], "workers": workers},
+        "control": {"listen": "127.0.0.1:8067"},
+        "defaults": {"lease-time": 600, "authoritative": True, **keys},
+        "subnets": [{"subnet": "10.77.0.0/22", "pools": [pool]}],
+    }
+
+
+def eventually(said: Callable[[], bool], timeout: float = 3) -> bool:
+    """Whether it becomes true in time: counters are read while the workers go on."""
+    limit = time.monotonic() + timeout
+    while not said():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 class Ground:
@@ -86,3 +114,23 @@ def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
     """One server for a whole table; each row brings clients of its own."""
     with Lab() as lab:
         yield Ground(lab, request.param)
+
+
+@pytest.fixture
+def link(lab: Lab) -> LinkClient:
+    """Stations on the server's link srv0."""
+    lab.veth(f"server:srv0={SERVER}/22", "client:cli0")
+    made = LinkClient(lab.netns("client"), "cli0")
+    lab.callback(made)
+    return made
+
+
+@pytest.fixture
+def relay(lab: Lab) -> RelayAgent:
+    """A relay agent with giaddr 10.77.0.2, which the server reaches by a link of its own."""
+    lab.veth("server:rel0=192.168.9.1/30", "relay:up0=192.168.9.2/30")
+    lab.ip("relay", "address", "add", "10.77.0.2/32", "dev", "up0")
+    lab.ip("server", "route", "add", "10.77.0.2/32", "via", "192.168.9.2")
+    made = RelayAgent(lab.netns("relay"), "10.77.0.2", "192.168.9.1")
+    lab.callback(made)
+    return made

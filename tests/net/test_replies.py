@@ -1,5 +1,7 @@
 """Replies as they stand on the wire: addresses, header fields, order and choice of options."""
 
+from typing import Any
+
 import pytest
 
 from tests.lab import build
@@ -82,8 +84,8 @@ def test_rfc2131_table_3_giaddr_and_flags_are_copied(ground: Ground) -> None:
 # Options
 
 
-def offered(ground: Ground, **header: object) -> Message:
-    return ground.on_link(build(DISCOVER, ground.chaddr(), 8, **header))  # type: ignore[arg-type]
+def offered(ground: Ground, **header: Any) -> Message:
+    return ground.on_link(build(DISCOVER, ground.chaddr(), 8, **header))
 
 
 def test_the_times_are_those_configured(ground: Ground) -> None:
