@@ -1,0 +1,301 @@
+"""From the files to a Configuration: read, include, merge, resolve, and hold the parts together."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from fastdhcp.config import schema
+from fastdhcp.config.errors import ConfigError, Problem
+from fastdhcp.config.model import Configuration, Network, Range, Reservation, Subnet
+from fastdhcp.config.report import Report, Source, Where
+from fastdhcp.config.scopes import outermost, scope_options, scope_values
+from fastdhcp.config.server import BLOCK_SIZE, check_room, control_address, server_settings
+from fastdhcp.config.structure import build
+from fastdhcp.config.subnets import Draft, draft_subnet, merged
+
+_TOML_PLACE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
+_MAGIC = re.compile(r"[*?\[]")
+_TABLES = ("server", "control", "defaults", *schema.LATER)
+
+
+@dataclass(slots=True)
+class _Files:
+    """All files of a configuration, and each table with the place that it stands at."""
+
+    report: Report
+    paths: list[Path] = field(default_factory=list)
+    tables: dict[str, tuple[Where, Any]] = field(default_factory=dict)
+    subnets: list[tuple[Where, schema.Subnet]] = field(default_factory=list)
+
+    def table(self, name: str, kind: type[Any]) -> tuple[Where, Any]:
+        """A table and its place; an empty one if nobody wrote it."""
+        if name in self.tables:
+            return self.tables[name]
+        return Where(Source(str(self.paths[0]), "", is_json=False), (name,)), kind()
+
+
+def load(path: Path) -> Configuration:
+    """The configuration of a file and of all that it includes.
+
+    Raises ConfigError with all problems that were found.
+    """
+    configuration, errors, _ = examine(path)
+    if configuration is None:
+        raise ConfigError(errors)
+    return configuration
+
+
+def check(path: Path) -> tuple[list[Problem], list[Problem]]:
+    """Errors and warnings of a file and of all that it includes."""
+    _, errors, warnings = examine(path)
+    return errors, warnings
+
+
+def examine(path: Path) -> tuple[Configuration | None, list[Problem], list[Problem]]:
+    """The configuration (None if there is an error), the errors and the warnings."""
+    report = Report()
+    files = _Files(report)
+    _read_all(files, path)
+    configuration = _resolve(files) if files.paths else None
+    if configuration is None or report.failed:
+        return None, report.errors(), report.warnings()
+    return replace(configuration, warnings=tuple(report.warnings())), [], report.warnings()
+
+
+def _read_all(files: _Files, path: Path) -> None:
+    source, parsed = _read(files.report, path)
+    if parsed is None:
+        return
+    _add(files, path, source, parsed)
+    patterns = [] if isinstance(parsed.server, UnsetType) else parsed.server.include
+    for i, pattern in enumerate(patterns):
+        if pattern is None:  # its type is wrong, and told
+            continue
+        here = Where(source, ("server", "include", i))
+        found = list(_included(path.parent, pattern))
+        if not found and not _MAGIC.search(pattern):
+            files.report.error(here, f'there is no file "{path.parent / pattern}"')
+        for member in found:
+            if member in files.paths:
+                files.report.error(here, f'"{member}" is read already; include each file once')
+                continue
+            inner, structs = _read(files.report, member)
+            if structs is not None:
+                _add(files, member, inner, structs)
+
+
+def _included(folder: Path, pattern: str) -> Iterator[Path]:
+    """Files of a pattern, sorted by name; relative ones start at the file's folder."""
+    base = Path(pattern)
+    if base.is_absolute():
+        folder, pattern = Path(base.anchor), str(base.relative_to(base.anchor))
+    yield from sorted(member for member in folder.glob(pattern) if member.is_file())
+
+
+def _read(report: Report, path: Path) -> tuple[Source, schema.File | None]:
+    source = Source(str(path), "", is_json=path.suffix == ".json")
+    try:
+        source.text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        report.error(Where(source), f"cannot be read: {error.strerror}")
+        return source, None
+    except UnicodeDecodeError as error:
+        source.text = path.read_bytes()[: error.start].decode()
+        _syntax(report, source, source.text.count("\n") + 1, "is not UTF-8 text")
+        return source, None
+    raw = _parse_json(report, source) if source.is_json else _parse_toml(report, source)
+    return source, None if raw is None else build(report, Where(source), raw)
+
+
+def _syntax(report: Report, source: Source, line: int, text: str) -> None:
+    source.lines = {("",): line}  # the only place that can be told in a text that is no TOML
+    report.error(Where(source, ("",)), text)
+
+
+def _parse_toml(report: Report, source: Source) -> object:
+    try:
+        return tomllib.loads(source.text)
+    except tomllib.TOMLDecodeError as error:
+        text = str(error)
+        place = _TOML_PLACE.search(text)
+        last = source.text.rstrip().count("\n") + 1
+        line = int(place.group(1)) if place and place.group(1) else last
+        _syntax(report, source, line, f"is not TOML: {_TOML_PLACE.sub('', text).strip()}")
+        return None
+
+
+def _parse_json(report: Report, source: Source) -> object:
+    doubles: list[str] = []
+
+    def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        members = dict(pairs)
+        if len(members) != len(pairs):
+            keys = [key for key, _ in pairs]
+            doubles.extend(sorted({key for key in keys if keys.count(key) > 1}))
+        return members
+
+    try:
+        raw = json.loads(source.text, object_pairs_hook=table)
+    except json.JSONDecodeError as error:
+        _syntax(report, source, error.lineno, f"is not JSON: {error.msg}")
+        return None
+    for key in doubles:
+        report.error(Where(source), f"`{key}` stands twice in one object; write it once")
+    return raw
+
+
+def _add(files: _Files, path: Path, source: Source, parsed: schema.File) -> None:
+    files.paths.append(path)
+    for name in _TABLES:
+        table = getattr(parsed, name)
+        if table is UNSET:
+            continue
+        where = Where(source, (name,))
+        if name in files.tables:
+            first = files.tables[name][0]
+            files.report.error(where, f"stands at {first} already; write it in one file only")
+            continue
+        files.tables[name] = (where, table)
+        if name in schema.LATER:
+            files.report.warn(where, "not served yet")
+    for i, subnet in enumerate(parsed.subnets):
+        if subnet is not None:
+            files.subnets.append((Where(source, ("subnets", i)), subnet))
+
+
+def _resolve(files: _Files) -> Configuration:
+    report = files.report
+    server_where, server_table = files.table("server", schema.Server)
+    server = server_settings(report, server_where, server_table, files.paths[0].parent)
+    control_where, control_table = files.table("control", schema.Control)
+    defaults_where, defaults_table = files.table("defaults", schema.Scope)
+    defaults = scope_values(report, defaults_where, defaults_table, outermost())
+    drafts = [
+        draft
+        for where, subnet in files.subnets
+        if (draft := draft_subnet(report, where, subnet, defaults)) is not None
+    ]
+    drafts.sort(key=lambda draft: (draft.vrf, draft.first))
+    _check_overlaps(report, drafts)
+    networks = _networks(report, drafts, server.interfaces)
+    _check_identities(report, drafts)
+    blocks = _count_blocks(drafts)
+    room = check_room(report, server_where, server, blocks)
+    return Configuration(
+        files=tuple(files.paths),
+        server=replace(server, max_addresses=room),
+        control=control_address(report, control_where, control_table),
+        params=defaults.params,
+        options=scope_options(report, defaults_where, defaults_table),
+        networks=tuple(networks.values()),
+        subnets=_subnets(drafts, list(networks)),
+        block_count=blocks,
+    )
+
+
+def _subnets(drafts: list[Draft], network_keys: list[tuple[str, bool, str]]) -> tuple[Subnet, ...]:
+    places = {key: place for place, key in enumerate(network_keys)}
+    return tuple(
+        Subnet(
+            vrf=draft.vrf,
+            name=draft.name,
+            address=draft.first,
+            prefix_len=draft.prefix_len,
+            network=places[draft.network_key],
+            params=draft.params,
+            options=draft.options,
+            pools=draft.pools,
+            reservations=tuple(reservation for _, reservation in draft.reservations),
+        )
+        for draft in drafts
+    )
+
+
+def _check_overlaps(report: Report, drafts: list[Draft]) -> None:
+    """No address belongs to two subnets of a VRF. `drafts` are sorted by VRF and address."""
+    widest: Draft | None = None
+    for draft in drafts:
+        if widest is not None and widest.vrf == draft.vrf and draft.first <= widest.last:
+            report.error(
+                draft.where.at("subnet"),
+                f"{draft.name} overlaps {widest.name} (at {widest.where}); "
+                "give each address to one subnet",
+            )
+        if widest is None or widest.vrf != draft.vrf or draft.last > widest.last:
+            widest = draft
+
+
+def _networks(
+    report: Report, drafts: list[Draft], served: tuple[str, ...] | None
+) -> dict[tuple[str, bool, str], Network]:
+    """Networks by key, in the order of their first subnets; one interface is one network's link."""
+    members: dict[tuple[str, bool, str], list[int]] = {}
+    for place, draft in enumerate(drafts):
+        members.setdefault(draft.network_key, []).append(place)
+    links: dict[str, Draft] = {}
+    networks = {}
+    for key, places in members.items():
+        interface: str | None = None
+        for draft in (drafts[place] for place in places):
+            if draft.interface is not None:
+                _check_interface(report, draft, interface, served, links)
+                interface = draft.interface
+        vrf, shared, name = key
+        networks[key] = Network(vrf, name, shared, interface, tuple(places))
+    return networks
+
+
+def _check_interface(
+    report: Report,
+    draft: Draft,
+    interface: str | None,
+    served: tuple[str, ...] | None,
+    links: dict[str, Draft],
+) -> None:
+    name = draft.interface or ""
+    here = draft.where.at("interface")
+    if interface is not None and interface != name:
+        report.error(
+            here, f'"{name}" is not "{interface}"; subnets of one shared network have one interface'
+        )
+    other = links.setdefault(name, draft)
+    if other.network_key != draft.network_key:
+        report.error(
+            here,
+            f'"{name}" is the link of {other.name} (at {other.where}); give both the same '
+            "shared-network",
+        )
+    if served is not None and name not in served:
+        report.error(here, f'"{name}" is not in server.interfaces; add it there')
+
+
+def _check_identities(report: Report, drafts: list[Draft]) -> None:
+    """An identifier names one address of a network, else nobody could say which."""
+    owners: dict[tuple[object, ...], tuple[Where, Reservation]] = {}
+    for draft in drafts:
+        for where, reservation in draft.reservations:
+            key = (draft.network_key, reservation.kind, reservation.identity)
+            other = owners.setdefault(key, (where, reservation))
+            if other[1] is not reservation:
+                report.error(
+                    where,
+                    f"its identifier has a reservation in this network already, at {other[0]}; "
+                    "write one for each client",
+                )
+
+
+def _count_blocks(drafts: list[Draft]) -> int:
+    """Blocks of 256 addresses that pools and reservations touch."""
+    touched: dict[str, list[Range]] = {}
+    for draft in drafts:
+        ranges = touched.setdefault(draft.vrf, [])
+        ranges += [(pool.first // BLOCK_SIZE, pool.last // BLOCK_SIZE) for pool in draft.pools]
+        for _, reservation in draft.reservations:
+            ranges.append((reservation.address // BLOCK_SIZE, reservation.address // BLOCK_SIZE))
+    return sum(last - first + 1 for ranges in touched.values() for first, last in merged(ranges))

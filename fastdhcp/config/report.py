@@ -1,0 +1,84 @@
+"""Collects what is wrong in all files of a configuration, so that it is told in one go."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from fastdhcp.config.errors import Path, Problem, key_text
+from fastdhcp.config.lines import Lines, find_line, json_lines, toml_lines
+
+
+@dataclass(slots=True)
+class Source:
+    """One file as it was read. Its lines are found when the first problem asks for them."""
+
+    name: str
+    text: str
+    is_json: bool
+    lines: Lines | None = None
+
+    def line(self, path: Path) -> int:
+        """The line of a key, from 1."""
+        if self.lines is None:
+            self.lines = json_lines(self.text) if self.is_json else toml_lines(self.text)
+        return find_line(self.lines, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A key in a file."""
+
+    source: Source
+    path: Path = ()
+
+    def at(self, *steps: str | int) -> "Where":
+        """A key below this one."""
+        return Where(self.source, self.path + steps)
+
+    def __str__(self) -> str:
+        return f"{self.source.name}:{self.source.line(self.path)}"
+
+
+@dataclass(slots=True)
+class Report:
+    """Errors and warnings, as they are found."""
+
+    _errors: list[tuple[Where, str]] = field(default_factory=list)
+    _warnings: list[tuple[Where, str]] = field(default_factory=list)
+
+    def error(self, where: Where, text: object) -> None:
+        """Something that makes the configuration unusable."""
+        self._errors.append((where, str(text)))
+
+    def warn(self, where: Where, text: str) -> None:
+        """Something that an operator should know."""
+        self._warnings.append((where, text))
+
+    @property
+    def failed(self) -> bool:
+        """True if there is an error."""
+        return bool(self._errors)
+
+    def errors(self) -> list[Problem]:
+        """All errors, file by file in the order of their lines."""
+        return _problems(self._errors)
+
+    def warnings(self) -> list[Problem]:
+        """All warnings, likewise."""
+        return _problems(self._warnings)
+
+
+def unknown(what: str, key: str, known: Iterable[str]) -> str:
+    """The text for a name that is not known, with the nearest one that is."""
+    near = difflib.get_close_matches(key, list(known), 1)
+    cure = f'did you mean "{near[0]}"?' if near else "see reference.toml for what there is"
+    return f"is not {what}; {cure}"
+
+
+def _problems(found: list[tuple[Where, str]]) -> list[Problem]:
+    files = list(dict.fromkeys(where.source.name for where, _ in found))
+    problems = [
+        Problem(where.source.name, where.source.line(where.path), key_text(where.path), text)
+        for where, text in found
+    ]
+    return sorted(problems, key=lambda problem: (files.index(problem.file), problem.line))

@@ -1,0 +1,109 @@
+"""From the raw text's tables to schema structs; every wrong key and type is reported, not only the
+first. What is broken is left out (None in a list, the default for a key), so that the rest can be
+looked at too.
+"""
+
+import types
+import typing
+from typing import Any
+
+import msgspec
+from msgspec import NODEFAULT, Struct, UnsetType
+
+from fastdhcp.config.report import Report, Where, unknown
+from fastdhcp.config.schema import File
+
+_TIMES = (
+    "lease-time", "lease-time-min", "lease-time-max", "renewal-time", "rebinding-time",
+    "offer-hold", "decline-time", "reuse-grace",
+)  # fmt: skip
+# What would be right, for the keys whose type does not say it.
+_WANTED = {
+    **dict.fromkeys(_TIMES, 'a number of seconds, or a time such as "30m"'),
+    "commit-delay": 'a short time such as "500us"',
+    "receive-buffer": 'a size such as "32M"',
+    "journal-max-size": 'a size such as "4G"',
+    "pools": 'a range such as "10.0.0.10-10.0.0.99", or a table with `range`',
+    "options": "a table of options by name",
+}
+_WANTED_BY_TYPE = {
+    str: "text in quotes",
+    int: "a whole number",
+    bool: "true or false",
+    dict: "a table",
+    list: "a list",
+}
+_FOUND = {
+    str: "text", int: "a number", float: "a number with a point", bool: "true or false",
+    dict: "a table", list: "a list", type(None): "null",
+}  # fmt: skip
+
+
+def build(report: Report, where: Where, raw: object) -> File | None:
+    """The structs of one file. None: not even its outermost form is right (and that is told)."""
+    try:
+        return msgspec.convert(raw, File)
+    except msgspec.ValidationError:
+        return typing.cast("File | None", _struct(report, where, File, raw))
+
+
+def _struct(report: Report, where: Where, kind: type[Struct], raw: object) -> Struct | None:
+    if not isinstance(raw, dict):
+        report.error(where, _mismatch(raw, "a table"))
+        return None
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    values: dict[str, Any] = {}
+    complete = True
+    for key, value in raw.items():
+        field = fields.pop(key, None)
+        if field is None:
+            known = [field.encode_name for field in msgspec.structs.fields(kind)]
+            report.error(where.at(key), unknown("a key here", key, known))
+            continue
+        built = _value(report, where.at(key), field.type, value, key)
+        if built is None:
+            complete = complete and not field.required
+        else:
+            values[field.name] = built
+    for name, field in fields.items():
+        if field.default is NODEFAULT and field.default_factory is NODEFAULT:
+            report.error(where, f"`{name}` is missing; write {_example(name)}")
+            complete = False
+    return kind(**values) if complete else None
+
+
+def _value(report: Report, where: Where, kind: Any, value: object, key: str) -> Any:
+    """The value of a key, or None if it is not of its type (and that is told)."""
+    choices = [choice for choice in _choices(kind) if choice is not UnsetType]
+    for choice in choices:
+        origin = typing.get_origin(choice) or choice
+        if isinstance(origin, type) and issubclass(origin, Struct):
+            if isinstance(value, dict) or len(choices) == 1:
+                return _struct(report, where, origin, value)
+        elif origin is list and isinstance(value, list):
+            (inner,) = typing.get_args(choice)
+            return [_value(report, where.at(i), inner, item, key) for i, item in enumerate(value)]
+        elif type(value) is origin:  # not isinstance: true is no number
+            return value
+    first = typing.get_origin(choices[0]) or choices[0]
+    wanted = _WANTED_BY_TYPE.get(first, "a table")
+    report.error(where, _mismatch(value, _WANTED.get(key, wanted)))
+    return None
+
+
+def _choices(kind: Any) -> tuple[Any, ...]:
+    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
+        return typing.get_args(kind)
+    return (kind,)
+
+
+def _mismatch(value: object, wanted: str) -> str:
+    return f"is {_FOUND.get(type(value), 'a date or time')}, must be {wanted}"
+
+
+def _example(key: str) -> str:
+    return {
+        "subnet": 'a prefix such as subnet = "10.0.0.0/24"',
+        "range": 'addresses such as range = "10.0.0.10-10.0.0.99"',
+        "address": 'an address such as address = "10.0.0.50"',
+    }.get(key, "it")

@@ -1,0 +1,295 @@
+"""One subnet: its prefix, pools and reservations, and what of its addresses is never given."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from msgspec import UNSET
+
+from fastdhcp.config import schema, values
+from fastdhcp.config.model import (
+    DEFAULT_VRF,
+    IDENTITY_KINDS,
+    Options,
+    Params,
+    Pool,
+    Range,
+    Reservation,
+)
+from fastdhcp.config.report import Report, Where
+from fastdhcp.config.scopes import ScopeValues, scope_options, scope_values
+
+OPTION_HOST_NAME = 12
+PREFIX_LEN_MIN = 8
+DEFAULT_VRF_NAME = "default"  # may be written for the VRF that needs no name
+_IDENTIFIERS = ("hw_address", "client_id", "circuit_id", "remote_id")
+# Octets of option 61 that count at all: a type and one more (RFC 2132 9.14).
+_CLIENT_ID_MIN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A subnet resolved on its own, before it is held against the others."""
+
+    where: Where
+    vrf: str
+    name: str
+    first: int
+    prefix_len: int
+    interface: str | None
+    shared_network: str | None
+    params: Params
+    options: Options
+    pools: tuple[Pool, ...]
+    reservations: tuple[tuple[Where, Reservation], ...]
+
+    @property
+    def last(self) -> int:
+        """The highest address of the prefix."""
+        return self.first | (0xFFFFFFFF >> self.prefix_len)
+
+    @property
+    def network_key(self) -> tuple[str, bool, str]:
+        """VRF, whether the network is shared, and its name."""
+        shared = self.shared_network is not None
+        return self.vrf, shared, self.shared_network or self.name
+
+
+def draft_subnet(
+    report: Report, where: Where, subnet: schema.Subnet, defaults: ScopeValues
+) -> Draft | None:
+    """Resolves one subnet. None: its prefix is not right (and that is told)."""
+    try:
+        first, prefix_len = values.prefix(subnet.subnet)
+        _check_prefix(subnet.subnet, first, prefix_len)
+    except ValueError as error:
+        report.error(where.at("subnet"), error)
+        return None
+    last = first | (0xFFFFFFFF >> prefix_len)
+    scope = scope_values(report, where, subnet, defaults)
+    kept = _reservations(report, where, subnet, first, last, scope)
+    never = _unusable(first, last) + _excluded(report, where, subnet, first, last)
+    never += [(kept_.address, kept_.address) for _, kept_ in kept]
+    return Draft(
+        where=where,
+        vrf=_vrf(report, where, subnet),
+        name=subnet.subnet,
+        first=first,
+        prefix_len=prefix_len,
+        interface=_name(report, where, "interface", subnet.interface),
+        shared_network=_name(report, where, "shared-network", subnet.shared_network),
+        params=scope.params,
+        options=scope_options(report, where, subnet),
+        pools=_pools(report, where, subnet, (first, last), merged(never), scope),
+        reservations=kept,
+    )
+
+
+def merged(ranges: Sequence[Range]) -> list[Range]:
+    """The same addresses as sorted ranges that neither overlap nor touch."""
+    if len(ranges) < 2:
+        return list(ranges)
+    result: list[Range] = []
+    for first, last in sorted(ranges):
+        if result and first <= result[-1][1] + 1:
+            if last > result[-1][1]:
+                result[-1] = (result[-1][0], last)
+        else:
+            result.append((first, last))
+    return result
+
+
+def clipped(ranges: list[Range], first: int, last: int) -> tuple[Range, ...]:
+    """What of sorted, separate ranges lies between two addresses."""
+    begin = bisect_left(ranges, (first, 0))
+    if begin and ranges[begin - 1][1] >= first:
+        begin -= 1
+    result = []
+    for low, high in ranges[begin:]:
+        if low > last:
+            break
+        result.append((max(low, first), min(high, last)))
+    return tuple(result)
+
+
+def _check_prefix(text: str, first: int, prefix_len: int) -> None:
+    if prefix_len < PREFIX_LEN_MIN:
+        raise ValueError(f'"{text}" is too large; write a prefix length from 8 to 32')
+    if first >> 24 == 0 or 224 <= first >> 24 <= 239 or first == 0xFFFFFFFF:
+        raise ValueError(f'"{text}" holds no addresses of hosts; write a unicast prefix')
+
+
+def _unusable(first: int, last: int) -> list[Range]:
+    """Network and broadcast address; /31 and /32 have neither (RFC 3021)."""
+    return [(first, first), (last, last)] if last - first > 1 else []
+
+
+def _usable(first: int, last: int) -> str:
+    edge = 1 if last - first > 1 else 0
+    return f"{values.dotted(first + edge)} to {values.dotted(last - edge)}"
+
+
+def _vrf(report: Report, where: Where, subnet: schema.Subnet) -> str:
+    if subnet.vrf is UNSET or subnet.vrf == DEFAULT_VRF_NAME:
+        return DEFAULT_VRF
+    if subnet.interface is UNSET:
+        # Relay agents' packets of other VRFs are not told apart yet, and are never guessed.
+        report.warn(where.at("vrf"), "not served yet for relayed packets; name its `interface`")
+    return _name(report, where, "vrf", subnet.vrf) or DEFAULT_VRF
+
+
+def _name(report: Report, where: Where, key: str, written: object) -> str | None:
+    if not isinstance(written, str):
+        return None
+    try:
+        read = values.interface_name if key == "interface" else values.plain_name
+        return read(written)
+    except ValueError as error:
+        report.error(where.at(key), error)
+        return None
+
+
+def _excluded(
+    report: Report, where: Where, subnet: schema.Subnet, first: int, last: int
+) -> list[Range]:
+    ranges = []
+    for i, text in enumerate(subnet.exclude):
+        if text is None:  # its type is wrong, and told
+            continue
+        try:
+            ranges.append(_range_within(text, subnet.subnet, first, last))
+        except ValueError as error:
+            report.error(where.at("exclude", i), error)
+    return ranges
+
+
+def _range_within(text: str, prefix: str, first: int, last: int) -> Range:
+    low, high = values.address_range(text)
+    if low < first or high > last:
+        raise ValueError(
+            f'"{text}" is not within {prefix}; write addresses from {_usable(first, last)}'
+        )
+    return low, high
+
+
+def _pools(
+    report: Report,
+    where: Where,
+    subnet: schema.Subnet,
+    bounds: Range,
+    never: list[Range],
+    scope: ScopeValues,
+) -> tuple[Pool, ...]:
+    pools: list[tuple[int, Pool]] = []
+    for i, item in enumerate(subnet.pools):
+        if item is None:
+            continue
+        table = schema.Pool(range=item) if isinstance(item, str) else item
+        here = where.at("pools", i)
+        try:
+            first, last = _range_within(table.range, subnet.subnet, *bounds)
+        except ValueError as error:
+            report.error(here if isinstance(item, str) else here.at("range"), error)
+            continue
+        pool = Pool(
+            name=table.range,
+            first=first,
+            last=last,
+            holes=clipped(never, first, last),
+            params=scope_values(report, here, table, scope).params,
+            options=scope_options(report, here, table),
+        )
+        if pool.size == 0:
+            report.warn(here, f'"{pool.name}" has no address left to give')
+        pools.append((i, pool))
+    pools.sort(key=lambda numbered: numbered[1].first)
+    for (i, low), (k, high) in pairwise(pools):
+        if high.first <= low.last:
+            at = where.at("pools", max(i, k))
+            names = (low.name, high.name) if k > i else (high.name, low.name)
+            report.error(at, f'"{names[1]}" overlaps "{names[0]}"; give each address to one pool')
+    return tuple(pool for _, pool in pools)
+
+
+def _reservations(
+    report: Report, where: Where, subnet: schema.Subnet, first: int, last: int, scope: ScopeValues
+) -> tuple[tuple[Where, Reservation], ...]:
+    kept: list[tuple[Where, Reservation]] = []
+    owners: dict[int, Where] = {}
+    for i, table in enumerate(subnet.reservations):
+        if table is None:
+            continue
+        here = where.at("reservations", i)
+        found = _reservation(report, here, table, scope)
+        if found is None:
+            continue
+        text = values.dotted(found.address)
+        if not first <= found.address <= last or (found.address, found.address) in _unusable(
+            first, last
+        ):
+            usable = _usable(first, last)
+            report.error(
+                here.at("address"),
+                f"{text} is not a host's address in {subnet.subnet}; write one from {usable}",
+            )
+        elif found.address in owners:
+            other = owners[found.address]
+            report.error(here.at("address"), f"{text} is reserved already, at {other}")
+        else:
+            owners[found.address] = here
+            kept.append((here, found))
+    return tuple(kept)
+
+
+def _reservation(
+    report: Report, where: Where, table: schema.Reservation, scope: ScopeValues
+) -> Reservation | None:
+    identity = _identity(report, where, table)
+    hostname = b""
+    options = dict(scope_options(report, where, table))
+    address = None
+    try:
+        address = values.address(table.address)
+    except ValueError as error:
+        report.error(where.at("address"), error)
+    if table.hostname is not UNSET:
+        try:
+            hostname = values.printable(table.hostname, values.IDENTIFIER_MAX)
+            options.setdefault(OPTION_HOST_NAME, hostname)
+        except ValueError as error:
+            report.error(where.at("hostname"), error)
+    params = scope_values(report, where, table, scope, reserved=True).params
+    if identity is None or address is None:
+        return None
+    return Reservation(
+        kind=identity[0],
+        identity=identity[1],
+        address=address,
+        hostname=hostname,
+        params=params,
+        options=options,
+    )
+
+
+def _identity(report: Report, where: Where, table: schema.Reservation) -> tuple[int, bytes] | None:
+    written = [name for name in _IDENTIFIERS if getattr(table, name) is not UNSET]
+    if len(written) != 1:
+        count = "none" if not written else f"{len(written)}"
+        report.error(
+            where,
+            f"has {count} of the identifiers; write exactly one of `hw-address`, `client-id`, "
+            "`circuit-id`, `remote-id`",
+        )
+        return None
+    name = written[0]
+    key = name.replace("_", "-")
+    text = getattr(table, name)
+    try:
+        if name == "hw_address":
+            return IDENTITY_KINDS[key], values.hardware_identity(text)
+        low = _CLIENT_ID_MIN if name == "client_id" else 1
+        return IDENTITY_KINDS[key], values.identifier(text, low)
+    except ValueError as error:
+        report.error(where.at(key), error)
+        return None

@@ -1,0 +1,207 @@
+"""The values of the configuration: times, sizes, addresses, ranges, prefixes, identifiers.
+
+Each function takes what the user wrote and returns what the server works with, or raises ValueError
+with a text that says what is wrong and what would be right.
+"""
+
+import re
+import socket
+
+from fastdhcp.options import address_bytes, hex_bytes
+
+TIME_MAX = 0x7FFFFFFF  # DESIGN 8: a dynamic lease is shorter than 2^31 s
+NAME_MAX = 64
+IDENTIFIER_MAX = 255
+INTERFACE_NAME_MAX = 15  # IFNAMSIZ - 1
+CHADDR_MAX = 16
+HTYPE_ETHERNET = 1
+BOOT_FILE_MAX = 127  # RFC 2131 2: `file` has 128 octets and ends with a zero
+
+_TIME_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_FINE_UNITS = {"us": 1, "ms": 1000, "s": 1_000_000}
+_SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_NUMBER = re.compile(r"([0-9]{1,18})\s*([A-Za-z]*)", re.ASCII)
+_INTERFACE = re.compile(r"[^\s/:]+")
+
+
+def shown(value: object) -> str:
+    """A value as the configuration writes it."""
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _scaled(value: int | str, units: dict[str, int], bare: int) -> int | None:
+    """A number with a unit of `units`; `bare`: what a number without one counts."""
+    if isinstance(value, int):
+        return value * bare
+    match = _NUMBER.fullmatch(value.strip())
+    if match is None:
+        return None
+    digits, unit = match.groups()
+    factor = units.get(unit, 0) if unit else bare
+    return int(digits) * factor if factor else None
+
+
+def seconds(value: int | str, low: int = 1) -> int:
+    """Seconds of 90, "90", "90s", "30m", "12h", "7d" or "2w"."""
+    found = _scaled(value, _TIME_UNITS, 1)
+    if found is None:
+        raise ValueError(
+            f'{shown(value)} is not a time; write seconds, or a number with s, m, h, d or w: "30m"'
+        )
+    if not low <= found <= TIME_MAX:
+        raise ValueError(
+            f"{shown(value)} is out of range; write a time from {low} s to {TIME_MAX} s"
+        )
+    return found
+
+
+def microseconds(value: int | str, high: int) -> int:
+    """Microseconds of "500us", "2ms" or "0s"; a bare number counts seconds."""
+    found = _scaled(value, _FINE_UNITS, 1_000_000)
+    if found is None:
+        raise ValueError(f'{shown(value)} is not a short time; write one as in "500us" or "2ms"')
+    if not 0 <= found <= high:
+        raise ValueError(f"{shown(value)} is out of range; write a time from 0 us to {high} us")
+    return found
+
+
+def octets(value: int | str, low: int, high: int) -> int:
+    """Octets of 1048576, "1024K", "32M", "4G" or "1T"."""
+    found = _scaled(value, _SIZE_UNITS, 1)
+    if found is None:
+        raise ValueError(
+            f'{shown(value)} is not a size; write octets, or a number with K, M, G or T: "32M"'
+        )
+    if not low <= found <= high:
+        raise ValueError(
+            f"{shown(value)} is out of range; write a size from {size_text(low)} to "
+            f"{size_text(high)}"
+        )
+    return found
+
+
+def size_text(size: int) -> str:
+    """A size as the configuration writes it: "32M"."""
+    for unit in ("T", "G", "M", "K"):
+        if size >= _SIZE_UNITS[unit] and size % _SIZE_UNITS[unit] == 0:
+            return f"{size // _SIZE_UNITS[unit]}{unit}"
+    return str(size)
+
+
+def address(text: str) -> int:
+    """An address in host order of a dotted quad."""
+    return int.from_bytes(address_bytes(text))
+
+
+def dotted(number: int) -> str:
+    """The dotted quad of an address in host order."""
+    return socket.inet_ntop(socket.AF_INET, number.to_bytes(4))
+
+
+def range_text(first: int, last: int) -> str:
+    """A range as the configuration writes it."""
+    return dotted(first) if first == last else f"{dotted(first)}-{dotted(last)}"
+
+
+def prefix(text: str) -> tuple[int, int]:
+    """Address and length of "10.77.0.0/22"."""
+    written, slash, length_text = text.partition("/")
+    if not slash or not length_text.isdecimal() or int(length_text) > 32:
+        raise ValueError(f'{shown(text)} is not a prefix; write one as in "10.77.0.0/22"')
+    first = address(written)
+    length = int(length_text)
+    network = first >> (32 - length) << (32 - length)
+    if network != first:
+        raise ValueError(
+            f'{shown(text)} has bits beyond its length; write "{dotted(network)}/{length}"'
+        )
+    return first, length
+
+
+def address_range(text: str) -> tuple[int, int]:
+    """First and last address of "a-b", of a prefix, or of one address."""
+    if "/" in text:
+        first, length = prefix(text)
+        return first, first | (0xFFFFFFFF >> length)
+    low, dash, high = text.partition("-")
+    first = address(low.strip())
+    last = address(high.strip()) if dash else first
+    if last < first:
+        raise ValueError(
+            f'{shown(text)} ends before it begins; write "{dotted(last)}-{dotted(first)}"'
+        )
+    return first, last
+
+
+def host_port(text: str, low_port: int) -> tuple[str, int]:
+    """Host and port of "0.0.0.0:67" or "[::1]:8067"; hosts are addresses, not names."""
+    host, colon, port_text = text.rpartition(":")
+    family = socket.AF_INET
+    if host.startswith("[") and host.endswith("]"):
+        family = socket.AF_INET6
+        host = host[1:-1]
+    try:
+        if not colon or not port_text.isdecimal():
+            raise OSError
+        socket.inet_pton(family, host)
+    except (OSError, ValueError):
+        raise ValueError(
+            f'{shown(text)} is not address:port; write one as in "127.0.0.1:8067"'
+        ) from None
+    port = int(port_text)
+    if not low_port <= port <= 65535:
+        raise ValueError(f"port {port} is out of range; write one from {low_port} to 65535")
+    return host, port
+
+
+def interface_name(text: str) -> str:
+    """The name of a network interface, as the kernel allows it."""
+    size = len(text.encode())
+    if not 1 <= size <= INTERFACE_NAME_MAX or text in (".", "..") or not _INTERFACE.fullmatch(text):
+        raise ValueError(
+            f"{shown(text)} is not the name of an interface; write one of 1 to "
+            f'{INTERFACE_NAME_MAX} characters without space, "/" or ":", as in "eth0"'
+        )
+    return text
+
+
+def plain_name(text: str) -> str:
+    """A name of a VRF or shared network: printable, 1 to NAME_MAX characters."""
+    if not 1 <= len(text) <= NAME_MAX or not text.isprintable() or text.strip() != text:
+        raise ValueError(f"{shown(text)} is not a name; write 1 to {NAME_MAX} printable characters")
+    return text
+
+
+def hardware_identity(text: str) -> bytes:
+    """htype and chaddr of "02:ee:00:00:00:01"; before a slash another htype: "6/02:..."."""
+    htype_text, slash, digits = text.rpartition("/")
+    pairs = re.split("[:-]", digits)
+    htype = int(htype_text) if htype_text.isdecimal() else HTYPE_ETHERNET
+    good = all(re.fullmatch("[0-9A-Fa-f]{2}", pair) for pair in pairs)
+    if not good or (slash and not htype_text.isdecimal()) or not 1 <= htype <= 255:
+        raise ValueError(
+            f'{shown(text)} is not a hardware address; write one as in "02:ee:00:00:00:01"'
+        )
+    wanted = 6 if htype == HTYPE_ETHERNET else None
+    if len(pairs) > CHADDR_MAX or (wanted and len(pairs) != wanted):
+        raise ValueError(
+            f"{shown(text)} has {len(pairs)} octets; write {wanted or f'1 to {CHADDR_MAX}'}"
+        )
+    return bytes((htype, *(int(pair, 16) for pair in pairs)))
+
+
+def identifier(text: str, low: int = 1) -> bytes:
+    """The octets of "hex:..." or of text; `low`: the least that counts."""
+    found = hex_bytes(text) if text.startswith("hex:") else text.encode()
+    if not low <= len(found) <= IDENTIFIER_MAX:
+        raise ValueError(f"{shown(text)} has {len(found)} octets; write {low} to {IDENTIFIER_MAX}")
+    return found
+
+
+def printable(text: str, most: int) -> bytes:
+    """Printable ASCII of 1 to `most` octets."""
+    if not 1 <= len(text) <= most or not text.isascii() or not text.isprintable():
+        raise ValueError(
+            f"{shown(text)} does not fit; write 1 to {most} printable ASCII characters"
+        )
+    return text.encode("ascii")
