@@ -1,0 +1,63 @@
+"""RFC 2131's decisions as a pure function: what to answer, and what to change. No table, no I/O.
+
+The caller gathers a View by value; the engine says what it means. The same function serves the
+server, its tests and whoever asks why.
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from fastdhcp._codec cimport Packet
+from fastdhcp._image cimport Image
+from fastdhcp._leases cimport Binding
+from fastdhcp._scope cimport Scope
+
+
+# An address and what is known of it. `known` = 0: there is none.
+cdef struct Place:
+    uint8_t known
+    uint8_t allowed              # this client may have it here: pool, reservation, link
+    uint8_t spare[6]
+    uint32_t subnet              # image indexes, or NOWHERE
+    uint32_t pool
+    Binding binding
+
+
+cdef struct View:
+    uint32_t now                 # node time
+    uint32_t reservation         # the client's, in this network, or NOWHERE
+    uint64_t key[2]              # client key
+    Place mine                   # what this client holds, was offered, or held before
+    Place asked                  # option 50, or ciaddr
+    Place reserved               # the reservation's address
+    Place free                   # the next free address; gathered when the engine wants it
+    uint8_t free_gathered
+    uint8_t store_failing        # nothing can be made durable now
+    uint8_t mine_durable         # the asked record's last change is on disk
+
+
+cdef enum Want:
+    WANT_NOTHING = 0
+    WANT_FREE = 1                # gather View.free and decide again
+
+
+cdef struct Verdict:
+    uint8_t want                 # Want
+    uint8_t reply_type           # OFFER, ACK, NAK; 0: silence, for `reason`
+    uint8_t reason               # DropReason
+    uint8_t change               # ChangeKind
+    uint8_t flags                # RecordFlag of the record after the change
+    uint8_t replaces             # 1: View.mine is another lease, whose right to renew ends now
+    uint8_t spare[2]
+    Place place                  # the address that the change and the reply are about
+    uint32_t reservation         # if the address is the client's reserved one, else NOWHERE
+    uint32_t params
+    uint32_t lease_s             # option 51; INFINITE
+    uint32_t expiry              # node time
+    uint32_t offer_until
+
+
+cdef void engine_decide(const Image* image, const Packet* packet, const Scope* scope,
+                        const View* view, Verdict* verdict) noexcept nogil
+
+# The address that a message asks for or is about: option 50 or ciaddr, as its state says; 0: none.
+cdef uint32_t engine_asked(const Packet* packet) noexcept nogil

@@ -1,0 +1,378 @@
+"""RFC 2131's decisions: one function per message, each reading like its section.
+
+| message              | this client's, or offered to it | free here, client holds nothing | else   |
+| SELECTING, our id    | ACK                             | ACK (offer lost by a restart)   | NAK    |
+| SELECTING, another's | offer taken back, silence       | silence                         | silence|
+| INIT-REBOOT, RENEW.. | ACK, or NAK if not allowed now  | authoritative: ACK              | NAK if authoritative, or
+|                      |                                 | else silence                    | we know the client here |
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from fastdhcp._codec cimport HAS_LEASE_TIME, HAS_REQUESTED, HAS_SERVER_ID, Packet
+from fastdhcp._image cimport (
+    INFINITE,
+    NOWHERE,
+    PARAMS_AUTHORITATIVE,
+    Image,
+    Network,
+    Params,
+    image_is_own,
+    image_network,
+    image_params,
+    image_pool,
+    image_reservation,
+    image_subnet,
+    image_table,
+)
+from fastdhcp._journal cimport (
+    CHANGE_BIND,
+    CHANGE_DECLINE,
+    CHANGE_END,
+    CHANGE_LAPSE,
+    CHANGE_NONE,
+    CHANGE_OFFER,
+    CHANGE_RENEW,
+)
+from fastdhcp._leases cimport (
+    ACTIVE,
+    DECLINED,
+    FREE,
+    PENDING,
+    RECORD_RELEASED,
+    RECORD_RESERVED,
+    TIME_INFINITE,
+    Binding,
+)
+from fastdhcp._scope cimport Scope
+from fastdhcp._stats cimport (
+    DROP_DONE,
+    DROP_NOT_AUTHORITATIVE,
+    DROP_NOT_HOLDER,
+    DROP_NOT_SERVED_TYPE,
+    DROP_OTHER_SERVER,
+    DROP_POOL_EXHAUSTED,
+    DROP_SERVER_MESSAGE,
+    DROP_STORE_UNAVAILABLE,
+    DROP_UNKNOWN_CLIENT,
+)
+from fastdhcp._wire cimport ACK, DECLINE, DISCOVER, INFORM, NAK, OFFER, RELEASE, REQUEST
+
+cdef enum:
+    # Rounding and a short wait for the store eat from this, so that the client reads the full time.
+    EXPIRY_SPARE = 2
+    # While nothing can be made durable, a holder is told what is left of its lease, if it is worth
+    # telling.
+    LEFT_MIN = 60
+
+
+# ---- what a binding is to this client
+
+cdef inline bint is_key(const View* v, const Binding* b) noexcept nogil:
+    return b.key[0] == v.key[0] and b.key[1] == v.key[1]
+
+
+cdef inline bint is_offered(const View* v, const Binding* b) noexcept nogil:
+    return b.offer_until > v.now and b.offer_key == v.key[0]
+
+
+cdef inline bint is_held(const View* v, const Place* p) noexcept nogil:
+    return p.known and p.binding.state == ACTIVE and is_key(v, &p.binding)
+
+
+# Nobody's: neither bound, nor offered to another client.
+cdef inline bint is_free(const View* v, const Place* p) noexcept nogil:
+    return (p.known and p.binding.state == FREE
+            and (p.binding.offer_until <= v.now or p.binding.offer_key == v.key[0]))
+
+
+# A reserved address belongs to its reservation: bound through it under another of the client's
+# identifiers (a boot ROM sends no option 61, the system that it loads does), it is this client's.
+cdef inline bint is_reserved_here(const View* v, const Place* p) noexcept nogil:
+    return (v.reservation != NOWHERE and p.known and v.reserved.known
+            and p.binding.address == v.reserved.binding.address
+            and p.binding.state == ACTIVE and p.binding.flags & RECORD_RESERVED)
+
+
+cdef inline bint is_mine(const View* v, const Place* p) noexcept nogil:
+    return is_held(v, p) or is_reserved_here(v, p)
+
+
+# The client has a reservation whose address is another one, and it could have that one.
+cdef inline bint is_due_elsewhere(const View* v, const Place* p) noexcept nogil:
+    return (v.reservation != NOWHERE and v.reserved.known
+            and v.reserved.binding.address != p.binding.address
+            and (is_free(v, &v.reserved) or is_mine(v, &v.reserved)))
+
+
+# ---- parameters and times
+
+cdef void use_place(const Image* image, const View* v, const Place* p, Verdict* out) noexcept nogil:
+    out.place = p[0]
+    out.reservation = NOWHERE
+    if v.reserved.known and v.reserved.binding.address == p.binding.address:
+        out.reservation = v.reservation
+        out.params = image_reservation(image, v.reservation).params
+    elif p.pool != NOWHERE:
+        out.params = image_pool(image, p.pool).params
+    else:
+        out.params = image_subnet(image, p.subnet).params
+
+
+# RFC 2131 4.3.1: what the client asks for (51), within the limits, else the default.
+cdef uint32_t lease_time(const Params* params, const Packet* packet) noexcept nogil:
+    cdef uint32_t wanted = params.lease_s
+    if params.lease_s == INFINITE:
+        return INFINITE
+    if packet.has & HAS_LEASE_TIME:
+        wanted = packet.lease_time_s
+    if wanted < params.lease_min_s:
+        return params.lease_min_s
+    return params.lease_max_s if wanted > params.lease_max_s else wanted
+
+
+cdef inline uint32_t instant(uint32_t now, uint32_t seconds) noexcept nogil:
+    cdef uint64_t at = <uint64_t>now + seconds
+    if seconds == INFINITE:
+        return TIME_INFINITE
+    return <uint32_t>at if at < TIME_INFINITE else TIME_INFINITE - 1
+
+
+cdef bint speaks_for_link(const Image* image, const Scope* scope) noexcept nogil:
+    cdef const Network* network = image_network(image, scope.network)
+    cdef const uint32_t* members = <const uint32_t*>image_table(image, &image.members)
+    cdef uint32_t subnet = scope.link_subnet
+    if subnet == NOWHERE:
+        subnet = members[network.member_first]
+    return image_params(image, image_subnet(image, subnet).params).flags & PARAMS_AUTHORITATIVE
+
+
+# ---- verdicts
+
+cdef inline void be_silent(Verdict* out, uint8_t reason) noexcept nogil:
+    out.reply_type = 0
+    out.reason = reason
+    out.change = CHANGE_NONE
+
+
+cdef inline void deny(Verdict* out) noexcept nogil:
+    out.reply_type = NAK
+    out.change = CHANGE_NONE
+    out.lease_s = 0
+
+
+cdef void offer(const Image* image, const Packet* packet, const View* v, const Place* p,
+                Verdict* out) noexcept nogil:
+    cdef const Params* params
+    use_place(image, v, p, out)
+    params = image_params(image, out.params)
+    out.reply_type = OFFER
+    out.lease_s = lease_time(params, packet)
+    out.offer_until = instant(v.now, params.offer_hold_s)
+    # What the client holds already needs no offer; nor is one kept with offer-hold 0.
+    out.change = CHANGE_NONE
+    if p.binding.state == FREE and params.offer_hold_s:
+        out.change = CHANGE_OFFER
+
+
+# The lease, made or prolonged. While the store fails only what is on disk may be told again.
+cdef void acknowledge(const Image* image, const Packet* packet, const View* v, const Place* p,
+                      Verdict* out) noexcept nogil:
+    use_place(image, v, p, out)
+    out.reply_type = ACK
+    out.lease_s = lease_time(image_params(image, out.params), packet)
+    out.expiry = instant(instant(v.now, out.lease_s), EXPIRY_SPARE if out.lease_s != INFINITE
+                         else 0)
+    if out.lease_s == INFINITE:
+        out.expiry = TIME_INFINITE
+    out.flags = RECORD_RESERVED if out.reservation != NOWHERE else 0
+    out.change = CHANGE_RENEW if p.binding.state == ACTIVE else CHANGE_BIND
+    if (out.change == CHANGE_RENEW and is_key(v, &p.binding) and p.binding.cltt == v.now
+            and out.expiry <= p.binding.expiry):
+        # The same second's retransmission: the record says it already.
+        out.change = CHANGE_NONE
+    out.replaces = v.mine.known and is_held(v, &v.mine) and \
+        v.mine.binding.address != p.binding.address
+
+
+cdef void tell_what_is_left(const View* v, Verdict* out) noexcept nogil:
+    cdef const Binding* b = &out.place.binding
+    if (b.state != ACTIVE or not is_key(v, b) or not v.mine_durable
+            or b.expiry < instant(v.now, LEFT_MIN)):
+        be_silent(out, DROP_STORE_UNAVAILABLE)
+        return
+    if b.expiry != TIME_INFINITE:
+        out.lease_s = min(out.lease_s, b.expiry - v.now)
+        out.expiry = min(out.expiry, b.expiry)
+    out.change = CHANGE_NONE
+    out.replaces = 0
+
+
+# ---- DISCOVER, RFC 2131 4.3.1
+
+cdef void decide_discover(const Image* image, const Packet* packet, const View* v,
+                          Verdict* out) noexcept nogil:
+    if v.store_failing:
+        be_silent(out, DROP_STORE_UNAVAILABLE)
+    elif v.reserved.known and (is_free(v, &v.reserved) or is_mine(v, &v.reserved)):
+        offer(image, packet, v, &v.reserved, out)
+    elif v.mine.known and v.mine.allowed and (is_mine(v, &v.mine) or is_free(v, &v.mine)):
+        offer(image, packet, v, &v.mine, out)
+    elif v.asked.known and v.asked.allowed and is_free(v, &v.asked):
+        offer(image, packet, v, &v.asked, out)
+    elif not v.free_gathered:
+        out.want = WANT_FREE
+    elif v.free.known:
+        offer(image, packet, v, &v.free, out)
+    else:
+        be_silent(out, DROP_POOL_EXHAUSTED)
+
+
+# ---- REQUEST, RFC 2131 4.3.2
+
+# SELECTING, for another server: its offer was taken, so ours is free again.
+cdef void take_back(const Image* image, const View* v, Verdict* out) noexcept nogil:
+    be_silent(out, DROP_OTHER_SERVER)
+    if v.mine.known and v.mine.binding.state == FREE and is_offered(v, &v.mine.binding):
+        use_place(image, v, &v.mine, out)
+        out.change = CHANGE_LAPSE
+        out.flags = v.mine.binding.flags
+
+
+cdef void decide_selecting(const Image* image, const Packet* packet, const View* v,
+                           Verdict* out) noexcept nogil:
+    cdef const Place* p = &v.asked
+    if not p.known or not p.allowed:
+        deny(out)
+    elif is_mine(v, p) or (p.binding.state == FREE and is_offered(v, &p.binding)):
+        acknowledge(image, packet, v, p, out)
+    elif is_free(v, p) and not is_held(v, &v.mine):
+        acknowledge(image, packet, v, p, out)
+    else:
+        deny(out)
+
+
+# INIT-REBOOT, RENEWING and REBINDING: the client believes that it has the address.
+cdef void decide_holding(const Image* image, const Packet* packet, const Scope* scope,
+                         const View* v, Verdict* out) noexcept nogil:
+    cdef const Place* p = &v.asked
+    cdef bint own = p.known and (is_mine(v, p)
+                                 or (p.binding.state == FREE and is_offered(v, &p.binding)))
+    if own and p.allowed and not is_due_elsewhere(v, p):
+        acknowledge(image, packet, v, p, out)
+    elif own or (p.known and p.binding.state == PENDING and is_key(v, &p.binding)):
+        deny(out)
+    elif (p.known and p.allowed and is_free(v, p) and not is_held(v, &v.mine)
+            and not is_due_elsewhere(v, p)):
+        if speaks_for_link(image, scope):
+            acknowledge(image, packet, v, p, out)
+        else:
+            be_silent(out, DROP_NOT_AUTHORITATIVE)
+    elif speaks_for_link(image, scope) or is_held(v, &v.mine):
+        deny(out)
+    else:
+        be_silent(out, DROP_NOT_AUTHORITATIVE)
+
+
+cdef void decide_request(const Image* image, const Packet* packet, const Scope* scope,
+                         const View* v, Verdict* out) noexcept nogil:
+    cdef bint ours = packet.server_id == scope.server_id or image_is_own(image, packet.server_id)
+    if packet.has & HAS_SERVER_ID and not ours:
+        take_back(image, v, out)
+    elif engine_asked(packet) == 0:
+        be_silent(out, DROP_UNKNOWN_CLIENT)
+    elif packet.has & HAS_SERVER_ID and packet.has & HAS_REQUESTED:
+        decide_selecting(image, packet, v, out)
+    else:
+        decide_holding(image, packet, scope, v, out)
+    if v.store_failing and out.reply_type == ACK:
+        tell_what_is_left(v, out)
+    elif v.store_failing and out.change != CHANGE_NONE:
+        be_silent(out, DROP_STORE_UNAVAILABLE)
+
+
+# ---- RELEASE, DECLINE, INFORM: RFC 2131 4.3.3 to 4.3.5
+
+cdef bint for_another(const Image* image, const Packet* packet, const Scope* scope) noexcept nogil:
+    return (packet.has & HAS_SERVER_ID and packet.server_id != scope.server_id
+            and not image_is_own(image, packet.server_id))
+
+
+cdef void decide_release(const Image* image, const View* v, Verdict* out) noexcept nogil:
+    cdef const Place* p = &v.asked
+    if not p.known or not is_key(v, &p.binding) or p.binding.state not in (ACTIVE, PENDING):
+        be_silent(out, DROP_NOT_HOLDER)
+        return
+    be_silent(out, DROP_STORE_UNAVAILABLE if v.store_failing else DROP_DONE)
+    if not v.store_failing:
+        use_place(image, v, p, out)
+        out.change = CHANGE_END
+        out.flags = (p.binding.flags & RECORD_RESERVED) | RECORD_RELEASED
+
+
+cdef void decide_decline(const Image* image, const View* v, Verdict* out) noexcept nogil:
+    cdef const Place* p = &v.asked
+    cdef bint offered = p.known and p.binding.state == FREE and is_offered(v, &p.binding)
+    if not offered and not is_held(v, p):
+        be_silent(out, DROP_NOT_HOLDER)
+        return
+    be_silent(out, DROP_STORE_UNAVAILABLE if v.store_failing else DROP_DONE)
+    if not v.store_failing:
+        use_place(image, v, p, out)
+        out.change = CHANGE_DECLINE
+        out.flags = p.binding.flags
+        out.expiry = instant(v.now, image_params(image, out.params).decline_s)
+
+
+# Options for an address that was set by hand: those of its own subnet, else of the link's.
+cdef void decide_inform(const Image* image, const Packet* packet, const Scope* scope,
+                        const View* v, Verdict* out) noexcept nogil:
+    cdef const Network* network = image_network(image, scope.network)
+    cdef const uint32_t* members = <const uint32_t*>image_table(image, &image.members)
+    out.reply_type = ACK
+    out.place.subnet = scope.link_subnet
+    out.place.pool = NOWHERE
+    if v.asked.known:
+        out.place.subnet = v.asked.subnet
+        out.place.pool = v.asked.pool
+    elif out.place.subnet == NOWHERE:
+        out.place.subnet = members[network.member_first]
+    out.reservation = v.reservation
+    out.params = image_subnet(image, out.place.subnet).params
+    if out.place.pool != NOWHERE:
+        out.params = image_pool(image, out.place.pool).params
+    if v.reservation != NOWHERE:
+        out.params = image_reservation(image, v.reservation).params
+
+
+cdef uint32_t engine_asked(const Packet* packet) noexcept nogil:
+    if packet.message_type in (RELEASE, INFORM):
+        return packet.ciaddr
+    if packet.message_type == REQUEST and packet.ciaddr and not (
+            packet.has & HAS_SERVER_ID and packet.has & HAS_REQUESTED):
+        return packet.ciaddr
+    return packet.requested if packet.has & HAS_REQUESTED else 0
+
+
+cdef void engine_decide(const Image* image, const Packet* packet, const Scope* scope,
+                        const View* view, Verdict* verdict) noexcept nogil:
+    memset(verdict, 0, sizeof(Verdict))
+    verdict.place.subnet = NOWHERE
+    verdict.place.pool = NOWHERE
+    verdict.reservation = NOWHERE
+    verdict.params = NOWHERE
+    if packet.message_type == DISCOVER:
+        decide_discover(image, packet, view, verdict)
+    elif packet.message_type == REQUEST:
+        decide_request(image, packet, scope, view, verdict)
+    elif packet.message_type == INFORM:
+        decide_inform(image, packet, scope, view, verdict)
+    elif packet.message_type not in (RELEASE, DECLINE):
+        be_silent(verdict, DROP_NOT_SERVED_TYPE)
+    elif for_another(image, packet, scope):
+        be_silent(verdict, DROP_OTHER_SERVER)
+    elif packet.message_type == RELEASE:
+        decide_release(image, view, verdict)
+    else:
+        decide_decline(image, view, verdict)

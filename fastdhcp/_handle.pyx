@@ -1,0 +1,457 @@
+"""One packet, from its decoded form to what is to be answered: select, gather, decide, apply."""
+
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from fastdhcp._bitmap cimport bitmap_next
+from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
+from fastdhcp._engine cimport WANT_FREE, Place, Verdict, View, engine_asked, engine_decide
+from fastdhcp._identity cimport (
+    Identifiers,
+    client_key,
+    identifier_of,
+    identifiers_hardware,
+)
+from fastdhcp._image cimport (
+    IDENTITY_MAX,
+    NOWHERE,
+    IdentityKind,
+    Image,
+    Network,
+    Pool,
+    Subnet,
+    image_find_pool,
+    image_find_reservation,
+    image_find_subnet,
+    image_network,
+    image_pool,
+    image_pool_mask,
+    image_reservation,
+    image_reserved_at,
+    image_subnet,
+    image_table,
+)
+from fastdhcp._journal cimport (
+    APPLIED,
+    APPLY_LOCKED,
+    APPLY_MOVED,
+    APPLY_RING_FULL,
+    CHANGE_LAPSE,
+    CHANGE_NONE,
+    CHANGE_PEND,
+    Applied,
+    Change,
+    Outcome,
+    apply_change,
+    journal_is_durable,
+)
+from fastdhcp._leases cimport (
+    ACTIVE,
+    BLOCK_SIZE,
+    FREE,
+    PENDING,
+    STORE_FAILING,
+    Binding,
+    Memory,
+    Table,
+    leases_candidates,
+    leases_enter,
+    leases_read,
+    leases_read_address,
+    node_now,
+)
+from fastdhcp._scope cimport Arrival, Scope, scope_select
+from fastdhcp._stats cimport (
+    COUNT_REDECIDED,
+    DROP_DONE,
+    DROP_LOCK_TIMEOUT,
+    DROP_MOVED,
+    DROP_NO_CLIENT_ADDRESS,
+    DROP_NONE,
+    DROP_NOT_SERVED_TYPE,
+    DROP_RING_FULL,
+    DROP_SERVER_MESSAGE,
+    DROP_TABLE_FULL,
+    DropReason,
+    count,
+)
+from fastdhcp._wire cimport (
+    ACK,
+    BOOTP,
+    DECLINE,
+    DISCOVER,
+    FORCERENEW,
+    INFORM,
+    LEASEACTIVE,
+    LEASEUNASSIGNED,
+    NAK,
+    OFFER,
+    RELEASE,
+    REQUEST,
+    Span,
+)
+
+cdef enum:
+    DECISIONS_MAX = 5            # the first, and four more when a record moved
+    CANDIDATES_MAX = 16          # index entries looked at for one client
+    FREE_TRIES = 64              # addresses tried that turn out to be somebody's
+
+
+# ---- gathering
+
+cdef inline void no_place(Place* p) noexcept nogil:
+    p.known = 0
+    p.allowed = 0
+    p.subnet = NOWHERE
+    p.pool = NOWHERE
+
+
+# May this client have the address under the policy of now?
+cdef bint is_allowed(const Image* image, const Scope* scope, uint32_t reservation,
+                     uint32_t address, uint32_t pool) noexcept nogil:
+    cdef uint64_t allowed[4]
+    cdef uint32_t reserved = image_reserved_at(image, scope.vrf, address)
+    if reserved != NOWHERE:
+        return reserved == reservation
+    if pool == NOWHERE:
+        return False
+    image_pool_mask(image, image_pool(image, pool), address >> 8, allowed)
+    return allowed[(address >> 6) & 3] >> (address & 63) & 1
+
+
+# An address of the scope's link, with its record. False: the record stayed locked.
+cdef bint gather_place(const Table* t, const Scope* scope, uint32_t reservation,
+                       uint32_t address, Place* p) noexcept nogil:
+    no_place(p)
+    p.subnet = image_find_subnet(t.image, scope.vrf, address)
+    if (p.subnet == NOWHERE
+            or image_subnet(t.image, p.subnet).network != scope.network):
+        p.subnet = NOWHERE
+        return True
+    p.pool = image_find_pool(t.image, scope.vrf, address)
+    p.known = 1
+    p.allowed = is_allowed(t.image, scope, reservation, address, p.pool)
+    return leases_read_address(t, scope.vrf, address, &p.binding)
+
+
+# What a record is to the client: 4 it holds it, 3 offered, 2 held but not to be renewed, 1 it was
+# its own before and is free, 0 nothing.
+cdef int claim(const View* v, const Binding* b) noexcept nogil:
+    cdef bint keyed = b.key[0] == v.key[0] and b.key[1] == v.key[1]
+    if b.state == ACTIVE and keyed:
+        return 4
+    if b.state == PENDING and keyed:
+        return 2
+    if b.state != FREE:
+        return 0
+    if b.offer_until > v.now:
+        return 3 if b.offer_key == v.key[0] else 0
+    return 1 if keyed and b.version else 0
+
+
+# The best of the records that the index names for the client in this network.
+cdef bint gather_mine(const Table* t, const Scope* scope, View* v) noexcept nogil:
+    cdef uint32_t numbers[CANDIDATES_MAX]
+    cdef uint32_t found = leases_candidates(t, scope.network_number, v.key[0], numbers,
+                                            CANDIDATES_MAX)
+    cdef uint32_t i, subnet
+    cdef uint32_t best = NOWHERE
+    cdef int best_claim = 0
+    cdef int worth
+    cdef Binding b
+    for i in range(found):
+        if not leases_read(t, numbers[i], &b):
+            return False
+        worth = claim(v, &b)
+        if worth <= best_claim or b.vrf != scope.vrf:
+            continue
+        subnet = image_find_subnet(t.image, b.vrf, b.address)
+        if subnet == NOWHERE or image_subnet(t.image, subnet).network != scope.network:
+            continue
+        best = b.address
+        best_claim = worth
+    if best == NOWHERE:
+        no_place(&v.mine)
+        return True
+    return gather_place(t, scope, v.reservation, best, &v.mine)
+
+
+# The next free address of one subnet's pools.
+cdef bint free_in_subnet(Table* t, const Scope* scope, const Subnet* subnet,
+                         View* v) noexcept nogil:
+    cdef const Pool* pool
+    cdef uint32_t i, address
+    cdef int tries
+    for i in range(subnet.pool_count):
+        pool = image_pool(t.image, subnet.pool_first + i)
+        for tries in range(FREE_TRIES):
+            address = bitmap_next(t, pool, v.now)
+            if address == 0:
+                break
+            if (gather_place(t, scope, v.reservation, address, &v.free)
+                    and v.free.binding.state == FREE and v.free.binding.offer_until <= v.now):
+                return True
+    no_place(&v.free)
+    return False
+
+
+# The subnet of the giaddr or interface first, then the others that share its link.
+cdef void gather_free(Table* t, const Scope* scope, View* v) noexcept nogil:
+    cdef const Network* network = image_network(t.image, scope.network)
+    cdef const uint32_t* members = <const uint32_t*>image_table(t.image, &t.image.members)
+    cdef uint32_t i, subnet
+    v.free_gathered = 1
+    no_place(&v.free)
+    if scope.link_subnet != NOWHERE and free_in_subnet(
+            t, scope, image_subnet(t.image, scope.link_subnet), v):
+        return
+    for i in range(network.member_count):
+        subnet = members[network.member_first + i]
+        if subnet != scope.link_subnet and free_in_subnet(
+                t, scope, image_subnet(t.image, subnet), v):
+            return
+
+
+cdef uint32_t find_reservation(const Image* image, const Scope* scope,
+                               const Identifiers* who) noexcept nogil:
+    cdef Span span
+    cdef uint32_t found
+    cdef int kind
+    if image_network(image, scope.network).reservations == 0:
+        return NOWHERE
+    for kind in range(1, IDENTITY_MAX + 1):
+        if image.reservation_kinds >> kind & 1:
+            span = identifier_of(who, <uint8_t>kind)
+            if span.at != NULL and span.len:
+                found = image_find_reservation(image, scope.network, <IdentityKind>kind, span)
+                if found != NOWHERE:
+                    return found
+    return NOWHERE
+
+
+# All that the engine looks at, by value. False: a record stayed locked.
+cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
+                 View* v) noexcept nogil:
+    cdef uint32_t asked = engine_asked(packet)
+    v.free_gathered = 0
+    v.mine_durable = 0
+    no_place(&v.mine)
+    no_place(&v.asked)
+    no_place(&v.reserved)
+    if v.reservation != NOWHERE and not gather_place(
+            t, scope, v.reservation, image_reservation(t.image, v.reservation).address,
+            &v.reserved):
+        return False
+    if asked and not gather_place(t, scope, v.reservation, asked, &v.asked):
+        return False
+    if v.asked.known and v.asked.binding.number != NOWHERE:
+        v.mine_durable = journal_is_durable(t, v.asked.binding.ring, v.asked.binding.position)
+        if claim(v, &v.asked.binding) == 4 and packet.message_type != DISCOVER:
+            # RFC 2131 4.3.2: the lease is found by its address; the index is not needed.
+            v.mine = v.asked
+            return True
+    if packet.message_type in (DISCOVER, REQUEST):
+        return gather_mine(t, scope, v)
+    return True
+
+
+# ---- applying
+
+cdef void fill_change(const Packet* packet, const View* v, const Verdict* verdict,
+                      const Image* image, Change* c) noexcept nogil:
+    memset(c, 0, sizeof(Change))
+    c.kind = verdict.change
+    c.flags = verdict.flags
+    c.htype = packet.htype
+    c.hlen = packet.hlen
+    c.number = verdict.place.binding.number
+    c.lock_seen = verdict.place.binding.lock
+    c.key[0] = v.key[0]
+    c.key[1] = v.key[1]
+    c.chaddr = packet.chaddr
+    c.vrf = verdict.place.binding.vrf
+    c.address = verdict.place.binding.address
+    c.expiry = verdict.expiry
+    c.now = v.now
+    c.offer_until = verdict.offer_until
+    c.subnet_id = image_subnet(image, verdict.place.subnet).id
+    c.client_id = packet.client_id
+    c.relay_info = packet.relay_info
+    c.hostname = packet.hostname
+
+
+# The client's older lease in this network is no longer to be renewed. If its record moves in the
+# meantime it is left as it is: a renewal of it is refused by the engine anyway.
+cdef void end_replaced(Table* t, const View* v) noexcept nogil:
+    cdef Change c
+    cdef Outcome out
+    memset(&c, 0, sizeof(Change))
+    c.kind = CHANGE_PEND
+    c.number = v.mine.binding.number
+    c.lock_seen = v.mine.binding.lock
+    c.vrf = v.mine.binding.vrf
+    c.address = v.mine.binding.address
+    c.flags = v.mine.binding.flags
+    c.now = v.now
+    apply_change(t, &c, &out)
+
+
+cdef void describe(const Scope* scope, const Verdict* verdict, Handled* out) noexcept nogil:
+    out.reply_type = verdict.reply_type
+    out.reason = verdict.reason
+    out.waits = verdict.reply_type == ACK and verdict.lease_s != 0
+    out.scope = scope[0]
+    out.subnet = verdict.place.subnet
+    out.pool = verdict.place.pool
+    out.reservation = verdict.reservation
+    out.params = verdict.params
+    out.lease_s = verdict.lease_s
+    out.expiry = verdict.expiry
+    out.yiaddr = 0
+    if verdict.lease_s and verdict.reply_type in (OFFER, ACK):
+        out.yiaddr = verdict.place.binding.address
+    out.number = verdict.place.binding.number
+    out.inc_epoch = verdict.place.binding.inc_epoch
+    out.inc_n = verdict.place.binding.inc_n
+    out.ring = verdict.place.binding.ring
+    out.position = verdict.place.binding.position
+
+
+# Carries the verdict out. DROP_NONE: done; DROP_MOVED: gather and decide again.
+cdef DropReason carry_out(Table* t, const Packet* packet, const Scope* scope, const View* v,
+                          Verdict* verdict, Handled* out) noexcept nogil:
+    cdef Change change
+    cdef Outcome outcome
+    cdef uint32_t block
+    cdef Applied applied
+    if verdict.change == CHANGE_NONE:
+        describe(scope, verdict, out)
+        return DROP_NONE
+    if verdict.place.binding.number == NOWHERE:
+        block = leases_enter(t, verdict.place.binding.vrf, verdict.place.binding.address)
+        if block == NOWHERE:
+            return DROP_TABLE_FULL
+        verdict.place.binding.number = block * BLOCK_SIZE + (verdict.place.binding.address & 255)
+    fill_change(packet, v, verdict, t.image, &change)
+    applied = apply_change(t, &change, &outcome)
+    if applied == APPLY_MOVED:
+        return DROP_MOVED
+    if applied == APPLY_LOCKED:
+        return DROP_LOCK_TIMEOUT
+    if applied == APPLY_RING_FULL:
+        return DROP_RING_FULL
+    describe(scope, verdict, out)
+    out.inc_epoch = outcome.inc_epoch
+    out.inc_n = outcome.inc_n
+    out.ring = outcome.ring
+    out.position = outcome.position
+    if verdict.replaces:
+        end_replaced(t, v)
+    return DROP_NONE
+
+
+# ---- the packet
+
+# What is not served, before anything is looked up.
+cdef DropReason check_type(const Packet* packet) noexcept nogil:
+    cdef uint8_t kind = packet.message_type
+    if kind in (DISCOVER, REQUEST, DECLINE, RELEASE, INFORM):
+        return DROP_NONE
+    if kind in (OFFER, ACK, NAK, FORCERENEW) or LEASEUNASSIGNED <= kind <= LEASEACTIVE:
+        return DROP_SERVER_MESSAGE
+    return DROP_NOT_SERVED_TYPE
+
+
+cdef bint identify(const Table* t, const Packet* packet, const Scope* scope,
+                   View* v) noexcept nogil:
+    cdef Identifiers who
+    who.client_id = packet.client_id
+    who.circuit_id = packet.circuit_id
+    who.remote_id = packet.remote_id
+    identifiers_hardware(&who, packet.htype, packet.chaddr, packet.hlen)
+    v.reservation = find_reservation(t.image, scope, &who)
+    return client_key(t.node.secret, t.image.identity, &who, v.key)
+
+
+cdef DropReason decide_and_apply(Table* t, const Packet* packet, const Scope* scope, View* v,
+                                 Handled* out) noexcept nogil:
+    cdef Verdict verdict
+    cdef DropReason reason = DROP_MOVED
+    cdef int attempt
+    for attempt in range(DECISIONS_MAX):
+        if attempt:
+            count(&t.counters[t.self], COUNT_REDECIDED)
+        if not gather(t, packet, scope, v):
+            return DROP_LOCK_TIMEOUT
+        engine_decide(t.image, packet, scope, v, &verdict)
+        if verdict.want == WANT_FREE:
+            gather_free(t, scope, v)
+            engine_decide(t.image, packet, scope, v, &verdict)
+        reason = carry_out(t, packet, scope, v, &verdict, out)
+        if reason != DROP_MOVED:
+            break
+    return reason
+
+
+cdef void handle_packet(Table* t, const Packet* packet, const Arrival* arrival, uint32_t now,
+                        Handled* out) noexcept nogil:
+    cdef View v
+    cdef DropReason reason = check_type(packet)
+    memset(out, 0, sizeof(Handled))
+    if reason == DROP_NONE:
+        reason = scope_select(t.image, packet, arrival, &out.scope)
+    if reason == DROP_NONE:
+        v.now = now
+        v.store_failing = t.node.store_state == STORE_FAILING
+        if identify(t, packet, &out.scope, &v):
+            reason = decide_and_apply(t, packet, &out.scope, &v, out)
+        elif packet.message_type == INFORM:
+            # RFC 2131 4.3.5: no binding is made, so it need not say who it is.
+            v.key[0] = v.key[1] = 0
+            reason = decide_and_apply(t, packet, &out.scope, &v, out)
+        else:
+            reason = DROP_NO_CLIENT_ADDRESS
+    if reason != DROP_NONE:
+        out.reply_type = 0
+        out.reason = reason
+
+
+# ---- for tests and `explain`
+
+def handle(Memory memory, bytes data, *, int ifindex=0, uint32_t source=0,
+           uint32_t destination=0xFFFFFFFF, uint32_t local=0, now=None):
+    """What a worker would answer to this message, and does: changes are applied.
+
+    Addresses are integers. Returns a dict: reply_type (0: silence), reason (DropReason), yiaddr,
+    lease_s, expiry, waits, position, ring, incarnation, subnet, pool, reservation (indexes or
+    None), server_id. Raises ValueError if there is no policy image yet.
+    """
+    cdef Table* t = &memory.table
+    cdef uint8_t scratch[SCRATCH_SIZE]
+    cdef Packet packet
+    cdef Arrival arrival
+    cdef Handled out
+    cdef DropReason reason
+    if t.image == NULL:
+        raise ValueError("there is no policy image yet")
+    memset(&arrival, 0, sizeof(arrival))
+    arrival.ifindex = ifindex
+    arrival.source = source
+    arrival.destination = destination
+    arrival.local = local
+    arrival.broadcast = destination != local
+    memset(&out, 0, sizeof(out))
+    reason = codec_decode(<const uint8_t*><const char*>data, len(data), &scratch[0], &packet)
+    if reason != DROP_NONE:
+        out.reason = reason
+    else:
+        handle_packet(t, &packet, &arrival, node_now(t) if now is None else now, &out)
+    return {
+        "reply_type": out.reply_type, "reason": out.reason, "waits": bool(out.waits),
+        "yiaddr": out.yiaddr, "lease_s": out.lease_s, "expiry": out.expiry, "ring": out.ring,
+        "position": out.position, "incarnation": (out.inc_epoch, out.inc_n),
+        "subnet": None if out.subnet == NOWHERE else out.subnet,
+        "pool": None if out.pool == NOWHERE else out.pool,
+        "reservation": None if out.reservation == NOWHERE else out.reservation,
+        "server_id": out.scope.server_id,
+    }
