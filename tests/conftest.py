@@ -39,6 +39,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="fastdhcp",
         help="servers under test in tests/net, by commas: fastdhcp, dnsmasq, kea",
     )
+    parser.addoption(
+        "--long", action="store_true", help="full counts and times where a test has a short form"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -8,10 +8,9 @@ import dataclasses
 import re
 import signal
 import time
-from pathlib import Path
 
 from .net import Lab
-from .process import Process
+from .process import Process, tool
 
 HOOK = """#!/bin/sh
 # $1 is udhcpc's event; dhclient and dhcpcd name theirs in $reason.
@@ -129,9 +128,10 @@ class Udhcpc(RealClient):
 
 
 class Dhcpcd(RealClient):
-    """dhcpcd-base. Its folders are fixed: it needs real root, and one runs at a time."""
+    """dhcpcd-base. Its folders are fixed, so it sees empty ones of its own in their places."""
 
     program = "dhcpcd"
+    PRIVATE = 'for at in /run /var/lib/dhcpcd; do mount -t tmpfs tmpfs $at; done; exec "$@"'
 
     def argv(self) -> list[str]:
         conf = self.folder / "conf"
@@ -139,8 +139,9 @@ class Dhcpcd(RealClient):
             "hostname\nclientid\noption domain_name_servers, domain_name\n"
             "require dhcp_server_identifier\nnohook resolv.conf\nnoarp\nnoipv4ll\n"
         )
-        return ["dhcpcd", "-4", "-B", "-d", "-f", str(conf), "-c", str(self.hook),
-                self.interface]  # fmt: skip
+        own_folders = ["unshare", "--mount", "sh", "-ec", self.PRIVATE, "sh"]
+        options = ["-4", "-B", "-d", "-f", str(conf), "-c", str(self.hook)]
+        return [*own_folders, tool("dhcpcd"), *options, self.interface]
 
     def renew(self) -> None:
         self.process.send_signal(signal.SIGUSR1)
@@ -189,9 +190,3 @@ def dhcrelay(lab: Lab, namespace: str, down: str, up: str, server: str) -> Proce
     )  # fmt: skip
     process.wait_for("Sending on")
     return process
-
-
-def script(path: Path, text: str) -> Path:
-    path.write_text(text)
-    path.chmod(0o755)
-    return path

@@ -119,10 +119,3 @@ def _children(pid: int) -> list[int]:
         with contextlib.suppress(OSError):
             found += [int(word) for word in task.read_text().split()]
     return found
-
-
-def python_argv(module: str) -> list[str]:
-    """The argv of ``python -m module`` with the interpreter that runs the tests."""
-    import sys
-
-    return [sys.executable, "-m", module]

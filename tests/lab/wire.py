@@ -4,7 +4,7 @@ import dataclasses
 import select
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from .capture import Capture, grow_receive_buffer
@@ -164,9 +164,4 @@ def dora(
     return ack
 
 
-def macs(frames: Iterable[Frame]) -> set[bytes]:
-    """The chaddrs of the replies in ``frames``."""
-    return {seen.message.chaddr for seen in frames}
-
-
-__all__ = ["ALL", "ANY", "BROADCAST_MAC", "LinkClient", "RelayAgent", "dora", "macs", "only"]
+__all__ = ["ALL", "ANY", "BROADCAST_MAC", "LinkClient", "RelayAgent", "dora", "only"]

@@ -113,13 +113,13 @@ def hostile(rng: random.Random, n: int) -> bytes:
 
 
 def test_hostile_packets_are_answered_or_counted_and_good_clients_served(
-    lab: Lab, link: LinkClient
+    lab: Lab, link: LinkClient, pytestconfig: pytest.Config
 ) -> None:
     """The sum: each packet sent is answered, or stands under one reason, or is a kernel drop."""
     server = FastDHCP(lab, "server", lan())
     rng = random.Random(20)
     sent = 0
-    for burst in range(40):
+    for burst in range(1000 if pytestconfig.option.long else 40):
         for _ in range(100):
             link.broadcast(hostile(rng, sent), mac(sent % 50))
             sent += 1
