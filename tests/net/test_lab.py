@@ -10,6 +10,8 @@ import pytest
 from tests.lab import Lab, ToolMissing, tool
 from tests.lab.servers import ROOT
 
+from .conftest import eventually
+
 pytestmark = pytest.mark.net
 
 DYING = """
@@ -17,7 +19,8 @@ import os, signal
 from tests.lab import Lab
 lab = Lab()
 lab.veth("one:a0=10.0.0.1/24", "other:b0=10.0.0.2/24")
-process = lab.start("one", ["sleep", "600"])
+process = lab.start("one", ["sh", "-c", "echo up; exec sleep 600"])
+process.wait_for("up")
 print(process.pid, lab.folder, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -38,7 +41,7 @@ def test_what_a_killed_run_started_dies_with_it_and_its_folder_goes_at_the_next(
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     pid, folder = done.stdout.split()
-    assert not _runs(int(pid))
+    assert eventually(lambda: not _runs(int(pid)))
     with Lab():
         assert not Path(folder).exists()
 
