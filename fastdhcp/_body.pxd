@@ -1,0 +1,59 @@
+"""The options of a reply that a policy gives, laid out once and copied from then on.
+
+What a client is sent of the configured options depends on where it is (subnet, pool, reservation),
+on its parameter request list and, only if not all of it fits, on the room. So bodies are kept by
+these: preallocated, two places for each hash, keys compared whole. A miss lays the body anew.
+"""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+from fastdhcp._image cimport Image
+from fastdhcp._stats cimport Counters
+from fastdhcp._wire cimport FILE_SIZE, SNAME_SIZE, Span
+
+cdef enum:
+    BODY_SIZE = 1232         # MESSAGE_SIZE_MAX - AT_OPTIONS: 1472 - 240
+    BODY_LIST_MAX = 96       # a longer request list is served, but not kept
+    BODY_SETS = 1024         # a power of two
+    BODY_WAYS = 2
+    BODY_ANY_ROOM = 0xFFFF   # the whole of it, whatever the room
+    BODY_NO_LIST = 0xFFFF    # no option 55
+
+
+cdef struct BodyKey:
+    uint32_t subnet          # image indexes, or NOWHERE
+    uint32_t pool
+    uint32_t reservation
+    uint16_t room            # bytes for it in the options field, or BODY_ANY_ROOM
+    uint16_t list_len        # or BODY_NO_LIST
+    uint8_t file_taken       # 1: the file field carries the boot file
+    uint8_t spare[7]         # so that what is hashed ends on a word
+    uint8_t list[96]         # BODY_LIST_MAX; zeros behind list_len
+
+
+cdef struct Body:
+    BodyKey key
+    uint8_t used
+    uint8_t overload         # option 52; 0: file and sname are not its
+    uint16_t size            # bytes of `main`
+    uint16_t left_out        # options that found no room
+    uint8_t main[1232]       # BODY_SIZE; starts with option 52 if there is overload
+    uint8_t file[128]        # FILE_SIZE
+    uint8_t sname[64]        # SNAME_SIZE
+
+
+cdef struct Bodies:
+    Body* places             # BODY_SETS * BODY_WAYS, then the one for what is not kept
+    uint8_t* recent          # per set: the way that was used last
+    uint32_t generation      # of the image that they were laid by
+
+
+# Readies and frees. False: no memory.
+cdef bint bodies_open(Bodies* bodies) noexcept nogil
+cdef void bodies_close(Bodies* bodies) noexcept nogil
+
+# The body for `room` bytes in the options field. `key` has subnet, pool, reservation and file_taken
+# set, and is used as scratch; `list` is option 55 (at = NULL: none). What is returned lives until
+# the next call.
+cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key, Span list,
+                             uint32_t room, Counters* counters) noexcept nogil

@@ -1,0 +1,263 @@
+"""Bodies: which options a client gets, in which order, and the cache that remembers it."""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memchr, memcmp, memcpy, memset
+
+from fastdhcp._codec cimport OptionSpan, codec_lay_options
+from fastdhcp._image cimport (
+    NOWHERE,
+    Image,
+    Layer,
+    Option,
+    Reservation,
+    Subnet,
+    image_pool,
+    image_reservation,
+    image_subnet,
+    image_table,
+)
+from fastdhcp._stats cimport COUNT_CACHE_MISS, Counters, count
+from fastdhcp._wire cimport *
+
+cdef enum:
+    KEY_HEAD = 24            # bytes of a BodyKey before its list: three words
+    LAYERS_MAX = 3           # reservation, pool, subnet (with the defaults in it)
+    OPTION_ROUTERS = 3
+    OPTION_STATIC_ROUTES = 33
+    OPTION_V6_ONLY = 108
+    OPTION_CLASSLESS_ROUTES = 121
+
+# Never from the policy: the frame of a reply, or what only a client says.
+cdef uint8_t NOT_IN_BODY[256]
+for _code in (OPTION_PAD, OPTION_REQUESTED_ADDRESS, OPTION_LEASE_TIME, OPTION_OVERLOAD,
+              OPTION_MESSAGE_TYPE, OPTION_SERVER_ID, OPTION_PARAMETER_LIST, OPTION_MESSAGE,
+              OPTION_MAX_SIZE, OPTION_RENEWAL_TIME, OPTION_REBINDING_TIME, OPTION_CLIENT_ID,
+              OPTION_RELAY_INFO, OPTION_END):
+    NOT_IN_BODY[<int>_code] = 1
+
+
+# The options chosen for one body; what is made up here needs bytes to point at.
+cdef struct Choice:
+    const Image* image
+    const BodyKey* key
+    const Layer* layers[LAYERS_MAX]
+    uint32_t layer_count
+    OptionSpan spans[256]
+    uint32_t count
+    uint8_t done[256]
+    uint8_t mask[4]
+
+
+# -- Choosing -------------------------------------------------------------------------------------
+
+cdef inline const Layer* layer_at(const Image* image, uint32_t index) noexcept nogil:
+    return <const Layer*>image_table(image, &image.layers) + index
+
+
+# Nearest first: the first layer that has an option gives it.
+cdef void choice_begin(Choice* c, const Image* image, const BodyKey* key) noexcept nogil:
+    cdef const Subnet* subnet
+    c.image = image
+    c.key = key
+    c.layer_count = c.count = 0
+    memset(c.done, 0, sizeof(c.done))
+    if key.reservation != NOWHERE:
+        c.layers[c.layer_count] = layer_at(image, image_reservation(image, key.reservation).layer)
+        c.layer_count += 1
+    if key.pool != NOWHERE:
+        c.layers[c.layer_count] = layer_at(image, image_pool(image, key.pool).layer)
+        c.layer_count += 1
+    if key.subnet != NOWHERE:
+        subnet = image_subnet(image, key.subnet)
+        c.layers[c.layer_count] = layer_at(image, subnet.layer)
+        c.layer_count += 1
+        store_be32(c.mask, subnet.mask)
+
+
+# An option of a layer; at = NULL: it has none. Sorted by code.
+cdef Span layer_find(const Image* image, const Layer* layer, uint8_t code) noexcept nogil:
+    cdef const Option* options = (<const Option*>image_table(image, &image.options)
+                                  + layer.option_first)
+    cdef uint32_t low = 0
+    cdef uint32_t high = layer.option_count
+    cdef uint32_t middle
+    while low < high:
+        middle = (low + high) // 2
+        if options[middle].code < code:
+            low = middle + 1
+        else:
+            high = middle
+    if low < layer.option_count and options[low].code == code:
+        return Span(<const uint8_t*>image + options[low].value_at, options[low].value_len)
+    return Span(NULL, 0)
+
+
+# A reservation's own name for its client stands before any layer's option 12; the mask comes from
+# the prefix (RFC 2132 3.3), whatever is configured.
+cdef Span choice_value(Choice* c, uint8_t code) noexcept nogil:
+    cdef const Reservation* reservation
+    cdef Span value = Span(NULL, 0)
+    cdef uint32_t i
+    if code == OPTION_SUBNET_MASK:
+        return Span(<const uint8_t*>c.mask, 4) if c.key.subnet != NOWHERE else value
+    if code == OPTION_HOSTNAME and c.key.reservation != NOWHERE:
+        reservation = image_reservation(c.image, c.key.reservation)
+        if reservation.hostname_len:
+            return Span(<const uint8_t*>c.image + reservation.hostname_at,
+                        reservation.hostname_len)
+    for i in range(c.layer_count):
+        value = layer_find(c.image, c.layers[i], code)
+        if value.at != NULL:
+            return value
+    return value
+
+
+# Once, and nothing of length 0 (small clients stumble over it).
+cdef void choice_add(Choice* c, uint8_t code) noexcept nogil:
+    cdef Span value
+    if NOT_IN_BODY[code] or c.done[code]:
+        return
+    c.done[code] = 1
+    value = choice_value(c, code)
+    if value.len:
+        c.spans[c.count] = OptionSpan(value, code)
+        c.count += 1
+
+
+# RFC 2132 9.8: in the client's order, which is its order of preference; but RFC 2132 3.3: the mask
+# before the routers. RFC 3442: who asks for classless routes and gets them gets neither routers nor
+# static routes, for it had to ignore them.
+cdef void choose_listed(Choice* c, Span list) noexcept nogil:
+    cdef uint32_t i
+    if memchr(list.at, OPTION_SUBNET_MASK, list.len) != NULL:
+        choice_add(c, OPTION_SUBNET_MASK)
+    if (memchr(list.at, OPTION_CLASSLESS_ROUTES, list.len) != NULL
+            and choice_value(c, OPTION_CLASSLESS_ROUTES).len):
+        c.done[<int>OPTION_ROUTERS] = c.done[<int>OPTION_STATIC_ROUTES] = 1
+    for i in range(list.len):
+        choice_add(c, list.at[i])
+
+
+# Without option 55: all that is configured, in the order of the codes. RFC 8925 3.2: 108 goes only
+# to who asks for it.
+cdef void choose_all(Choice* c) noexcept nogil:
+    cdef uint32_t code
+    for code in range(1, 255):
+        if code != OPTION_V6_ONLY:
+            choice_add(c, <uint8_t>code)
+
+
+# -- Laying ---------------------------------------------------------------------------------------
+
+cdef inline Writer writer_over(uint8_t* at, uint32_t size) noexcept nogil:
+    return Writer(at, at + size, False)
+
+
+cdef void lay_body(Body* body, const Image* image, const BodyKey* key, Span list) noexcept nogil:
+    cdef Writer main = writer_over(body.main, min(<uint32_t>key.room, <uint32_t>BODY_SIZE))
+    cdef Writer file = writer_over(body.file, FILE_SIZE)
+    cdef Writer sname = writer_over(body.sname, SNAME_SIZE)
+    cdef bint whole = key.room == BODY_ANY_ROOM
+    cdef Choice c
+    choice_begin(&c, image, key)
+    if list.at == NULL:
+        choose_all(&c)
+    else:
+        choose_listed(&c, list)
+    memcpy(&body.key, key, sizeof(BodyKey))
+    body.used = 1
+    if not whole:
+        memset(body.file, 0, FILE_SIZE)
+        memset(body.sname, 0, SNAME_SIZE)
+    body.left_out = <uint16_t>codec_lay_options(
+        c.spans, c.count, &main, NULL if whole or key.file_taken else &file,
+        NULL if whole else &sname, &body.overload)
+    body.size = <uint16_t>(main.at - body.main)
+
+
+# -- The cache ------------------------------------------------------------------------------------
+
+cdef bint bodies_open(Bodies* bodies) noexcept nogil:
+    bodies.places = <Body*>calloc(BODY_SETS * BODY_WAYS + 1, sizeof(Body))
+    bodies.recent = <uint8_t*>calloc(BODY_SETS, 1)
+    bodies.generation = 0
+    return bodies.places != NULL and bodies.recent != NULL
+
+
+cdef void bodies_close(Bodies* bodies) noexcept nogil:
+    free(bodies.places)
+    free(bodies.recent)
+    bodies.places = NULL
+    bodies.recent = NULL
+
+
+# Indexes and spans of another image mean nothing in this one.
+cdef void forget(Bodies* bodies, uint32_t generation) noexcept nogil:
+    cdef uint32_t i
+    for i in range(<uint32_t>(BODY_SETS * BODY_WAYS)):
+        bodies.places[i].used = 0
+    bodies.generation = generation
+
+
+cdef inline uint32_t list_size(const BodyKey* key) noexcept nogil:
+    return 0 if key.list_len == BODY_NO_LIST else key.list_len
+
+
+cdef inline uint32_t key_set(const BodyKey* key) noexcept nogil:
+    cdef const uint64_t* words = <const uint64_t*>key
+    cdef uint64_t hash = 0
+    cdef uint32_t i
+    for i in range((<uint32_t>KEY_HEAD + list_size(key) + 7) // 8):
+        hash = (hash ^ words[i]) * <uint64_t>0x9E3779B97F4A7C15
+        hash ^= hash >> 29
+    return <uint32_t>(hash >> 32) & (BODY_SETS - 1)
+
+
+cdef const Body* find_or_lay(Bodies* bodies, const Image* image, const BodyKey* key, Span list,
+                             Counters* counters) noexcept nogil:
+    cdef uint32_t set = key_set(key)
+    cdef Body* ways = &bodies.places[set * BODY_WAYS]
+    cdef uint32_t way
+    for way in range(<uint32_t>BODY_WAYS):
+        if ways[way].used and memcmp(&ways[way].key, key, KEY_HEAD + list_size(key)) == 0:
+            bodies.recent[set] = <uint8_t>way
+            return &ways[way]
+    way = 0 if not ways[0].used else 1 if not ways[1].used else bodies.recent[set] ^ 1
+    bodies.recent[set] = <uint8_t>way
+    count(counters, COUNT_CACHE_MISS)
+    lay_body(&ways[way], image, key, list)
+    return &ways[way]
+
+
+# The same without the cache, for a list that no key has room for.
+cdef const Body* lay_once(Bodies* bodies, const Image* image, BodyKey* key, Span list,
+                          uint32_t room, Counters* counters) noexcept nogil:
+    cdef Body* body = &bodies.places[BODY_SETS * BODY_WAYS]
+    key.room = <uint16_t>room
+    count(counters, COUNT_CACHE_MISS)
+    lay_body(body, image, key, list)
+    return body
+
+
+cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key, Span list,
+                             uint32_t room, Counters* counters) noexcept nogil:
+    cdef const Body* body
+    if bodies.generation != image.generation:
+        forget(bodies, image.generation)
+    memset(key.spare, 0, sizeof(key.spare))
+    memset(key.list, 0, sizeof(key.list))
+    key.list_len = BODY_NO_LIST
+    if list.at != NULL:
+        if list.len > BODY_LIST_MAX:
+            key.list_len = 0
+            return lay_once(bodies, image, key, list, room, counters)
+        key.list_len = <uint16_t>list.len
+        memcpy(key.list, list.at, list.len)
+    # Nearly all bodies fit as a whole, so the length of an option 82 behind them spoils no hit.
+    key.room = BODY_ANY_ROOM
+    body = find_or_lay(bodies, image, key, list, counters)
+    if body.left_out == 0 and body.size <= room:
+        return body
+    key.room = <uint16_t>room
+    return find_or_lay(bodies, image, key, list, counters)

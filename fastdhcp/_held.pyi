@@ -1,0 +1,19 @@
+"""The held queue, as tests use it."""
+
+from fastdhcp._leases import Memory
+
+class HeldQueue:
+    """A held queue upon the lease table of `memory`, for tests: replies of a lease time only."""
+
+    def __init__(self, memory: Memory) -> None: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def room(self) -> bool: ...
+    @property
+    def due(self) -> bool: ...
+    def push(
+        self, number: int, incarnation: tuple[int, int], ring: int, position: int, expiry: int,
+        since: int, lease_s: int,
+    ) -> int: ...
+    def release(self, now: int) -> list[tuple[int, int]]: ...

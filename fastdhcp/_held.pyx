@@ -1,0 +1,240 @@
+"""The held queue: a reply leaves when its change is on disk, and only if it is still true."""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from fastdhcp._atomic cimport lowest_bit_u64
+from fastdhcp._journal cimport journal_is_durable
+from fastdhcp._leases cimport ACTIVE, Binding, Memory, Table, leases_read
+from fastdhcp._reply cimport Reply, reply_lower
+from fastdhcp._stats cimport COUNT_HELD, DROP_HELD_STALE, Counters, count, count_drop
+from fastdhcp._wire cimport ACK, MESSAGE_SIZE_MIN, store_be32
+
+cdef enum Look:
+    LOOK_LEAVES
+    LOOK_LOCKED
+    LOOK_STALE
+
+
+# -- The pool -------------------------------------------------------------------------------------
+
+cdef bint held_open(Held* held) noexcept nogil:
+    cdef uint32_t i
+    memset(held, 0, sizeof(Held))
+    held.replies = <Reply*>calloc(REPLIES_MAX, sizeof(Reply))
+    held.next = <uint32_t*>calloc(REPLIES_MAX, sizeof(uint32_t))
+    if held.replies == NULL or held.next == NULL:
+        return False
+    for i in range(<uint32_t>REPLIES_MAX):
+        held.next[i] = i + 1
+    held.next[<uint32_t>REPLIES_MAX - 1] = NO_REPLY
+    held.free_count = REPLIES_MAX
+    for i in range(<uint32_t>QUEUES):
+        held.queues[i] = Queue(NO_REPLY, NO_REPLY)
+    return True
+
+
+cdef void held_close(Held* held) noexcept nogil:
+    free(held.replies)
+    free(held.next)
+    held.replies = NULL
+    held.next = NULL
+
+
+cdef uint32_t held_take(Held* held) noexcept nogil:
+    cdef uint32_t number = held.free_first
+    if number != NO_REPLY:
+        held.free_first = held.next[number]
+        held.free_count -= 1
+    return number
+
+
+cdef void held_give(Held* held, uint32_t number) noexcept nogil:
+    held.next[number] = held.free_first
+    held.free_first = number
+    held.free_count += 1
+
+
+# -- The queues -----------------------------------------------------------------------------------
+
+cdef inline void append(Held* held, uint32_t queue, uint32_t number) noexcept nogil:
+    cdef Queue* q = &held.queues[queue]
+    held.next[number] = NO_REPLY
+    if q.first == NO_REPLY:
+        q.first = number
+        held.busy |= <uint64_t>1 << queue
+    else:
+        held.next[q.last] = number
+    q.last = number
+    held.waiting += 1
+
+
+cdef inline void remove_first(Held* held, uint32_t queue) noexcept nogil:
+    cdef Queue* q = &held.queues[queue]
+    q.first = held.next[q.first]
+    if q.first == NO_REPLY:
+        held.busy &= ~(<uint64_t>1 << queue)
+    held.waiting -= 1
+
+
+cdef void held_push(Held* held, uint32_t number) noexcept nogil:
+    append(held, held.replies[number].ring, number)
+
+
+# -- Release --------------------------------------------------------------------------------------
+
+cdef inline bint is_durable(const Held* held, const Table* t, uint32_t number) noexcept nogil:
+    cdef const Reply* reply = &held.replies[number]
+    return journal_is_durable(t, reply.ring, reply.position)
+
+
+# Durable, but still true? Never more than its own decision made so.
+cdef Look look_at(Reply* reply, const Table* t, uint32_t now) noexcept nogil:
+    cdef Binding binding
+    if not leases_read(t, reply.number, &binding):
+        return LOOK_LOCKED
+    if (binding.state != ACTIVE or binding.inc_epoch != reply.inc_epoch
+            or binding.inc_n != reply.inc_n or not reply_lower(reply, now)):
+        return LOOK_STALE
+    return LOOK_LEAVES
+
+
+cdef void drop_stale(Held* held, uint32_t number, Counters* counters) noexcept nogil:
+    count_drop(counters, DROP_HELD_STALE)
+    held_give(held, number)
+
+
+# The first of a queue is durable and out of the queue: what becomes of it.
+cdef void release_one(Held* held, const Table* t, uint32_t number, uint32_t now, Released* out,
+                      Counters* counters) noexcept nogil:
+    cdef Look look = look_at(&held.replies[number], t, now)
+    if look == LOOK_LOCKED:
+        append(held, QUEUE_LOCKED, number)
+    elif look == LOOK_STALE:
+        drop_stale(held, number, counters)
+    else:
+        out.ready[out.count] = number
+        out.count += 1
+
+
+# What the store cannot make durable for long must not fill the queue: those it would answer have
+# asked again, and those who need no write are to be served meanwhile (DESIGN 7).
+cdef inline bint is_old(const Held* held, uint32_t number, uint32_t now) noexcept nogil:
+    return now > held.replies[number].since + HELD_AGE_MAX_S
+
+
+cdef void release_queue(Held* held, const Table* t, uint32_t queue, uint32_t now, Released* out,
+                        Counters* counters) noexcept nogil:
+    cdef uint32_t number = held.queues[queue].first
+    cdef uint32_t last = held.queues[queue].last     # what is put back at the end waits a turn
+    cdef bint at_end = False
+    while number != NO_REPLY and not at_end:
+        if out.count == IN_FLIGHT_MAX:
+            out.more = True
+            return
+        at_end = number == last
+        if is_old(held, number, now):
+            remove_first(held, queue)
+            drop_stale(held, number, counters)
+        elif is_durable(held, t, number):
+            remove_first(held, queue)
+            release_one(held, t, number, now, out, counters)
+        else:
+            return
+        number = held.queues[queue].first
+
+
+# The locked first: they have waited longest. The highest bit is theirs.
+cdef void held_release(Held* held, const Table* t, uint32_t now, Released* out,
+                       Counters* counters) noexcept nogil:
+    cdef uint64_t queues = held.busy & ~(<uint64_t>1 << QUEUE_LOCKED)
+    cdef uint32_t queue
+    out.count = 0
+    out.more = False
+    if held.busy >> QUEUE_LOCKED:
+        release_queue(held, t, QUEUE_LOCKED, now, out, counters)
+    while queues:
+        queue = <uint32_t>lowest_bit_u64(queues)
+        queues &= queues - 1
+        release_queue(held, t, queue, now, out, counters)
+
+
+cdef bint held_due(const Held* held, const Table* t) noexcept nogil:
+    cdef uint64_t queues = held.busy
+    cdef uint32_t queue
+    while queues:
+        queue = <uint32_t>lowest_bit_u64(queues)
+        queues &= queues - 1
+        if is_durable(held, t, held.queues[queue].first):
+            return True
+    return False
+
+
+# -- Python ---------------------------------------------------------------------------------------
+
+cdef class HeldQueue:
+    """A held queue upon the lease table of `memory`, for tests: replies of a lease time only."""
+
+    cdef Held held
+    cdef Released released
+    cdef Memory memory
+
+    def __cinit__(self, Memory memory not None):
+        if not held_open(&self.held):
+            raise MemoryError("no memory for held replies")
+        self.memory = memory
+
+    def __dealloc__(self):
+        held_close(&self.held)
+
+    @property
+    def waiting(self):
+        return self.held.waiting
+
+    @property
+    def room(self):
+        return bool(held_room(&self.held))
+
+    @property
+    def due(self):
+        return bool(held_due(&self.held, &self.memory.table))
+
+    def push(self, uint32_t number, incarnation, uint32_t ring, uint64_t position, uint32_t expiry,
+             uint32_t since, uint32_t lease_s):
+        """Holds a reply; returns its number, which release() names. Raises BlockingIOError."""
+        cdef uint32_t place = held_take(&self.held)
+        cdef Reply* reply
+        if place == NO_REPLY:
+            raise BlockingIOError("the pool of replies is empty")
+        if ring >= QUEUE_LOCKED:
+            raise IndexError(f"there is no ring {ring}")
+        reply = &self.held.replies[place]
+        memset(reply, 0, sizeof(Reply))
+        reply.type = ACK
+        reply.number = number
+        reply.inc_epoch, reply.inc_n = incarnation
+        reply.ring = ring
+        reply.position = position
+        reply.expiry = expiry
+        reply.since = since
+        reply.lease_s = lease_s
+        reply.lease_at = 2
+        reply.size = MESSAGE_SIZE_MIN
+        store_be32(reply.data + reply.lease_at, lease_s)
+        held_push(&self.held, place)
+        return place
+
+    def release(self, uint32_t now):
+        """What may leave now: its number, and the lease time that it tells."""
+        cdef uint32_t i, place
+        cdef uint32_t process = self.memory.table.self
+        with nogil:
+            held_release(&self.held, &self.memory.table, now, &self.released,
+                         &self.memory.table.counters[process])
+        leaving = []
+        for i in range(self.released.count):
+            place = self.released.ready[i]
+            leaving.append((place, int.from_bytes(self.held.replies[place].data[2:6], "big")))
+            held_give(&self.held, place)
+        return leaving

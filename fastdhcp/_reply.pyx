@@ -1,0 +1,361 @@
+"""Replies are written here: OFFER, ACK and NAK, byte by byte, as RFC 2131 table 3 has them."""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from fastdhcp._body cimport Bodies, Body, BodyKey, bodies_close, bodies_find, bodies_open
+from fastdhcp._codec cimport Packet, codec_decode, codec_option_size
+from fastdhcp._codec cimport HAS_RELAY_PORT, SCRATCH_SIZE
+from fastdhcp._handle cimport Handled
+from fastdhcp._image cimport INFINITE, NOWHERE, Image, Params, image_params
+from fastdhcp._scope cimport Arrival
+from fastdhcp._stats cimport COUNT_CACHE_MISS, DROP_NONE, Counters
+from fastdhcp._wire cimport *
+
+from fastdhcp._stats import drop_names
+
+cdef enum:
+    HTYPE_ETHERNET = 1       # RFC 1700: the hardware address is what a frame can be sent to
+    ETHERNET_HLEN = 6
+    IP_HEAD_SIZE = 20
+    UDP_HEAD_SIZE = 8
+    IP_VERSION_AND_SIZE = 0x45
+    IP_TOS_LOW_DELAY = 0x10  # as other servers send it
+    IP_TTL = 64
+    IP_PROTOCOL_UDP = 17
+
+cdef const char* NAK_TEXT = b"this address is not yours to use here"
+cdef enum:
+    NAK_TEXT_SIZE = 37
+
+
+# -- Where to -------------------------------------------------------------------------------------
+
+# A client without an address cannot answer ARP: what goes to it goes to its hardware address.
+cdef inline void to_hardware(Reply* reply, const Packet* packet, uint32_t yiaddr) noexcept nogil:
+    if packet.htype != HTYPE_ETHERNET or packet.hlen != ETHERNET_HLEN or yiaddr == 0:
+        reply.way = WAY_BROADCAST
+        reply.destination = BROADCAST_ADDRESS
+        return
+    reply.way = WAY_FRAME
+    reply.destination = yiaddr
+    memcpy(reply.hw_address, packet.chaddr, ETHERNET_HLEN)
+
+
+cdef void reply_address(Reply* reply, const Packet* packet, const Arrival* arrival,
+                        const Handled* handled) noexcept nogil:
+    reply.source = handled.scope.server_id
+    reply.ifindex = arrival.ifindex
+    reply.port = PORT_CLIENT
+    reply.way = WAY_UDP
+    if packet.giaddr:
+        # RFC 8357 4: a relay agent that says so is answered at the port that it sent from.
+        reply.port = arrival.source_port if packet.has & HAS_RELAY_PORT else PORT_SERVER
+        reply.destination = packet.giaddr
+    elif handled.reply_type == NAK or (packet.flags & FLAG_BROADCAST and not packet.ciaddr):
+        reply.way = WAY_BROADCAST
+        reply.destination = BROADCAST_ADDRESS
+    elif packet.ciaddr:
+        reply.destination = packet.ciaddr
+    else:
+        to_hardware(reply, packet, handled.yiaddr)
+
+
+cdef inline uint32_t sum_words(const uint8_t* at, uint32_t size, uint32_t sum) noexcept nogil:
+    cdef uint32_t i
+    for i in range(0, size - 1, 2):
+        sum += load_be16(at + i)
+    if size & 1:
+        sum += <uint32_t>at[size - 1] << 8
+    return sum
+
+
+# RFC 1071.
+cdef inline uint16_t checksum(uint32_t sum) noexcept nogil:
+    sum = (sum & 0xFFFF) + (sum >> 16)
+    sum = (sum & 0xFFFF) + (sum >> 16)
+    return <uint16_t>~sum
+
+
+cdef void reply_head(Reply* reply) noexcept nogil:
+    cdef uint8_t* ip = reply.head
+    cdef uint8_t* udp = reply.head + IP_HEAD_SIZE
+    cdef uint16_t udp_size = UDP_HEAD_SIZE + reply.size
+    cdef uint16_t sum
+    memset(ip, 0, FRAME_HEAD_SIZE)
+    ip[0] = IP_VERSION_AND_SIZE
+    ip[1] = IP_TOS_LOW_DELAY
+    store_be16(ip + 2, IP_HEAD_SIZE + udp_size)
+    ip[8] = IP_TTL
+    ip[9] = IP_PROTOCOL_UDP
+    store_be32(ip + 12, reply.source)
+    store_be32(ip + 16, reply.destination)
+    store_be16(ip + 10, checksum(sum_words(ip, IP_HEAD_SIZE, 0)))
+    store_be16(udp, PORT_SERVER)
+    store_be16(udp + 2, reply.port)
+    store_be16(udp + 4, udp_size)
+    # RFC 768: over a pseudo header of the addresses, the protocol and the size, too. 0 says "none".
+    sum = checksum(sum_words(ip + 12, 8, IP_PROTOCOL_UDP + udp_size)
+                   + sum_words(udp, UDP_HEAD_SIZE, 0) + sum_words(reply.data, reply.size, 0))
+    store_be16(udp + 6, sum if sum else 0xFFFF)
+
+
+# -- Times ----------------------------------------------------------------------------------------
+
+cdef inline uint32_t half(uint32_t lease_s) noexcept nogil:
+    return lease_s // 2
+
+
+cdef inline uint32_t seven_eighths(uint32_t lease_s) noexcept nogil:
+    return <uint32_t>(<uint64_t>lease_s * 7 // 8)
+
+
+# RFC 2131 4.4.5: T1 before T2, T2 before the end. What is configured counts if it is below the time
+# granted. A lease without end is never renewed: no T1, no T2.
+cdef void write_times(Reply* reply, Writer* w, const Params* params,
+                      uint32_t lease_s) noexcept nogil:
+    cdef uint32_t renewal_s = half(lease_s)
+    cdef uint32_t rebinding_s = seven_eighths(lease_s)
+    reply.lease_s = lease_s
+    reply.lease_at = <uint16_t>(w.at - reply.data) + 2
+    write_option_u32(w, OPTION_LEASE_TIME, lease_s)
+    if lease_s == INFINITE:
+        return
+    if 0 < params.rebinding_s < lease_s:
+        rebinding_s = params.rebinding_s
+    if 0 < params.renewal_s < lease_s:
+        renewal_s = params.renewal_s
+    if renewal_s >= rebinding_s:
+        renewal_s = half(rebinding_s)
+    reply.renewal_at = <uint16_t>(w.at - reply.data) + 2
+    write_option_u32(w, OPTION_RENEWAL_TIME, renewal_s)
+    reply.rebinding_at = <uint16_t>(w.at - reply.data) + 2
+    write_option_u32(w, OPTION_REBINDING_TIME, rebinding_s)
+
+
+cdef inline void lower(uint8_t* at, uint32_t most) noexcept nogil:
+    if load_be32(at) > most:
+        store_be32(at, most)
+
+
+# The running second counts as over, so that what is told never passes `expiry`; the decision gave
+# two seconds more than it told.
+cdef bint reply_lower(Reply* reply, uint32_t now) noexcept nogil:
+    cdef uint32_t left
+    if reply.expiry == INFINITE or reply.lease_at == 0:
+        return True
+    if reply.expiry <= now + 1:
+        return False
+    left = reply.expiry - now - 1
+    if left >= reply.lease_s:
+        return True
+    store_be32(reply.data + reply.lease_at, left)
+    if reply.renewal_at:
+        lower(reply.data + reply.renewal_at, half(left))
+        lower(reply.data + reply.rebinding_at, seven_eighths(left))
+    return True
+
+
+# -- The message ----------------------------------------------------------------------------------
+
+# Cookie, 53, 54. Nothing but what table 3 has from the request.
+cdef Writer begin(Reply* reply, const Packet* packet, const Handled* handled) noexcept nogil:
+    cdef uint8_t* data = reply.data
+    cdef Writer w = Writer(data + AT_OPTIONS, data + MESSAGE_SIZE_MAX, False)
+    memset(data, 0, MESSAGE_SIZE_MIN)
+    data[AT_OP] = BOOTREPLY
+    data[AT_HTYPE] = packet.htype
+    data[AT_HLEN] = packet.hlen
+    store_be32(data + AT_XID, packet.xid)
+    store_be16(data + AT_FLAGS, packet.flags)
+    store_be32(data + AT_GIADDR, packet.giaddr)
+    memcpy(data + AT_CHADDR, packet.chaddr, HLEN_MAX)
+    store_be32(data + AT_COOKIE, MAGIC_COOKIE)
+    write_option_u8(&w, OPTION_MESSAGE_TYPE, handled.reply_type)
+    write_option_u32(&w, OPTION_SERVER_ID, handled.scope.server_id)
+    return w
+
+
+# Bytes that `finish` writes.
+cdef inline uint32_t tail_size(const Packet* packet) noexcept nogil:
+    cdef uint32_t size = 1
+    if packet.client_id.at != NULL:
+        size += codec_option_size(packet.client_id.len)
+    if packet.relay_info.at != NULL:
+        size += codec_option_size(packet.relay_info.len)
+    return size
+
+
+# RFC 6842 3: 61 as it came. RFC 3046 2.2: 82 as it came, last, whatever giaddr is. Then END at
+# once, and zeros up to the least size of a BOOTP message. False: there was no room.
+cdef bint finish(Reply* reply, Writer* w, const Packet* packet) noexcept nogil:
+    cdef uint32_t size
+    if packet.client_id.at != NULL:
+        write_option(w, OPTION_CLIENT_ID, packet.client_id)
+    if packet.relay_info.at != NULL:
+        write_option(w, OPTION_RELAY_INFO, packet.relay_info)
+    write_u8(w, OPTION_END)
+    size = <uint32_t>(w.at - reply.data)
+    reply.size = <uint16_t>max(size, <uint32_t>MESSAGE_SIZE_MIN)
+    return not w.failed
+
+
+# RFC 2131 table 3: a NAK has no address, no file and no configuration. 4.3.2: through a relay agent
+# it has the broadcast bit, so that it reaches a client whose address is wrong on its link.
+cdef bint write_nak(Reply* reply, Writer* w, const Packet* packet) noexcept nogil:
+    cdef Span text = Span(<const uint8_t*>NAK_TEXT, NAK_TEXT_SIZE)
+    if packet.giaddr:
+        store_be16(reply.data + AT_FLAGS, packet.flags | FLAG_BROADCAST)
+    write_option(w, OPTION_MESSAGE, text)
+    return finish(reply, w, packet)
+
+
+# RFC 2132 9.10: what the client says that it takes, IP and UDP headers in it. 61 and 82 must be
+# echoed whole: if they alone pass that, the configured options find no room.
+cdef inline uint32_t room_for_body(const Packet* packet, uint32_t written) noexcept nogil:
+    cdef uint32_t size = packet.max_size if packet.max_size else <uint32_t>DATAGRAM_SIZE_MIN
+    cdef uint32_t taken = written + tail_size(packet)
+    size = min(size - <uint32_t>IP_UDP_SIZE, <uint32_t>MESSAGE_SIZE_MAX)
+    return size - taken if size > taken else 0
+
+
+cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image,
+                     const Packet* packet, const Handled* handled, const Params* params,
+                     Counters* counters) noexcept nogil:
+    cdef const Body* body
+    cdef BodyKey key
+    cdef bint whole
+    key.subnet = handled.subnet
+    key.pool = handled.pool
+    key.reservation = handled.reservation
+    key.file_taken = 1 if params.boot_file_len else 0
+    body = bodies_find(bodies, image, &key, packet.parameter_list,
+                       room_for_body(packet, <uint32_t>(w.at - reply.data)), counters)
+    if params.boot_file_len:
+        memcpy(reply.data + AT_FILE, <const uint8_t*>image + params.boot_file_at,
+               params.boot_file_len)
+    elif body.overload:
+        memcpy(reply.data + AT_FILE, body.file, FILE_SIZE)
+    if body.overload:
+        memcpy(reply.data + AT_SNAME, body.sname, SNAME_SIZE)
+    write_bytes(w, body.main, body.size)
+
+
+# OFFER and ACK: ciaddr is in an ACK only (table 3), and is INFORM's only address.
+cdef bint write_lease(Reply* reply, Writer* w, Bodies* bodies, const Image* image,
+                      const Packet* packet, const Handled* handled,
+                      Counters* counters) noexcept nogil:
+    cdef const Params* params = image_params(image, handled.params)
+    if handled.reply_type == ACK:
+        store_be32(reply.data + AT_CIADDR, packet.ciaddr)
+    store_be32(reply.data + AT_YIADDR, handled.yiaddr)
+    store_be32(reply.data + AT_SIADDR, params.next_server)
+    if handled.lease_s:
+        write_times(reply, w, params, handled.lease_s)
+    write_body(reply, w, bodies, image, packet, handled, params, counters)
+    return finish(reply, w, packet)
+
+
+cdef inline ReplyClock clock_of(uint8_t reply_type, uint8_t message_type) noexcept nogil:
+    if reply_type == OFFER:
+        return CLOCK_OFFER
+    if reply_type == NAK:
+        return CLOCK_NAK
+    return CLOCK_INFORM if message_type == INFORM else CLOCK_ACK
+
+
+cdef bint reply_write(Reply* reply, Bodies* bodies, const Image* image, const Packet* packet,
+                      const Arrival* arrival, const Handled* handled, uint32_t now,
+                      Counters* counters) noexcept nogil:
+    cdef Writer w = begin(reply, packet, handled)
+    reply.received_ns = arrival.received_ns
+    reply.type = handled.reply_type
+    reply.clock = clock_of(handled.reply_type, packet.message_type)
+    reply.number = handled.number
+    reply.inc_epoch = handled.inc_epoch
+    reply.inc_n = handled.inc_n
+    reply.ring = handled.ring
+    reply.position = handled.position
+    reply.expiry = handled.expiry
+    reply.since = now
+    reply.lease_s = 0
+    reply.lease_at = reply.renewal_at = reply.rebinding_at = 0
+    reply_address(reply, packet, arrival, handled)
+    if handled.reply_type == NAK:
+        return write_nak(reply, &w, packet)
+    return write_lease(reply, &w, bodies, image, packet, handled, counters)
+
+
+# -- Python ---------------------------------------------------------------------------------------
+
+cdef dict reply_dict(Reply* reply):
+    reply_head(reply)
+    return {
+        "message": reply.data[:reply.size], "head": reply.head[:FRAME_HEAD_SIZE],
+        "way": ("udp", "broadcast", "frame")[reply.way], "source": reply.source,
+        "destination": reply.destination, "port": reply.port, "ifindex": reply.ifindex,
+        "hw_address": reply.hw_address[:ETHERNET_HLEN] if reply.way == WAY_FRAME else b"",
+    }
+
+
+cdef class ReplyMaker:
+    """Makes replies by a policy image, as a worker does, with a cache of bodies of its own."""
+
+    cdef Bodies bodies
+    cdef Counters counters
+    cdef bytes image
+    cdef Reply reply
+
+    def __cinit__(self, bytes image not None):
+        if not bodies_open(&self.bodies):
+            raise MemoryError("no memory for the bodies of replies")
+        memset(&self.counters, 0, sizeof(Counters))
+        self.image = image
+
+    def __dealloc__(self):
+        bodies_close(&self.bodies)
+
+    def set_image(self, bytes image not None):
+        """Another policy from now on; its generation must differ."""
+        self.image = image
+
+    @property
+    def misses(self):
+        """Bodies laid so far."""
+        return self.counters.words[<int>COUNT_CACHE_MISS]
+
+    def make(self, bytes request not None, *, int reply_type, uint32_t server_id,
+             uint32_t yiaddr=0, uint32_t lease_s=0, uint32_t subnet=NOWHERE,
+             uint32_t pool=NOWHERE, uint32_t reservation=NOWHERE, uint32_t params=0,
+             int ifindex=0, uint16_t source_port=PORT_SERVER):
+        """The reply to `request` as a dict: message, head (of a frame), way, source, destination,
+        port, ifindex, hw_address. None: too long. Raises ValueError for no request."""
+        cdef uint8_t scratch[SCRATCH_SIZE]
+        cdef Packet packet
+        cdef Arrival arrival
+        cdef Handled handled
+        reason = codec_decode(request, <uint32_t>len(request), scratch, &packet)
+        if reason != DROP_NONE:
+            raise ValueError(drop_names()[<int>reason])
+        memset(&arrival, 0, sizeof(Arrival))
+        memset(&handled, 0, sizeof(Handled))
+        arrival.ifindex = ifindex
+        arrival.source_port = source_port
+        handled.reply_type = <uint8_t>reply_type
+        handled.scope.server_id = server_id
+        handled.yiaddr = yiaddr
+        handled.lease_s = lease_s
+        handled.subnet = subnet
+        handled.pool = pool
+        handled.reservation = reservation
+        handled.params = params
+        handled.expiry = INFINITE
+        if not reply_write(&self.reply, &self.bodies, <const Image*><const char*>self.image,
+                           &packet, &arrival, &handled, 1, &self.counters):
+            return None
+        return reply_dict(&self.reply)
+
+    def lower(self, uint32_t expiry, uint32_t now):
+        """The last reply as it would leave at `now`; None: nothing is left of it."""
+        self.reply.expiry = expiry
+        return reply_dict(&self.reply) if reply_lower(&self.reply, now) else None
