@@ -1,0 +1,342 @@
+"""The sockets of a worker: one for UDP, and one for frames to clients that have no address yet."""
+
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
+
+from fastdhcp._held cimport Held, held_close, held_give, held_open, held_take
+from fastdhcp._reply cimport (
+    BROADCAST_ADDRESS,
+    FRAME_HEAD_SIZE,
+    WAY_BROADCAST,
+    WAY_FRAME,
+    WAY_UDP,
+    Reply,
+    reply_head,
+)
+from fastdhcp._scope cimport Arrival
+from fastdhcp._stats cimport (
+    COUNT_DROPPED,
+    COUNT_REPLY_SUM,
+    COUNT_REPLY_TIME,
+    COUNT_SENT,
+    DROP_SEND_FAILED,
+    HISTOGRAM_BUCKETS,
+    Counters,
+    count,
+    count_time,
+)
+
+cdef extern from "sys/socket.h" nogil:
+    enum:
+        AF_INET
+        AF_PACKET
+        MSG_DONTWAIT
+        MSG_NOSIGNAL
+        MSG_TRUNC
+        SOL_SOCKET
+    struct cmsghdr:
+        size_t cmsg_len
+        int cmsg_level
+        int cmsg_type
+    int recvmmsg(int fd, mmsghdr* messages, unsigned int count, int flags, timespec* timeout)
+    int sendmmsg(int fd, mmsghdr* messages, unsigned int count, int flags)
+    cmsghdr* CMSG_FIRSTHDR(const msghdr* message)
+    cmsghdr* CMSG_NXTHDR(msghdr* message, cmsghdr* before)
+    uint8_t* CMSG_DATA(cmsghdr* head)
+    size_t CMSG_LEN(size_t size)
+
+cdef extern from "netinet/in.h" nogil:
+    enum:
+        IPPROTO_IP
+        IP_PKTINFO
+    struct in_pktinfo:
+        int ipi_ifindex
+        in_addr ipi_spec_dst
+        in_addr ipi_addr
+    uint16_t htons(uint16_t value)
+    uint16_t ntohs(uint16_t value)
+    uint32_t htonl(uint32_t value)
+    uint32_t ntohl(uint32_t value)
+
+cdef extern from "asm/socket.h" nogil:
+    enum: SO_TIMESTAMPNS
+
+cdef extern from "poll.h" nogil:
+    enum: POLLOUT
+    struct pollfd:
+        int fd
+        short events
+        short revents
+    int poll(pollfd* fds, unsigned long count, int timeout)
+
+cdef enum:
+    ETHERTYPE_IP = 0x0800
+    ETHERNET_HLEN = 6
+    FULL_WAIT_MS = 2         # once a flush, for a send buffer that is full
+    NS_PER_US = 1000
+    NS_PER_S = 1000000000
+
+
+# -- Receiving ------------------------------------------------------------------------------------
+
+cdef inline void inbox_ready(Inbox* inbox, uint32_t i) noexcept nogil:
+    cdef msghdr* head = &inbox.headers[i].msg_hdr
+    head.msg_namelen = sizeof(sockaddr_in)
+    head.msg_controllen = CONTROL_IN_SIZE
+    head.msg_flags = 0
+
+
+cdef bint inbox_open(Inbox* inbox, int fd) noexcept nogil:
+    cdef msghdr* head
+    cdef uint32_t i
+    memset(inbox, 0, sizeof(Inbox))
+    inbox.fd = fd
+    inbox.buffers = <uint8_t*>calloc(BATCH_MAX, BUFFER_SIZE)
+    if inbox.buffers == NULL:
+        return False
+    for i in range(<uint32_t>BATCH_MAX):
+        inbox.vectors[i].iov_base = inbox.buffers + i * BUFFER_SIZE
+        inbox.vectors[i].iov_len = BUFFER_SIZE
+        head = &inbox.headers[i].msg_hdr
+        head.msg_name = &inbox.sources[i]
+        head.msg_iov = &inbox.vectors[i]
+        head.msg_iovlen = 1
+        head.msg_control = <uint8_t*>inbox.controls[i]
+        inbox_ready(inbox, i)
+    return True
+
+
+cdef void inbox_close(Inbox* inbox) noexcept nogil:
+    free(inbox.buffers)
+    inbox.buffers = NULL
+
+
+cdef uint32_t inbox_receive(Inbox* inbox) noexcept nogil:
+    cdef int received
+    cdef uint32_t i
+    for i in range(inbox.count):
+        inbox_ready(inbox, i)
+    received = recvmmsg(inbox.fd, inbox.headers, BATCH_MAX, MSG_DONTWAIT, NULL)
+    inbox.count = <uint32_t>received if received > 0 else 0
+    return inbox.count
+
+
+cdef void take_control(cmsghdr* head, Arrival* out) noexcept nogil:
+    cdef in_pktinfo info
+    cdef timespec stamp
+    if head.cmsg_level == IPPROTO_IP and head.cmsg_type == IP_PKTINFO:
+        memcpy(&info, CMSG_DATA(head), sizeof(in_pktinfo))
+        out.ifindex = info.ipi_ifindex
+        out.local = ntohl(info.ipi_spec_dst.s_addr)
+        out.destination = ntohl(info.ipi_addr.s_addr)
+    elif head.cmsg_level == SOL_SOCKET and head.cmsg_type == SO_TIMESTAMPNS:
+        memcpy(&stamp, CMSG_DATA(head), sizeof(timespec))
+        out.received_ns = <uint64_t>stamp.tv_sec * NS_PER_S + <uint64_t>stamp.tv_nsec
+
+
+# The kernel names as `local` the destination itself if it is an address of ours, else the one that
+# it would answer from: so the two differ for a broadcast only.
+cdef bint inbox_arrival(const Inbox* inbox, uint32_t i, Arrival* out) noexcept nogil:
+    cdef msghdr* message = <msghdr*>&inbox.headers[i].msg_hdr
+    cdef cmsghdr* head = CMSG_FIRSTHDR(message)
+    memset(out, 0, sizeof(Arrival))
+    out.source = ntohl(inbox.sources[i].sin_addr.s_addr)
+    out.source_port = ntohs(inbox.sources[i].sin_port)
+    while head != NULL:
+        take_control(head, out)
+        head = CMSG_NXTHDR(message, head)
+    out.broadcast = out.destination != out.local
+    return not message.msg_flags & MSG_TRUNC
+
+
+# -- Writing what the kernel wants ----------------------------------------------------------------
+
+cdef void lane_open(Lane* lane, int fd, uint8_t* names, uint32_t name_size) noexcept nogil:
+    cdef uint32_t i
+    lane.fd = fd
+    for i in range(<uint32_t>OUT_MAX):
+        lane.headers[i].msg_hdr.msg_name = names + i * name_size
+        lane.headers[i].msg_hdr.msg_namelen = name_size
+        lane.headers[i].msg_hdr.msg_iov = &lane.vectors[i]
+        lane.headers[i].msg_hdr.msg_iovlen = 1
+
+
+cdef void outbox_open(Outbox* outbox, int udp, int frames, Held* held,
+                      Counters* counters) noexcept nogil:
+    cdef cmsghdr* head
+    cdef uint32_t i
+    memset(outbox, 0, sizeof(Outbox))
+    outbox.held = held
+    outbox.counters = counters
+    lane_open(&outbox.udp, udp, <uint8_t*>outbox.udp_names, sizeof(sockaddr_in))
+    lane_open(&outbox.frames, frames, <uint8_t*>outbox.frame_names, sizeof(sockaddr_ll))
+    for i in range(<uint32_t>OUT_MAX):
+        outbox.udp_names[i].sin_family = AF_INET
+        outbox.frame_names[i].sll_family = AF_PACKET
+        outbox.frame_names[i].sll_protocol = htons(ETHERTYPE_IP)
+        outbox.frame_names[i].sll_halen = ETHERNET_HLEN
+        outbox.udp.headers[i].msg_hdr.msg_control = <uint8_t*>outbox.controls[i]
+        outbox.udp.headers[i].msg_hdr.msg_controllen = CONTROL_OUT_SIZE
+        head = <cmsghdr*>&outbox.controls[i]
+        head.cmsg_len = CMSG_LEN(sizeof(in_pktinfo))
+        head.cmsg_level = IPPROTO_IP
+        head.cmsg_type = IP_PKTINFO
+
+
+# A place in a lane for a reply's bytes.
+cdef inline uint32_t lane_take(Lane* lane, uint32_t number, uint8_t* at, size_t size) noexcept nogil:
+    cdef uint32_t i = lane.count
+    lane.vectors[i].iov_base = at
+    lane.vectors[i].iov_len = size
+    lane.numbers[i] = number
+    lane.count += 1
+    return i
+
+
+# From the address that the packet came to; a broadcast also names its interface, what else there
+# is goes by routing.
+cdef inline void put_udp(Outbox* outbox, uint32_t number) noexcept nogil:
+    cdef Reply* reply = &outbox.held.replies[number]
+    cdef uint32_t i = lane_take(&outbox.udp, number, reply.data, reply.size)
+    cdef in_pktinfo* info = <in_pktinfo*>CMSG_DATA(<cmsghdr*>&outbox.controls[i])
+    info.ipi_ifindex = reply.ifindex if reply.way == WAY_BROADCAST else 0
+    info.ipi_spec_dst.s_addr = htonl(reply.source)
+    outbox.udp_names[i].sin_port = htons(reply.port)
+    outbox.udp_names[i].sin_addr.s_addr = htonl(reply.destination)
+
+
+cdef inline void put_frame(Outbox* outbox, uint32_t number) noexcept nogil:
+    cdef Reply* reply = &outbox.held.replies[number]
+    cdef uint32_t i
+    reply_head(reply)
+    i = lane_take(&outbox.frames, number, reply.head, FRAME_HEAD_SIZE + reply.size)
+    outbox.frame_names[i].sll_ifindex = reply.ifindex
+    memcpy(outbox.frame_names[i].sll_addr, reply.hw_address, ETHERNET_HLEN)
+
+
+# -- Grouping -------------------------------------------------------------------------------------
+
+cdef inline bint same_train(const Reply* a, const Reply* b) noexcept nogil:
+    return (a.destination == b.destination and a.size == b.size and a.port == b.port
+            and a.source == b.source and a.ifindex == b.ifindex and a.way == b.way)
+
+
+cdef inline uint32_t train_slot(const Reply* reply) noexcept nogil:
+    cdef uint32_t word = reply.destination ^ (<uint32_t>reply.size << 16) ^ reply.port
+    return ((word * <uint32_t>0x9E3779B1) >> 16) & (GROUP_SLOTS - 1)
+
+
+cdef void group_add(Outbox* outbox, uint32_t place) noexcept nogil:
+    cdef Groups* g = &outbox.groups
+    cdef const Reply* replies = outbox.held.replies
+    cdef const Reply* reply = &replies[outbox.numbers[place]]
+    cdef uint32_t slot = train_slot(reply)
+    cdef uint32_t group
+    g.next[place] = OUT_MAX
+    while g.slots[slot]:
+        group = g.slots[slot] - 1
+        if same_train(&replies[outbox.numbers[g.first[group]]], reply):
+            g.next[g.last[group]] = place
+            g.last[group] = place
+            return
+        slot = (slot + 1) & (GROUP_SLOTS - 1)
+    g.first[g.count] = g.last[g.count] = place
+    g.count += 1
+    g.slots[slot] = <uint16_t>g.count
+
+
+# Groups in the order of their first reply, each group's replies in the order in which they came.
+cdef void fill_lanes(Outbox* outbox) noexcept nogil:
+    cdef Groups* g = &outbox.groups
+    cdef uint32_t group, place, number
+    memset(g.slots, 0, sizeof(g.slots))
+    g.count = 0
+    outbox.udp.count = outbox.frames.count = 0
+    for place in range(outbox.count):
+        group_add(outbox, place)
+    for group in range(g.count):
+        place = g.first[group]
+        while place != OUT_MAX:
+            number = outbox.numbers[place]
+            if outbox.held.replies[number].way == WAY_FRAME:
+                put_frame(outbox, number)
+            else:
+                put_udp(outbox, number)
+            place = g.next[place]
+
+
+# -- Sending --------------------------------------------------------------------------------------
+
+# The wall clock, as the kernel's timestamps are.
+cdef uint64_t wall_ns() noexcept nogil:
+    cdef timespec now
+    clock_gettime(CLOCK_REALTIME, &now)
+    return <uint64_t>now.tv_sec * NS_PER_S + <uint64_t>now.tv_nsec
+
+
+cdef void count_sent(Outbox* outbox, const Lane* lane, uint32_t first, uint32_t sent,
+                     uint64_t now_ns) noexcept nogil:
+    cdef const Reply* reply
+    cdef uint32_t i
+    for i in range(first, first + sent):
+        reply = &outbox.held.replies[lane.numbers[i]]
+        count(outbox.counters, COUNT_SENT + reply.type)
+        if 0 < reply.received_ns <= now_ns:
+            count_time(outbox.counters, COUNT_REPLY_TIME + reply.clock * HISTOGRAM_BUCKETS,
+                       COUNT_REPLY_SUM + reply.clock, (now_ns - reply.received_ns) // NS_PER_US)
+
+
+cdef bint wait_writable(int fd) noexcept nogil:
+    cdef pollfd entry = pollfd(fd, POLLOUT, 0)
+    return poll(&entry, 1, FULL_WAIT_MS) > 0
+
+
+# sendmmsg stops at the first message that fails: that one is counted, and it goes on behind it. A
+# full send buffer is waited for once: clients ask again, but the packets behind are not read.
+cdef void lane_send(Outbox* outbox, Lane* lane, uint64_t now_ns) noexcept nogil:
+    cdef uint32_t at = 0
+    cdef bint waited = False
+    cdef uint32_t failed
+    cdef int sent
+    while at < lane.count:
+        sent = sendmmsg(lane.fd, &lane.headers[at], lane.count - at, MSG_DONTWAIT | MSG_NOSIGNAL)
+        if sent > 0:
+            count_sent(outbox, lane, at, <uint32_t>sent, now_ns)
+            at += <uint32_t>sent
+            continue
+        if errno == EINTR:
+            continue
+        if errno == EAGAIN and not waited and wait_writable(lane.fd):
+            waited = True
+            continue
+        failed = lane.count - at if errno == EAGAIN else 1
+        outbox.counters.words[<uint32_t>COUNT_DROPPED + <uint32_t>DROP_SEND_FAILED] += failed
+        at += failed
+
+
+cdef void outbox_add(Outbox* outbox, uint32_t number) noexcept nogil:
+    cdef Reply* reply = &outbox.held.replies[number]
+    if outbox.count == OUT_MAX:
+        outbox_flush(outbox)
+    if reply.way == WAY_FRAME and outbox.frames.fd < 0:
+        reply.way = WAY_BROADCAST
+        reply.destination = BROADCAST_ADDRESS
+    outbox.numbers[outbox.count] = number
+    outbox.count += 1
+
+
+cdef void outbox_flush(Outbox* outbox) noexcept nogil:
+    cdef uint64_t now_ns
+    cdef uint32_t i
+    if outbox.count == 0:
+        return
+    fill_lanes(outbox)
+    now_ns = wall_ns()
+    lane_send(outbox, &outbox.udp, now_ns)
+    lane_send(outbox, &outbox.frames, now_ns)
+    for i in range(outbox.count):
+        held_give(outbox.held, outbox.numbers[i])
+    outbox.count = 0

@@ -1,0 +1,44 @@
+"""What a worker owns: all of it made at its start, none of it grows."""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from fastdhcp._body cimport Bodies
+from fastdhcp._held cimport Held, Released
+from fastdhcp._leases cimport Process, Table
+from fastdhcp._socket cimport Inbox, Outbox
+from fastdhcp._stats cimport Counters
+
+cdef extern from "poll.h" nogil:
+    struct pollfd:
+        int fd
+        short events
+        short revents
+
+cdef enum:
+    FULL_TURNS_MAX = 16      # turns without a look at the channel, while every batch is full
+    SCRATCH_ROOM = 2048      # _codec's SCRATCH_SIZE: one packet is decoded at a time
+
+# Places in `fds`.
+cdef enum Wait:
+    WAIT_UDP = 0
+    WAIT_EVENT = 1           # written by the store when positions became durable, and after repairs
+    WAIT_CHANNEL = 2         # the supervisor's word
+    WAIT_COUNT = 3
+
+
+cdef struct Worker:
+    Table* t
+    Process* process         # its own line in the table
+    Counters* counters
+    int store_event
+    uint32_t now             # node time, read once a turn
+    uint64_t now_ns          # CLOCK_BOOTTIME, likewise
+    uint64_t beat_ns         # when the next beat is due
+    uint32_t full_turns
+    pollfd fds[3]            # WAIT_COUNT
+    Bodies bodies
+    Held held
+    Released released
+    Inbox inbox
+    Outbox outbox
+    uint8_t scratch[2048]    # SCRATCH_ROOM

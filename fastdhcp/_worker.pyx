@@ -1,0 +1,158 @@
+"""The worker's loop: receive, answer, wake the store, release what is on disk, send, sleep."""
+
+from libc.stdint cimport uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from fastdhcp._answer cimport answer
+from fastdhcp._atomic cimport fence_full, store_relaxed_u64, store_release_u32
+from fastdhcp._body cimport bodies_close, bodies_open
+from fastdhcp._held cimport held_close, held_due, held_open, held_release
+from fastdhcp._journal cimport journal_wake_wanted
+from fastdhcp._leases cimport Memory, boot_ns, node_now
+from fastdhcp._socket cimport (
+    BATCH_MAX, inbox_close, inbox_open, inbox_receive, outbox_add, outbox_flush, outbox_open,
+)
+
+cdef extern from "poll.h" nogil:
+    enum: POLLIN
+    int poll(pollfd* fds, unsigned long count, int timeout)
+
+cdef extern from "unistd.h" nogil:
+    ssize_t read(int fd, void* at, size_t size)
+    ssize_t write(int fd, const void* at, size_t size)
+
+cdef enum:
+    BEAT_NS = 1000000000
+    NS_PER_MS = 1000000
+
+
+# Node time is read once a turn; the beat shows the supervisor that the turns go on.
+cdef inline void look_at_clock(Worker* w) noexcept nogil:
+    w.now_ns = boot_ns()
+    w.now = node_now(w.t)
+    if w.now_ns >= w.beat_ns:
+        store_relaxed_u64(&w.process.beat, w.process.beat + 1)
+        w.beat_ns = w.now_ns + BEAT_NS
+
+
+cdef inline void wake_store(Worker* w) noexcept nogil:
+    cdef uint64_t one = 1
+    if journal_wake_wanted(w.t, w.t.node.workers):
+        write(w.store_event, &one, sizeof(one))
+
+
+cdef inline void release(Worker* w) noexcept nogil:
+    cdef uint32_t i
+    while w.held.waiting:
+        held_release(&w.held, w.t, w.now, &w.released, w.counters)
+        for i in range(w.released.count):
+            outbox_add(&w.outbox, w.released.ready[i])
+        if not w.released.more:
+            return
+
+
+cdef void turn(Worker* w) noexcept nogil:
+    cdef uint32_t i
+    look_at_clock(w)
+    for i in range(inbox_receive(&w.inbox)):
+        answer(w, i)
+    if w.inbox.count:
+        wake_store(w)
+    release(w)
+    outbox_flush(&w.outbox)
+
+
+# Asks to be woken, looks again, sleeps: whoever publishes a position looks at `asleep` after it, so
+# one of the two sees the other. Without held replies nobody needs to wake this process. A reply
+# that could leave but is locked is looked at again without sleep. Returns what is ready.
+cdef void sleep(Worker* w) noexcept nogil:
+    cdef int timeout_ms = 0
+    cdef uint64_t word
+    if w.held.waiting:
+        store_release_u32(&w.process.asleep, 1)
+        fence_full()
+    if not held_due(&w.held, w.t) and w.now_ns < w.beat_ns:
+        timeout_ms = <int>((w.beat_ns - w.now_ns) // NS_PER_MS) + 1
+    poll(w.fds, WAIT_COUNT, timeout_ms)
+    store_release_u32(&w.process.asleep, 0)
+    if w.fds[<int>WAIT_EVENT].revents:
+        read(w.fds[<int>WAIT_EVENT].fd, &word, sizeof(word))
+
+
+# Until the supervisor has something to say. Reads on whatever happens: what there is no room for is
+# dropped under its name.
+cdef void run(Worker* w) noexcept nogil:
+    w.fds[<int>WAIT_CHANNEL].revents = 0
+    while not w.fds[<int>WAIT_CHANNEL].revents:
+        turn(w)
+        w.full_turns += 1
+        if w.inbox.count < BATCH_MAX or w.full_turns >= FULL_TURNS_MAX:
+            w.full_turns = 0
+            sleep(w)
+
+
+# Reads no more; what is held may still leave until then.
+cdef void finish(Worker* w, uint64_t until_ns) noexcept nogil:
+    w.fds[<int>WAIT_UDP].fd = w.fds[<int>WAIT_CHANNEL].fd = -1
+    look_at_clock(w)
+    release(w)
+    while w.held.waiting and w.now_ns < until_ns:
+        w.beat_ns = min(w.beat_ns, until_ns)
+        sleep(w)
+        look_at_clock(w)
+        release(w)
+    outbox_flush(&w.outbox)
+
+
+cdef class Loop:
+    """A worker's loop upon the segments of `memory`. Returns to Python only for the supervisor.
+
+    `udp` is its socket on port 67, `packet` a packet socket (-1: none; then what would go by frame
+    is broadcast), `event` and `store_event` its own and the store's event descriptors, `channel`
+    the supervisor's end. They stay the caller's. Raises MemoryError.
+    """
+
+    cdef Worker* w
+    cdef Memory memory
+
+    def __cinit__(self, Memory memory not None, *, int udp, int packet, int event, int store_event,
+                  int channel):
+        cdef Worker* w = <Worker*>calloc(1, sizeof(Worker))
+        if w == NULL:
+            raise MemoryError("no memory for a worker")
+        self.w = w
+        self.memory = memory
+        w.t = &memory.table
+        w.process = &w.t.processes[w.t.self]
+        w.counters = &w.t.counters[w.t.self]
+        w.store_event = store_event
+        for place, fd in enumerate((udp, event, channel)):
+            w.fds[<int>place].fd = fd
+            w.fds[<int>place].events = POLLIN
+        if not (bodies_open(&w.bodies) and held_open(&w.held) and inbox_open(&w.inbox, udp)):
+            raise MemoryError("no memory for a worker's batches")
+        outbox_open(&w.outbox, udp, packet, &w.held, w.counters)
+
+    def __dealloc__(self):
+        if self.w != NULL:
+            inbox_close(&self.w.inbox)
+            held_close(&self.w.held)
+            bodies_close(&self.w.bodies)
+            free(self.w)
+
+    def run(self):
+        """Serves until the channel can be read. Raises ValueError before Memory.set_image()."""
+        if self.w.t.image == NULL:
+            raise ValueError("there is no policy to serve by")
+        with nogil:
+            run(self.w)
+
+    def finish(self, uint32_t wait_ms):
+        """Reads no more, and gives replies that wait for the disk that long to leave."""
+        with nogil:
+            finish(self.w, boot_ns() + <uint64_t>wait_ms * NS_PER_MS)
+
+    @property
+    def waiting(self):
+        """Replies that wait for the disk."""
+        return self.w.held.waiting
