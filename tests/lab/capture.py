@@ -12,13 +12,15 @@ from .packet import Frame
 
 ETH_P_ALL = 3
 SO_RCVBUFFORCE = 33
+SO_TIMESTAMPNS = 35
 PACKET_OUTGOING = 4
 
 
 class Capture:
     """An AF_PACKET socket on an interface, opened now; frames to other stations are seen too.
 
-    ``outgoing`` keeps what this station itself sends as well. Frames seen are kept in ``frames``.
+    ``outgoing`` keeps what this station itself sends as well. Frames seen are kept in ``frames``, each
+    with the kernel's time of its arrival.
     """
 
     def __init__(self, namespace: Namespace, interface: str, *, outgoing: bool = False) -> None:
@@ -28,6 +30,7 @@ class Capture:
         with namespace:
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         grow_receive_buffer(self.socket)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.socket.bind((interface, ETH_P_ALL))
         self.socket.setblocking(False)
 
@@ -36,14 +39,15 @@ class Capture:
         new = []
         while True:
             try:
-                raw, (_, _, kind, _, _) = self.socket.recvfrom(65536)
+                raw, ancillary, _, address = self.socket.recvmsg(65536, 64)
             except BlockingIOError:
                 break
-            if kind == PACKET_OUTGOING and not self._outgoing:
+            if address[2] == PACKET_OUTGOING and not self._outgoing:
                 continue
-            now = time.time()
-            self._raw.append((now, raw))
-            if seen := Frame.parse(raw, now):
+            second, nanosecond = struct.unpack("qq", ancillary[0][2])
+            at = second + nanosecond / 1e9
+            self._raw.append((at, raw))
+            if seen := Frame.parse(raw, at):
                 new.append(seen)
         self.frames += new
         return new

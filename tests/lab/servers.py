@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import toml
@@ -144,7 +144,8 @@ class FastDHCP(Server):
     """``fastdhcp serve`` with a configuration: tables as in the TOML file.
 
     State and runtime directory stand in a folder of the lab, that of the last server in the
-    namespace or of ``name``, unless the configuration names others.
+    namespace or of ``name``, unless the configuration names others. ``wrapper`` is a program
+    that ends in exec of what follows it.
     """
 
     def __init__(
@@ -155,6 +156,7 @@ class FastDHCP(Server):
         *,
         ready: bool = True,
         name: str | None = None,
+        wrapper: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(lab, namespace, site if isinstance(site, Site) else Site())
@@ -164,7 +166,7 @@ class FastDHCP(Server):
         self.config_file = self.folder / "fastdhcp.toml"
         self.write(site)
         argv = [sys.executable, "-m", "fastdhcp", "serve", "-c", str(self.config_file)]
-        self.process = lab.start(namespace, argv, "fastdhcp", _environment(env))
+        self.process = lab.start(namespace, [*wrapper, *argv], "fastdhcp", _environment(env))
         if ready:
             self.process.wait_for(r"\bready\b", timeout=20)
 
@@ -187,6 +189,12 @@ class FastDHCP(Server):
         found = json.loads(self._output("status", "--json"))
         assert isinstance(found, dict)
         return found
+
+    def pids(self, role: str) -> list[int]:
+        """The processes of a role (worker, store, control) as status names them, by index."""
+        rows = self.status()["processes"]
+        assert isinstance(rows, list)
+        return [row["pid"] for row in rows if row["role"] == role]
 
     def leases(self) -> list[dict[str, object]]:
         """``fastdhcp leases export --json``: one object a line."""

@@ -4,7 +4,7 @@ import dataclasses
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .capture import Capture, grow_receive_buffer
@@ -164,4 +164,24 @@ def dora(
     return ack
 
 
-__all__ = ["ALL", "ANY", "BROADCAST_MAC", "LinkClient", "RelayAgent", "dora", "only"]
+def leases_of(
+    relay: RelayAgent, giaddr: str, chaddrs: Sequence[bytes], *, timeout: float = 2
+) -> dict[bytes, Message]:
+    """DORA for many clients at once through a relay agent: the ACKs that came, by chaddr."""
+    for n, chaddr in enumerate(chaddrs):
+        relay.send(build(DISCOVER, chaddr, n, giaddr=giaddr))
+    offers = _replies(relay, OFFER, len(chaddrs), timeout)
+    for offer in offers.values():
+        chosen = {50: offer.yiaddr, 54: offer.server_id or ANY}
+        relay.send(build(REQUEST, offer.chaddr, offer.xid, giaddr=giaddr, options=chosen))
+    return _replies(relay, ACK, len(offers), timeout)
+
+
+def _replies(relay: RelayAgent, kind: int, count: int, timeout: float) -> dict[bytes, Message]:
+    if not count:
+        return {}
+    found = relay.collect(count=count, timeout=timeout, quiet=0)
+    return {r.message.chaddr: r.message for r in found if r.message.type == kind}
+
+
+__all__ = ["ALL", "ANY", "BROADCAST_MAC", "LinkClient", "RelayAgent", "dora", "leases_of", "only"]

@@ -1,0 +1,131 @@
+"""No lease is told before it is on disk (DESIGN I2), seen from outside the server.
+
+The store's syncs are made late by strace, its disk is filled to the last byte.
+"""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Lab, LinkClient, Message, Process, RelayAgent, build
+from tests.lab.packet import ACK, DISCOVER, NAK, OFFER, REQUEST, mac
+from tests.lab.servers import FastDHCP
+from tests.lab.wire import dora, leases_of
+
+from .conftest import eventually, lan
+
+pytestmark = pytest.mark.net
+
+DELAY_S = 0.4
+GIADDR = "10.77.0.2"
+SYNCS = "fsync,fdatasync,msync,sync_file_range"
+
+
+def slow_disk(lab: Lab, server: FastDHCP) -> Process:
+    """Each sync of the store begins ``DELAY_S`` late from here on."""
+    (store,) = server.pids("store")
+    late = f"--inject={SYNCS}:delay_enter={int(DELAY_S * 1e6)}"
+    tracer = lab.start("server", ["strace", "-f", "-p", str(store), f"--trace={SYNCS}", late])
+    tracer.wait_for("attached")
+    return tracer
+
+
+def seconds(link: LinkClient, payload: bytes, kind: int) -> float:
+    """How long the answer of a type takes."""
+    start = time.time()
+    seen = link.exchange(payload, timeout=5)
+    assert seen.message.type == kind
+    return seen.at - start
+
+
+def test_no_ack_is_sent_before_its_sync(lab: Lab, link: LinkClient) -> None:
+    """An OFFER and a NAK say nothing that must last: they do not wait."""
+    server = FastDHCP(lab, "server", lan())
+    dora(link.ask, mac(99))
+    slow_disk(lab, server)
+    assert seconds(link, build(DISCOVER, mac(1), 1), OFFER) < DELAY_S / 2
+    assert seconds(link, build(REQUEST, mac(2), 2, options={50: "10.99.0.1"}), NAK) < DELAY_S / 2
+    offer = link.ask(build(DISCOVER, mac(3), 3))
+    asked = {50: offer.yiaddr, 54: offer.server_id or ""}
+    assert seconds(link, build(REQUEST, mac(3), 4, options=asked), ACK) >= DELAY_S
+    rebind = build(REQUEST, mac(3), 5, ciaddr=offer.yiaddr, flags=0x8000)
+    assert seconds(link, rebind, ACK) >= DELAY_S
+
+
+def test_a_retransmitted_request_waits_for_the_sync_of_the_first(
+    lab: Lab, link: LinkClient
+) -> None:
+    server = FastDHCP(lab, "server", lan())
+    dora(link.ask, mac(99))
+    slow_disk(lab, server)
+    offer = link.ask(build(DISCOVER, mac(1), 1))
+    asked = {50: offer.yiaddr, 54: offer.server_id or ""}
+    start = time.time()
+    for _ in range(4):
+        link.broadcast(build(REQUEST, mac(1), 2, options=asked), mac(1))
+        time.sleep(DELAY_S / 10)
+    acks = link.answers(2, count=4, timeout=5)
+    assert acks
+    assert {f.message.type for f in acks} == {ACK}
+    assert min(f.at for f in acks) - start >= DELAY_S
+
+
+class SmallDisk:
+    """A server whose state directory is a file system of 16 MB, and what fills it."""
+
+    MOUNT = 'mkdir -p "$1"; mount -t tmpfs -o size=16m tmpfs "$1"; shift; exec "$@"'
+
+    def __init__(self, lab: Lab) -> None:
+        state = lab.folder / "small"
+        config = lan("10.77.1.0-10.77.3.250", lease_time=3600)
+        config = {**config, "server": {"interfaces": ["srv0"], "state-directory": str(state)}}
+        wrapper = ["unshare", "--mount", "sh", "-ec", self.MOUNT, "sh", str(state)]
+        self.server = FastDHCP(lab, "server", config, wrapper=wrapper)
+        # The mount is seen through the server's own root only.
+        self.filler = Path(f"/proc/{self.server.process.pid}/root{state}/filler")
+
+    def fill(self) -> None:
+        with self.filler.open("wb", buffering=0) as file:
+            for size in (65536, 4096, 1):
+                try:
+                    while file.write(bytes(size)):
+                        pass
+                except OSError:
+                    continue
+
+    def free(self) -> None:
+        self.filler.unlink()
+
+
+def test_a_full_disk_stops_new_leases_alone_and_heals_without_a_restart(
+    lab: Lab, link: LinkClient, relay: RelayAgent
+) -> None:
+    """DESIGN 7: no ACK without a durable lease; who holds one keeps being told what is left."""
+    disk = SmallDisk(lab)
+    ledger = leases_of(relay, GIADDR, [mac(n) for n in range(20)])
+    assert len(ledger) == 20
+    disk.fill()
+    told = _until_silence(relay, ledger)
+    disk.server.process.wait_for("store-failing|disk", timeout=5)
+
+    holder = ledger[mac(0)]
+    renewal = build(REQUEST, mac(0), 7, ciaddr=holder.yiaddr, giaddr=GIADDR)
+    ack = relay.exchange(renewal)
+    assert (ack.type, ack.yiaddr) == (ACK, holder.yiaddr)
+    assert 60 <= (ack.lease_time or 0) <= 3600
+
+    disk.free()
+    assert eventually(lambda: bool(leases_of(relay, GIADDR, [mac(70_000)])), timeout=10)
+    held = {lease["address"] for lease in disk.server.leases() if lease["state"] == "active"}
+    assert {ack.yiaddr for ack in told.values()} <= held
+
+
+def _until_silence(relay: RelayAgent, ledger: dict[bytes, Message]) -> dict[bytes, Message]:
+    """Take leases, 50 at a time, until one batch draws no ACK at all; all ACKs seen."""
+    for first in range(1000, 1000 + 600, 50):
+        acks = leases_of(relay, GIADDR, [mac(n) for n in range(first, first + 50)], timeout=1)
+        if not acks:
+            return ledger
+        ledger.update(acks)
+    raise AssertionError(f"{len(ledger)} leases on a full disk")
