@@ -19,8 +19,8 @@ PACKET_OUTGOING = 4
 class Capture:
     """An AF_PACKET socket on an interface, opened now; frames to other stations are seen too.
 
-    ``outgoing`` keeps what this station itself sends as well. Frames seen are kept in ``frames``, each
-    with the kernel's time of its arrival.
+    ``outgoing`` keeps what this station itself sends as well. Frames seen are kept in
+    ``frames``, each with the kernel's time of its arrival.
     """
 
     def __init__(self, namespace: Namespace, interface: str, *, outgoing: bool = False) -> None:
