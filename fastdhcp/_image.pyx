@@ -152,3 +152,158 @@ cdef uint32_t image_reserved_at(const Image* image, uint32_t vrf, uint32_t addre
             return places[place] - 1
         place = (place + 1) & mask
     return NOWHERE
+
+
+# ---- the Python face: filling the look-up tables, and readers for control and tests
+
+STRUCT_SIZES = {
+    "header": sizeof(Image), "networks": sizeof(Network), "subnets": sizeof(Subnet),
+    "pools": sizeof(Pool), "masks": sizeof(Mask), "params": sizeof(Params),
+    "layers": sizeof(Layer), "options": sizeof(Option), "reservations": sizeof(Reservation),
+    "interfaces": sizeof(Interface), "members": 4, "by_identity": 4, "by_address": 4, "own": 4,
+    "blob": 1,
+}
+
+
+cdef inline void enter_place(uint32_t* places, uint32_t mask, uint32_t place,
+                             uint32_t index) noexcept nogil:
+    place &= mask
+    while places[place]:
+        place = (place + 1) & mask
+    places[place] = index + 1
+
+
+def fill_lookups(unsigned char[::1] image_bytes):
+    """Enters all reservations of an image into its by_identity and by_address (both zero yet)."""
+    cdef const Image* image = <const Image*>&image_bytes[0]
+    cdef uint32_t* identities = <uint32_t*>(&image_bytes[0] + image.by_identity.at)
+    cdef uint32_t* addresses = <uint32_t*>(&image_bytes[0] + image.by_address.at)
+    cdef const Reservation* r
+    cdef const Network* network
+    cdef uint32_t i
+    if image.by_identity.count < image.reservations.count * 2:
+        raise ValueError("the look-up tables are too small")
+    for i in range(image.reservations.count):
+        r = image_reservation(image, i)
+        network = image_network(image, image_subnet(image, r.subnet).network)
+        enter_place(identities, image.by_identity.count - 1, image_identity_hash(
+            image, network.number, r.kind, <const uint8_t*>image + r.identity_at,
+            r.identity_len), i)
+        enter_place(addresses, image.by_address.count - 1,
+                    image_address_hash(r.vrf, r.address), i)
+
+
+cdef class ImageView:
+    """A policy image as Python sees it; rows are dicts with the names of the structs' fields.
+
+    Holds the buffer. Raises ValueError for what is no image of this layout, or is cut.
+    """
+
+    cdef const unsigned char[::1] buffer
+    cdef const Image* image
+
+    def __init__(self, const unsigned char[::1] buffer):
+        if buffer.shape[0] < <Py_ssize_t>sizeof(Image):
+            raise ValueError("the policy image is cut")
+        self.buffer = buffer
+        self.image = <const Image*>&buffer[0]
+        if self.image.magic != IMAGE_MAGIC or self.image.layout != IMAGE_LAYOUT:
+            raise ValueError("this is no policy image of this layout")
+        if self.image.size > <uint64_t>buffer.shape[0]:
+            raise ValueError("the policy image is cut")
+        header = self.header()
+        for name, size in STRUCT_SIZES.items():
+            if name == "header":
+                continue
+            if header[name]["at"] + header[name]["count"] * size > header["size"]:
+                raise ValueError(f"table {name} reaches beyond the policy image")
+
+    def header(self):
+        """All fields of the image's head; tables as {at, count}."""
+        return self.image[0]
+
+    def _row(self, Table_ table, uint32_t index):
+        if index >= table.count:
+            raise IndexError(index)
+        return index
+
+    def network(self, uint32_t index):
+        return image_network(self.image, self._row(self.image.networks, index))[0]
+
+    def subnet(self, uint32_t index):
+        return image_subnet(self.image, self._row(self.image.subnets, index))[0]
+
+    def pool(self, uint32_t index):
+        return image_pool(self.image, self._row(self.image.pools, index))[0]
+
+    def params(self, uint32_t index):
+        return image_params(self.image, self._row(self.image.params, index))[0]
+
+    def reservation(self, uint32_t index):
+        return image_reservation(self.image, self._row(self.image.reservations, index))[0]
+
+    def interface(self, uint32_t index):
+        self._row(self.image.interfaces, index)
+        return (<const Interface*>image_table(self.image, &self.image.interfaces))[index]
+
+    def members(self, uint32_t network):
+        """Subnet indexes of a network."""
+        row = self.network(network)
+        cdef const uint32_t* at = <const uint32_t*>image_table(self.image, &self.image.members)
+        cdef uint32_t i
+        return [at[i] for i in range(row["member_first"],
+                                     row["member_first"] + row["member_count"])]
+
+    def layer(self, uint32_t index):
+        """Options of a layer: code to value."""
+        self._row(self.image.layers, index)
+        cdef Layer layer = (<const Layer*>image_table(self.image, &self.image.layers))[index]
+        cdef const Option* at = <const Option*>image_table(self.image, &self.image.options)
+        cdef uint32_t i
+        return {at[i].code: self.octets(at[i].value_at, at[i].value_len)
+                for i in range(layer.option_first, layer.option_first + layer.option_count)}
+
+    def octets(self, uint32_t at, uint32_t size):
+        """Octets of the image: a name, an identifier, a value."""
+        if <uint64_t>at + size > self.image.size:
+            raise IndexError(at)
+        return bytes(self.buffer[at:<uint64_t>at + size])
+
+    def find_subnet(self, uint32_t vrf, uint32_t address):
+        return found_index(image_find_subnet(self.image, vrf, address))
+
+    def find_pool(self, uint32_t vrf, uint32_t address):
+        return found_index(image_find_pool(self.image, vrf, address))
+
+    def find_interface(self, int32_t ifindex):
+        return found_index(image_find_interface(self.image, ifindex))
+
+    def find_reservation(self, uint32_t network, uint8_t kind, bytes identity):
+        """The reservation of an identifier in a network (by its index), or None."""
+        cdef Span span
+        self._row(self.image.networks, network)
+        span.at = <const uint8_t*>identity
+        span.len = <uint32_t>len(identity)
+        return found_index(
+            image_find_reservation(self.image, network, <IdentityKind>kind, span))
+
+    def reserved_at(self, uint32_t vrf, uint32_t address):
+        return found_index(image_reserved_at(self.image, vrf, address))
+
+    def network_number(self, uint32_t vrf, uint32_t address):
+        """The number of the network that holds an address; 0: none."""
+        return image_network_number(self.image, vrf, address)
+
+    def is_own(self, uint32_t address):
+        return image_is_own(self.image, address)
+
+    def pool_mask(self, uint32_t pool, uint32_t block):
+        """Which addresses of a block the pool may give: bit i of the number is address i."""
+        cdef uint64_t allowed[4]
+        self._row(self.image.pools, pool)
+        image_pool_mask(self.image, image_pool(self.image, pool), block, allowed)
+        return sum(int(allowed[word]) << (64 * word) for word in range(4))
+
+
+cdef object found_index(uint32_t index):
+    return None if index == NOWHERE else index

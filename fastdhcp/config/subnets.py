@@ -20,7 +20,6 @@ from fastdhcp.config.model import (
 from fastdhcp.config.report import Report, Where
 from fastdhcp.config.scopes import ScopeValues, scope_options, scope_values
 
-OPTION_HOST_NAME = 12
 PREFIX_LEN_MIN = 8
 DEFAULT_VRF_NAME = "default"  # may be written for the VRF that needs no name
 _IDENTIFIERS = ("hw_address", "client_id", "circuit_id", "remote_id")
@@ -247,7 +246,6 @@ def _reservation(
 ) -> Reservation | None:
     identity = _identity(report, where, table)
     hostname = b""
-    options = dict(scope_options(report, where, table))
     address = None
     try:
         address = values.address(table.address)
@@ -256,10 +254,10 @@ def _reservation(
     if table.hostname is not UNSET:
         try:
             hostname = values.printable(table.hostname, values.IDENTIFIER_MAX)
-            options.setdefault(OPTION_HOST_NAME, hostname)
         except ValueError as error:
             report.error(where.at("hostname"), error)
     params = scope_values(report, where, table, scope, reserved=True).params
+    options = scope_options(report, where, table)
     if identity is None or address is None:
         return None
     return Reservation(

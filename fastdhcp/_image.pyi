@@ -1,0 +1,39 @@
+"""Look-ups in the policy image, and its Python readers (rows are dicts by field of _image.pxd)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+STRUCT_SIZES: Mapping[str, int]
+
+def fill_lookups(image_bytes: bytearray) -> None:
+    """Enters all reservations of an image into its by_identity and by_address (both zero yet)."""
+
+class ImageView:
+    """A policy image. Raises ValueError for what is no image of this layout, or is cut."""
+
+    def __init__(self, buffer: bytes | bytearray | memoryview) -> None: ...
+    def header(self) -> dict[str, Any]:
+        """All fields of the image's head; tables as {at, count}."""
+    def network(self, index: int) -> dict[str, Any]: ...
+    def subnet(self, index: int) -> dict[str, Any]: ...
+    def pool(self, index: int) -> dict[str, Any]: ...
+    def params(self, index: int) -> dict[str, Any]: ...
+    def reservation(self, index: int) -> dict[str, Any]: ...
+    def interface(self, index: int) -> dict[str, Any]: ...
+    def members(self, network: int) -> list[int]:
+        """Subnet indexes of a network."""
+    def layer(self, index: int) -> dict[int, bytes]:
+        """Options of a layer: code to value."""
+    def octets(self, at: int, size: int) -> bytes:
+        """Octets of the image: a name, an identifier, a value."""
+    def find_subnet(self, vrf: int, address: int) -> int | None: ...
+    def find_pool(self, vrf: int, address: int) -> int | None: ...
+    def find_interface(self, ifindex: int) -> int | None: ...
+    def find_reservation(self, network: int, kind: int, identity: bytes) -> int | None:
+        """The reservation of an identifier in a network (by its index), or None."""
+    def reserved_at(self, vrf: int, address: int) -> int | None: ...
+    def network_number(self, vrf: int, address: int) -> int:
+        """The number of the network that holds an address; 0: none."""
+    def is_own(self, address: int) -> bool: ...
+    def pool_mask(self, pool: int, block: int) -> int:
+        """Which addresses of a block the pool may give: bit i of the number is address i."""

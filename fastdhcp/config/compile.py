@@ -1,0 +1,386 @@
+"""From a Configuration to the policy image: flat tables that every process maps (_image.pxd)."""
+
+import hashlib
+import os
+import secrets
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fcntl import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE, fcntl
+from ipaddress import IPv4Interface
+from typing import Protocol
+
+from fastdhcp._image import fill_lookups
+from fastdhcp.config import tables
+from fastdhcp.config.model import DEFAULT_VRF, IDENTITY_KINDS, Configuration, Pool, Range, Subnet
+from fastdhcp.config.subnets import merged
+from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, ParamsTable, aligned
+
+# _bitmap.pxd: Hint, OpenBlock of each worker, one bit per block; zeros mean "look everywhere".
+HINT_SIZE = 64
+OPEN_BLOCK_SIZE = 64
+BLOCK_BITS_ALL = (1 << 256) - 1
+
+
+class Interface(Protocol):
+    """What is to be known of a network interface; `addresses` are its own, in their order."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def addresses(self) -> Sequence[IPv4Interface]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """Numbers from the store that are never reused: VRFs by name, subnets in the
+    configuration's order."""
+
+    vrfs: Mapping[str, int]
+    subnets: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """An image and the size of its mutable companion. `warnings`: what the interfaces lack."""
+
+    image: bytearray
+    hints_size: int
+    warnings: tuple[str, ...]
+
+    def memfds(self) -> tuple[int, int]:
+        """Two new descriptors: the image, sealed, and the hints, all zeros and sparse."""
+        image = os.memfd_create("fastdhcp-image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        hints = os.memfd_create("fastdhcp-hints", os.MFD_CLOEXEC)
+        rest = memoryview(self.image)
+        while rest:
+            rest = rest[os.write(image, rest) :]
+        fcntl(image, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+        os.ftruncate(hints, self.hints_size)
+        return image, hints
+
+
+@dataclass(slots=True)
+class _Link:
+    """An interface with the network on it (NOWHERE: none is served there)."""
+
+    index: int
+    name: str
+    addresses: list[int]
+    network: int = NOWHERE
+    vrf: int = 0
+    address: int = 0
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The tables while they grow."""
+
+    subnets: list[bytes] = field(default_factory=list)
+    pools: list[bytes] = field(default_factory=list)
+    masks: list[bytes] = field(default_factory=list)
+    reservations: list[bytes] = field(default_factory=list)
+    hints_size: int = 0
+    kinds: int = 0
+
+
+class _Compiler:
+    """One run; the tables that rows share, and what is known of ids and interfaces."""
+
+    def __init__(self, config: Configuration, ids: Ids, links: list[_Link]) -> None:
+        self.config = config
+        self.workers = config.server.workers
+        self.blob = Blob()
+        self.params = ParamsTable(self.blob)
+        self.layers = LayerTable(self.blob)
+        self.rows = _Rows()
+        vrfs = {**ids.vrfs, DEFAULT_VRF: 0}
+        self.vrfs = [vrfs[subnet.vrf] for subnet in config.subnets]
+        self.network_vrfs = [vrfs[network.vrf] for network in config.networks]
+        self.subnet_ids = ids.subnets
+        self.defaults_layer = self.layers.place(config.options)
+        self.own: dict[int, list[Range]] = {}
+        for link in links:
+            ranges = self.own.setdefault(link.vrf, [])
+            ranges += [(address, address) for address in link.addresses]
+
+    def subnet_layer(self, subnet: Subnet) -> int:
+        """The subnet's options over those of [defaults]."""
+        if not subnet.options:
+            return self.defaults_layer
+        return self.layers.place({**self.config.options, **subnet.options})
+
+    def add_subnet(self, place: int, index: int) -> None:
+        """The subnet at `place` of the configuration, as row `index`, with all that is in it."""
+        subnet = self.config.subnets[place]
+        vrf = self.vrfs[place]
+        name = subnet.name.encode()
+        pool_first = len(self.rows.pools)
+        for pool in subnet.pools:
+            self.add_pool(vrf, pool, index)
+        self.rows.subnets.append(
+            tables.SUBNET.pack(
+                vrf,
+                subnet.address,
+                0xFFFFFFFF << (32 - subnet.prefix_len) & 0xFFFFFFFF,
+                subnet.network,
+                self.subnet_ids[place],
+                self.params.place(subnet.params),
+                self.subnet_layer(subnet),
+                pool_first,
+                len(subnet.pools),
+                self.blob.place(name),
+                len(name),
+                subnet.prefix_len,
+            )
+        )
+        if subnet.reservations:
+            self.add_reservations(vrf, subnet, index, pool_first)
+
+    def add_pool(self, vrf: int, pool: Pool, subnet: int) -> None:
+        """One pool and its masks; the server's own addresses are never given."""
+        rows = self.rows
+        holes: Sequence[Range] = pool.holes
+        own = [r for r in self.own.get(vrf, ()) if pool.first <= r[0] <= pool.last]
+        if own:
+            holes = merged([*holes, *own])
+        mask_first = len(rows.masks)
+        for block, bits in pool_masks(pool.first, pool.last, holes):
+            rows.masks.append(tables.MASK.pack(block, 0, bits.to_bytes(32, "little")))
+        block_first = pool.first >> 8
+        block_count = (pool.last >> 8) - block_first + 1
+        name = pool.name.encode()
+        rows.pools.append(
+            tables.POOL.pack(
+                vrf,
+                pool.first,
+                pool.last,
+                subnet,
+                self.params.place(pool.params),
+                self.layers.place(pool.options),
+                block_first,
+                block_count,
+                mask_first,
+                len(rows.masks) - mask_first,
+                rows.hints_size,
+                pool.last - pool.first + 1 - sum(high - low + 1 for low, high in holes),
+                self.blob.place(name),
+                len(name),
+                0,
+                0,
+            )
+        )
+        rows.hints_size += HINT_SIZE + OPEN_BLOCK_SIZE * self.workers
+        rows.hints_size += aligned(-(-block_count // 64) * 8)
+        if rows.hints_size > tables.SIZE_MAX:
+            raise OverflowError("so many pools do not fit; use fewer pools or fewer workers")
+
+    def add_reservations(self, vrf: int, subnet: Subnet, index: int, pool_first: int) -> None:
+        """The reservations of one subnet."""
+        firsts = [pool.first for pool in subnet.pools]
+        for kept in subnet.reservations:
+            near = bisect_right(firsts, kept.address) - 1
+            inside = near >= 0 and kept.address <= subnet.pools[near].last
+            self.rows.kinds |= 1 << kept.kind
+            self.rows.reservations.append(
+                tables.RESERVATION.pack(
+                    vrf,
+                    kept.address,
+                    index,
+                    self.params.place(kept.params),
+                    self.layers.place(kept.options),
+                    pool_first + near if inside else NOWHERE,
+                    self.blob.place(kept.identity),
+                    len(kept.identity),
+                    kept.kind,
+                    self.blob.place(kept.hostname),
+                    len(kept.hostname),
+                )
+            )
+
+    def networks(self, order: list[int]) -> tuple[list[bytes], list[bytes]]:
+        """The networks and their members; `order`: places of the subnets, by their index."""
+        indexes = [0] * len(order)
+        for index, place in enumerate(order):
+            indexes[place] = index
+        numbers = network_numbers(self.config)
+        rows: list[bytes] = []
+        members: list[bytes] = []
+        for network, vrf, number in zip(
+            self.config.networks, self.network_vrfs, numbers, strict=True
+        ):
+            name = network.name.encode()
+            reserved = sum(len(self.config.subnets[i].reservations) for i in network.subnets)
+            rows.append(
+                tables.NETWORK.pack(
+                    number,
+                    vrf,
+                    len(members),
+                    len(network.subnets),
+                    self.blob.place(name),
+                    len(name),
+                    reserved,
+                    0,
+                )
+            )
+            members += [tables.INDEX.pack(indexes[place]) for place in network.subnets]
+        return rows, members
+
+
+def compile_image(
+    config: Configuration, ids: Ids, interfaces: Sequence[Interface], generation: int
+) -> Compiled:
+    """The policy image of a configuration on this machine. Raises OverflowError over 4 GiB."""
+    links, warnings = _bind_links(config, ids, interfaces)
+    run = _Compiler(config, ids, links)
+    order = sorted(
+        range(len(config.subnets)), key=lambda i: (run.vrfs[i], config.subnets[i].address)
+    )
+    for index, place in enumerate(order):
+        run.add_subnet(place, index)
+    networks, members = run.networks(order)
+    rows = run.rows
+    hints_size = max(rows.hints_size, tables.LINE)
+    own = sorted({address for link in links for address in link.addresses})
+    room = _lookup_room(len(rows.reservations))
+    image = tables.assemble(
+        {
+            "hints_size": hints_size,
+            "generation": generation,
+            "workers": config.server.workers,
+            "secret": secrets.token_bytes(16),
+            "identity": bytes(IDENTITY_KINDS[name] for name in config.server.identity),
+            "reservation_kinds": rows.kinds,
+            "durable": int(config.server.durability == "commit"),
+        },
+        run.blob,
+        {
+            "networks": networks,
+            "members": members,
+            "subnets": rows.subnets,
+            "pools": rows.pools,
+            "masks": rows.masks,
+            "params": run.params.rows,
+            "layers": run.layers.rows,
+            "options": run.layers.options,
+            "reservations": rows.reservations,
+            "by_identity": [bytes(4)] * room,
+            "by_address": [bytes(4)] * room,
+            "interfaces": [_pack_link(link) for link in links],
+            "own": [tables.INDEX.pack(address) for address in own],
+        },
+    )
+    fill_lookups(image)
+    return Compiled(image, hints_size, tuple(warnings))
+
+
+def pool_masks(first: int, last: int, holes: Sequence[Range]) -> list[tuple[int, int]]:
+    """(block, 256 bits) of each block of a range that may not be given wholly, sorted.
+
+    `holes` are sorted, apart and within the range. Bit i of a block is its address i.
+    """
+    masks: dict[int, int] = {}
+    for edge in (first >> 8, last >> 8):
+        low = max(first, edge << 8) & 255
+        high = min(last, edge << 8 | 255) & 255
+        masks[edge] = (2 << high) - (1 << low)
+    for hole_first, hole_last in holes:
+        for block in range(hole_first >> 8, (hole_last >> 8) + 1):
+            low = max(hole_first, block << 8) & 255
+            high = min(hole_last, block << 8 | 255) & 255
+            masks[block] = masks.get(block, BLOCK_BITS_ALL) & ~((2 << high) - (1 << low))
+    return sorted((block, bits) for block, bits in masks.items() if bits != BLOCK_BITS_ALL)
+
+
+def network_numbers(config: Configuration) -> list[int]:
+    """The number of each network: a hash of its VRF and name, never 0, each another one.
+
+    Among 100,000 networks two hashes of 32 bits are equal more often than not; the later one then
+    takes the next hash of its name.
+    """
+    taken = {0}
+    numbers = []
+    for network in config.networks:
+        kind = "shared" if network.shared else "prefix"
+        digest = hashlib.blake2s(f"{network.vrf}\0{kind}\0{network.name}".encode()).digest()
+        number = int.from_bytes(digest[:4])
+        while number in taken:
+            digest = hashlib.blake2s(digest).digest()
+            number = int.from_bytes(digest[:4])
+        taken.add(number)
+        numbers.append(number)
+    return numbers
+
+
+def _lookup_room(count: int) -> int:
+    """Places of an open-addressing table: a power of two, at most half in use."""
+    return 1 << (2 * count - 1).bit_length() if count else 0
+
+
+def _pack_link(link: _Link) -> bytes:
+    return tables.INTERFACE.pack(link.index, link.network, link.vrf, link.address)
+
+
+def _bind_links(
+    config: Configuration, ids: Ids, interfaces: Sequence[Interface]
+) -> tuple[list[_Link], list[str]]:
+    """Which network is on which interface: as the configuration names it, else by an address.
+
+    An address chooses among the default VRF's subnets only: a VRF is never guessed (DESIGN 5.3).
+    """
+    links = [
+        _Link(facts.index, facts.name, [int(address.ip) for address in facts.addresses])
+        for facts in sorted(interfaces, key=lambda facts: facts.index)
+    ]
+    by_name = {link.name: link for link in links}
+    served = config.server.interfaces
+    warnings = [
+        f'interface "{name}" is not there'
+        for name in dict.fromkeys(
+            [*(served or ()), *(net.interface for net in config.networks if net.interface)]
+        )
+        if name not in by_name
+    ]
+    for place, network in enumerate(config.networks):
+        link = by_name.get(network.interface or "")
+        if link is not None:
+            link.network = place
+            link.vrf = 0 if network.vrf == DEFAULT_VRF else ids.vrfs[network.vrf]
+    default = sorted(
+        (subnet.address, subnet.last, subnet.network)
+        for subnet in config.subnets
+        if subnet.vrf == DEFAULT_VRF
+    )
+    for link in links:
+        if link.network == NOWHERE and (served is None or link.name in served):
+            _bind_by_address(config, default, link)
+        link.address = _address_on(config, link)
+        if link.network != NOWHERE and not link.address:
+            warnings.append(f'interface "{link.name}" has no address')
+    return links, warnings
+
+
+def _bind_by_address(
+    config: Configuration, default: list[tuple[int, int, int]], link: _Link
+) -> None:
+    for address in link.addresses:
+        near = bisect_right(default, (address, 0xFFFFFFFF, 0)) - 1
+        if near < 0 or default[near][1] < address:
+            continue
+        network = default[near][2]
+        named = config.networks[network].interface
+        if named is None or named == link.name:
+            link.network = network
+            return
+
+
+def _address_on(config: Configuration, link: _Link) -> int:
+    """The interface's address within its network, else its first one, else 0."""
+    if link.network != NOWHERE:
+        subnets = [config.subnets[place] for place in config.networks[link.network].subnets]
+        for address in link.addresses:
+            if any(subnet.address <= address <= subnet.last for subnet in subnets):
+                return address
+    return link.addresses[0] if link.addresses else 0
