@@ -1,2 +1,70 @@
-help:
-	@echo later
+# Every task of the project; each does its own set-up. `make help` lists them.
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+BIN = $(VENV)/bin
+PYX = $(wildcard fastdhcp/*.pyx fastdhcp/*.pxd bench/*.pyx bench/*.pxd)
+STUBBED = $(patsubst fastdhcp/%.pyi,fastdhcp.%,$(wildcard fastdhcp/*.pyi)) \
+          $(patsubst bench/%.pyi,fastdhcp_bench.%,$(wildcard bench/*.pyi))
+
+export PYTHON
+
+.PHONY: help run build test test-quick lint format bench compare crash fuzz clean
+.DEFAULT_GOAL := help
+
+help: ## what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+run: build ## build, then the demo: a private network with clients on real port 67
+	$(BIN)/fastdhcp demo $(ARGS)
+
+build: $(VENV)/run.stamp ## compile what changed, in place
+	@$(BIN)/python setup.py -q build_ext --inplace
+
+test: build $(VENV)/test.stamp lint ## lint and all tests
+	$(BIN)/python -m pytest -q $(ARGS)
+
+test-quick: build $(VENV)/test.stamp ## the unit tests only: no network, no root
+	$(BIN)/python -m pytest -q tests/unit tests/test_source.py $(ARGS)
+
+lint: build $(VENV)/test.stamp ## ruff, cython-lint, mypy, and the stubs against what was compiled
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check -q
+	$(BIN)/cython-lint $(PYX)
+	$(BIN)/mypy
+	$(BIN)/stubtest --concise $(STUBBED)
+
+format: $(VENV)/test.stamp ## lay the Python out as lint wants it
+	$(BIN)/ruff check -q --fix
+	$(BIN)/ruff format
+
+bench: build $(VENV)/test.stamp ## the units' benchmarks, for real
+	$(BIN)/python -m pytest -q --benchmark-enable --benchmark-only tests/unit $(ARGS)
+
+compare: build $(VENV)/test.stamp ## the floor: this server beside the echo, in one run
+	$(BIN)/fastdhcp bench compare $(ARGS)
+
+crash: build $(VENV)/test.stamp ## 200 kills under load, against the client's ledger
+	$(BIN)/python -m tests.crash --kills 200 $(ARGS)
+
+fuzz: build $(VENV)/test.stamp ## hostile messages for the codec, held against the plain twin
+	$(BIN)/python -m tests.fuzz.fuzz_codec --count 1000000 $(ARGS)
+
+clean: ## remove what was built here, and the virtual environment
+	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis fastdhcp.egg-info
+	rm -f fastdhcp/*.so bench/*.so
+
+$(VENV)/bin/python:
+	@.ci/prepare run
+	$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check 'setuptools>=77' 'Cython>=3.3,<3.4'
+
+$(VENV)/run.stamp: pyproject.toml setup.py | $(VENV)/bin/python
+	@$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/test.stamp: pyproject.toml $(VENV)/run.stamp
+	@.ci/prepare test
+	@$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation -e '.[test,lint]'
+	@touch $@

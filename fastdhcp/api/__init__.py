@@ -1,0 +1,1 @@
+"""The commands of a running server, and how they are reached."""

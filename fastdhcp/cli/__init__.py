@@ -1,0 +1,1 @@
+"""The `fastdhcp` command."""
