@@ -3,6 +3,7 @@
 FASTDHCP_DEBUG=1     bounds, None and wraparound checks on (slow; for tests)
 FASTDHCP_SANITIZE=1  address and undefined-behaviour sanitizers; run under
                      LD_PRELOAD=$(gcc -print-file-name=libasan.so)
+FASTDHCP_COMPILE=0   compiles nothing: for an editable install of what is compiled in place
 """
 
 import os
@@ -13,6 +14,7 @@ from setuptools import Extension, setup
 
 DEBUG = os.environ.get("FASTDHCP_DEBUG") == "1"
 SANITIZE = os.environ.get("FASTDHCP_SANITIZE") == "1"
+COMPILE_WANTED = os.environ.get("FASTDHCP_COMPILE") != "0"
 
 DIRECTIVES = {
     "language_level": 3,
@@ -53,7 +55,7 @@ def extensions() -> list[Extension]:
 
 setup(
     ext_modules=cythonize(
-        extensions(),
+        extensions() if COMPILE_WANTED else [],
         compiler_directives=DIRECTIVES,
         build_dir="build/cython",
         include_path=["."],

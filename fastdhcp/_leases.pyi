@@ -26,7 +26,11 @@ def layout_sizes(
     """Bytes of each segment by name, for `block_limit` blocks of 256 addresses."""
 
 def format_node(
-    fd: int, workers: int, block_limit: int, segment_id: int, ring_size: int = ...,
+    fd: int,
+    workers: int,
+    block_limit: int,
+    segment_id: int,
+    ring_size: int = ...,
     trace_size: int = ...,
 ) -> None:
     """Writes the node page of fresh segments. The caller has made them of layout_sizes()."""
