@@ -45,6 +45,21 @@ def eventually(said: Callable[[], bool], timeout: float = 3) -> bool:
     return True
 
 
+class Stations:
+    """A server's lab, and stations on any of the links of its namespace ``client``."""
+
+    def __init__(self, lab: Lab, server: Server) -> None:
+        self.lab, self.server = lab, server
+        self._links: dict[str, LinkClient] = {}
+
+    def link(self, interface: str) -> LinkClient:
+        if interface not in self._links:
+            made = LinkClient(self.lab.netns("client"), interface)
+            self.lab.callback(made)
+            self._links[interface] = made
+        return self._links[interface]
+
+
 class Ground:
     """One server with a link of its own (srv0) and a router with two VLANs behind it (rel0).
 
