@@ -166,7 +166,7 @@ class FastDHCP(Server):
         self.config_file = self.folder / "fastdhcp.toml"
         self.write(site)
         argv = [sys.executable, "-m", "fastdhcp", "serve", "-c", str(self.config_file)]
-        self.process = lab.start(namespace, [*wrapper, *argv], "fastdhcp", _environment(env))
+        self.process = lab.start(namespace, [*wrapper, *argv], "fastdhcp", environment(env))
         if ready:
             self.process.wait_for(r"\bready\b", timeout=20)
 
@@ -182,7 +182,7 @@ class FastDHCP(Server):
     def command(self, *words: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
         """``fastdhcp WORDS -c FILE`` in the server's namespace, run to its end."""
         argv = [sys.executable, "-m", "fastdhcp", *words, "-c", str(self.config_file)]
-        return self.lab.run(self.namespace, argv, timeout, **_environment(None))
+        return self.lab.run(self.namespace, argv, timeout, **environment())
 
     def status(self) -> dict[str, object]:
         """``fastdhcp status --json``."""
@@ -256,7 +256,7 @@ def _fastdhcp_subnet(subnet: Subnet) -> dict[str, object]:
     }
 
 
-def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
+def environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
     """A source tree built in place is found whatever the folder the program runs in."""
     path = os.environ.get("PYTHONPATH")
     return {"PYTHONPATH": f"{ROOT}:{path}" if path else str(ROOT), **(env or {})}
