@@ -1,0 +1,88 @@
+"""What a child is told when it starts: one message, and the descriptors that it works with."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fastdhcp.channel import Message
+from fastdhcp.config.model import Configuration
+from fastdhcp.generation import Generation, store_names
+from fastdhcp.resources import Resources
+from fastdhcp.segments import Segments
+
+Briefing = tuple[Message, dict[str, int]]
+
+
+def brief_store(config: Configuration, resources: Resources, segments: Segments) -> Briefing:
+    message: Message = {
+        "type": "start",
+        "state_directory": str(config.server.state_directory),
+        "identity": list(config.server.identity),
+        **store_settings(config),
+        "names": store_names(config),
+    }
+    fds = dict(segments.fds)
+    fds["commands"] = resources.commands[0].fileno()
+    fds |= {f"event.{number}": fd for number, fd in enumerate(resources.events)}
+    return message, fds
+
+
+def store_settings(config: Configuration) -> Message:
+    """What a reload may change for the store: they come with each image too."""
+    server = config.server
+    return {
+        "trust_wall_clock": server.trust_wall_clock,
+        "journal_max_size": server.journal_max_size,
+        "commit_delay_us": server.commit_delay_us,
+        "durability": server.durability,
+    }
+
+
+def brief_worker(
+    index: int, resources: Resources, segments: Segments, generation: Generation
+) -> Briefing:
+    workers = len(resources.udp)
+    message: Message = {"type": "start", "index": index, "workers": workers}
+    fds = {**segments.fds, **generation.fds()}
+    fds["udp"] = resources.udp[index].fileno()
+    fds["packet"] = resources.frames[index].fileno()
+    fds["event.self"] = resources.events[index]
+    fds["event.store"] = resources.events[workers]
+    return message, fds
+
+
+def brief_control(
+    path: Path,
+    vrfs: Mapping[str, int],
+    resources: Resources,
+    segments: Segments,
+    generation: Generation,
+) -> Briefing:
+    message: Message = {
+        "type": "start",
+        "config": facts(path, vrfs, generation.config),
+        "http": resources.tcp is not None,
+    }
+    fds = {**segments.fds, **generation.fds()}
+    fds["unix"] = resources.unix.fileno()
+    if resources.tcp is not None:
+        fds["tcp"] = resources.tcp.fileno()
+    fds["store"] = resources.commands[1].fileno()
+    return message, fds
+
+
+def facts(path: Path, vrfs: Mapping[str, int], config: Configuration) -> Message:
+    """What of the configuration control shows, or reads the table by."""
+    server = config.server
+    address, port = server.listen
+    return {
+        "file": str(path),
+        "listen": f"{address}:{port}",
+        "workers": server.workers,
+        "state_directory": str(server.state_directory),
+        "runtime_directory": str(server.runtime_directory),
+        "durability": server.durability,
+        "max_addresses": server.max_addresses,
+        "reuse_grace_s": config.params.reuse_grace_s,
+        "vrfs": dict(vrfs),
+        "subnets": [[vrf, prefix] for vrf, prefix in config.subnet_names()],
+    }

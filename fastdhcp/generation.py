@@ -1,0 +1,66 @@
+"""One generation of policy: a configuration, the interfaces it met, and the image made of both."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from fastdhcp.channel import Message, close_all
+from fastdhcp.config.compile import Ids, compile_image, network_numbers
+from fastdhcp.config.model import DEFAULT_VRF, Configuration
+from fastdhcp.interfaces import Interface
+
+
+def ids_of(message: Message) -> Ids:
+    """The numbers in the store's answer."""
+    vrfs, subnets = message["vrfs"], message["subnets"]
+    assert isinstance(vrfs, dict) and isinstance(subnets, list)
+    return Ids({DEFAULT_VRF: 0, **vrfs}, subnets)
+
+
+@dataclasses.dataclass(frozen=True)
+class Generation:
+    """``image`` and ``hints`` are memfds, the former sealed."""
+
+    number: int
+    config: Configuration
+    interfaces: tuple[Interface, ...]
+    ids: Ids
+    image: int
+    hints: int
+
+    def fds(self) -> dict[str, int]:
+        return {"image": self.image, "hints": self.hints}
+
+    def close(self) -> None:
+        close_all([self.image, self.hints])
+
+    def regroups(self, before: "Generation") -> bool:
+        """Whether a subnet is of another network than before: its leases' place in the client
+        index then is another one."""
+        old = _networks(before.config)
+        return any(old.get(key) != value for key, value in _networks(self.config).items())
+
+
+def store_names(config: Configuration) -> Message:
+    """What the store gives numbers to that stay the same for ever."""
+    subnets = [[vrf, prefix] for vrf, prefix in config.subnet_names()]
+    return {"vrfs": config.vrf_names(), "subnets": subnets, "classes": []}
+
+
+def pool_names(config: Configuration, vrfs: Mapping[str, int]) -> list[str]:
+    """Names of all pools in the order of the image: by VRF's number, then by address."""
+    pools = [(vrfs[s.vrf], p.first, f"{s.name}:{p.name}") for s in config.subnets for p in s.pools]
+    return [name for _, _, name in sorted(pools)]
+
+
+def compile_generation(
+    config: Configuration, interfaces: tuple[Interface, ...], ids: Ids, number: int
+) -> Generation:
+    """Takes about as long as the configuration is large. Raises OverflowError, OSError."""
+    image, hints = compile_image(config, ids, interfaces, number).memfds()
+    return Generation(number, config, interfaces, ids, image, hints)
+
+
+def _networks(config: Configuration) -> dict[tuple[str, str], int]:
+    """The number of each subnet's network: part of the client index's key."""
+    numbers = network_numbers(config)
+    return {(subnet.vrf, subnet.name): numbers[subnet.network] for subnet in config.subnets}

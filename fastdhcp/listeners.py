@@ -1,0 +1,187 @@
+"""Sockets that outlive the children: UDP of the workers, frames to clients, control's listeners.
+
+The supervisor opens them and passes them down. A worker that dies leaves its socket, its place in
+the steering and its queued packets to its replacement; nothing is ever steered anew.
+"""
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+import struct
+from pathlib import Path
+
+from fastdhcp.bpf import attach_steering
+from fastdhcp.obstacles import (
+    CAP_NET_RAW,
+    EXIT_IN_USE,
+    Obstacle,
+    cannot_bind,
+    missing_capability,
+    port_inodes,
+    port_taken,
+)
+
+# Linux, asm-generic/socket.h and linux/in.h; not in every version of the socket module.
+SO_RCVBUFFORCE = 33
+SO_TIMESTAMPNS = 35
+IP_PKTINFO = 8
+IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0
+CONTROL_BACKLOG = 128
+UNIX_PATH_MAX = 107
+"""Octets of a path in sockaddr_un, without its NUL."""
+RECEIVE_BUFFER_LOW = 4 << 20
+"""Octets of receive buffer under which a storm is lost before anybody sees it: warn."""
+
+
+def probe_port(address: str, port: int) -> None:
+    """Raises Obstacle if the port is taken or refused.
+
+    Binds *without* SO_REUSEPORT: with it a second server would join the group without an error
+    and take half of the packets.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        _bind(probe, address, port)
+
+
+def open_group(address: str, port: int, count: int, receive_buffer: int) -> list[socket.socket]:
+    """``count`` UDP sockets that share the port, steered by chaddr, in the order of the workers.
+
+    Raises Obstacle, also when another server bound the port between the probe and now.
+    """
+    group: list[socket.socket] = []
+    try:
+        for index in range(count):
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+            group.append(sock)
+            _prepare(sock, receive_buffer)
+            attach_steering(sock, index, count)
+            _bind(sock, address, port)
+        own = {os.fstat(sock.fileno()).st_ino for sock in group}
+        if address == "0.0.0.0" and port_inodes(port, "udp") - own:
+            raise port_taken(address, port)
+    except BaseException:
+        for sock in group:
+            sock.close()
+        raise
+    return group
+
+
+def open_frames(count: int) -> list[socket.socket]:
+    """Packet sockets for sending frames to clients that have no address yet.
+
+    Protocol 0: one that is bound to a protocol would receive every frame. The kernel writes the
+    Ethernet header (SOCK_DGRAM), so any kind of link that has addresses will do. Raises Obstacle.
+    """
+    try:
+        flags = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+        return [socket.socket(socket.AF_PACKET, flags, 0) for _ in range(count)]
+    except PermissionError as error:
+        purpose = "to send to clients that have no address yet"
+        raise missing_capability(CAP_NET_RAW, purpose) from error
+
+
+def receive_buffer(sock: socket.socket) -> int:
+    """Octets that the kernel gives the socket for packets and their bookkeeping."""
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+
+def open_unix(path: Path) -> socket.socket:
+    """The control socket, listening; one that a dead server left behind is replaced.
+
+    Raises Obstacle: the path is too long, no socket, or somebody listens there.
+    """
+    if len(os.fsencode(path)) > UNIX_PATH_MAX:
+        text = f"{path} is longer than the {UNIX_PATH_MAX} octets of a socket's path"
+        raise Obstacle("control-socket-failed", f"{text}: choose a shorter runtime-directory")
+    _clear_path(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        sock.bind(os.fspath(path))
+        path.chmod(0o660)
+        sock.listen(CONTROL_BACKLOG)
+    except OSError as error:
+        sock.close()
+        text = f"cannot listen on {path}: {error.strerror}"
+        raise Obstacle("control-socket-failed", text) from error
+    return sock
+
+
+def open_tcp(address: str, port: int) -> socket.socket:
+    """The HTTP socket, listening. Raises Obstacle.
+
+    IPPROTO_TCP is named: without it asyncio would leave Nagle's algorithm on.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+    sock = socket.socket(family, kind, socket.IPPROTO_TCP)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((address, port))
+        sock.listen(CONTROL_BACKLOG)
+    except OSError as error:
+        sock.close()
+        taken = error.errno == errno.EADDRINUSE
+        text = f"control.listen {address}:{port}: {error.strerror}"
+        raise Obstacle("http-failed", text, EXIT_IN_USE if taken else 1) from error
+    return sock
+
+
+def adopt_tcp(fd: int) -> socket.socket:
+    """A listening TCP socket that whoever started us opened. Raises Obstacle if it is none."""
+    try:
+        # Its family and kind are read from it; the protocol is not, on every Python.
+        found = socket.socket(fileno=fd)
+        found.setblocking(False)
+        listening = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError as error:
+        raise Obstacle("http-failed", f"descriptor {fd}: {error.strerror}") from error
+    if found.type != socket.SOCK_STREAM or not listening:
+        raise Obstacle("http-failed", f"descriptor {fd} is no listening TCP socket")
+    os.set_inheritable(fd, False)
+    return found
+
+
+def _prepare(sock: socket.socket, receive_buffer: int) -> None:
+    # Forced beyond net.core.rmem_max with CAP_NET_ADMIN; else as much as that allows.
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, receive_buffer)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, struct.pack("i", 1))
+    # A reply longer than some link on its way is fragmented, never refused by path MTU discovery.
+    sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
+
+
+def _bind(sock: socket.socket, address: str, port: int) -> None:
+    try:
+        sock.bind((address, port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise port_taken(address, port) from error
+        raise cannot_bind(error, address, port) from error
+
+
+def _clear_path(path: Path) -> None:
+    """Removes a socket that nobody listens on any more."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            text = f"{path} is in the way and no socket: move it, or change runtime-directory"
+            raise Obstacle("control-socket-failed", text)
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(os.fspath(path))
+        except BlockingIOError:
+            pass  # its backlog is full: somebody listens, and is busy
+        except OSError:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+            return
+    text = f"another server listens on {path}: stop it, or choose another runtime-directory"
+    raise Obstacle("control-socket-in-use", text, EXIT_IN_USE)

@@ -1,0 +1,249 @@
+"""The policy in force: which generation all work by, and how they come to the next one.
+
+A new generation comes of a reload (SIGHUP) or of interfaces that changed. It is compiled beside,
+goes to the store first, which reindexes leases of subnets that were regrouped, then to all others,
+each of which takes it between two batches. The old one goes when all have. On any error the old
+one stays, and the log says why.
+"""
+
+import asyncio
+import socket
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from fastdhcp.briefing import facts, store_settings
+from fastdhcp.channel import Message
+from fastdhcp.children import Child, ChildDied
+from fastdhcp.config import ConfigError, Configuration, load, reload_refusals
+from fastdhcp.config.compile import Ids
+from fastdhcp.generation import Generation, compile_generation, ids_of, pool_names, store_names
+from fastdhcp.interfaces import Interface, Watch, read_interfaces
+from fastdhcp.listeners import open_tcp
+from fastdhcp.log import log
+from fastdhcp.obstacles import Obstacle, interface_warnings
+
+if TYPE_CHECKING:
+    from fastdhcp.supervisor import Supervisor
+
+SETTLE_S = 0.1
+"""An interface that is made anew says so many times; they are taken together."""
+STORE_ANSWER_S = 60.0
+"""The store may be reindexing millions of leases."""
+POSTED_S = 10.0
+POSTED_LOOK_S = 0.01
+
+
+class Refused(Exception):
+    """The running policy stays; the text says why."""
+
+
+class Policy:
+    """Owns the current generation and the numbers that the store gave to its names."""
+
+    def __init__(self, supervisor: "Supervisor") -> None:
+        self._supervisor = supervisor
+        self._generation: Generation | None = None
+        self._numbers = 0
+        self._reload_wanted = False
+        self._wanted = asyncio.Event()
+        self.vrfs: dict[str, int] = {}
+        self.pool_names: Sequence[str] = ()
+        self.warnings: list[str] = []
+
+    @property
+    def generation(self) -> Generation:
+        """The one that a child is to start with. There is one once the store has given ids."""
+        assert self._generation is not None
+        return self._generation
+
+    @property
+    def known(self) -> bool:
+        return self._generation is not None
+
+    async def first(self, message: Message) -> Generation:
+        """The generation that the server starts with; later calls (a store that died) return the
+        current one."""
+        if self._generation is None:
+            config = self._supervisor.config
+            self._take(await self._compiled(config, read_interfaces(), ids_of(message)))
+        return self.generation
+
+    # ---- what wants a new one
+
+    def want_reload(self) -> None:
+        self._reload_wanted = True
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Makes new generations as they are wanted, one after the other."""
+        watch = Watch()
+        loop = asyncio.get_running_loop()
+
+        def changed() -> None:
+            watch.drain()
+            self._wanted.set()
+
+        loop.add_reader(watch.fileno(), changed)
+        # What changed between the first look and the subscription.
+        self._wanted.set()
+        try:
+            while True:
+                await self._wanted.wait()
+                await asyncio.sleep(0 if self._reload_wanted else SETTLE_S)
+                self._wanted.clear()
+                await self._once()
+        finally:
+            loop.remove_reader(watch.fileno())
+            watch.close()
+
+    async def _once(self) -> None:
+        reload_wanted, self._reload_wanted = self._reload_wanted, False
+        try:
+            if reload_wanted:
+                await self._reload()
+            elif read_interfaces() != self.generation.interfaces:
+                await self._follow_interfaces()
+        except Refused as error:
+            event = "reload-refused" if reload_wanted else "interfaces-not-followed"
+            log.error(event, text=f"{error}; generation {self.generation.number} stays in force")
+        except ChildDied as error:
+            event = "reload-refused" if reload_wanted else "interfaces-not-followed"
+            text = f"{error} meanwhile; generation {self.generation.number} stays in force"
+            log.error(event, text=text)
+            if not reload_wanted:
+                self._wanted.set()
+
+    # ---- how it comes
+
+    async def _reload(self) -> None:
+        supervisor = self._supervisor
+        supervisor.notifier.reloading()
+        try:
+            config = await self._read()
+            tcp = self._new_http(config)
+            try:
+                await self._adopt(config, read_interfaces())
+            except BaseException:
+                if tcp is not None:
+                    tcp.close()
+                raise
+            if config.control != supervisor.config.control:
+                supervisor.replace_http(tcp)
+            supervisor.config = config
+            for warning in config.warnings:
+                log.warning("configuration-warning", problem=str(warning))
+            log.notice("reloaded", generation=self.generation.number, config=str(supervisor.path))
+        finally:
+            supervisor.notifier.ready(f"serving, generation {self.generation.number}")
+
+    async def _read(self) -> Configuration:
+        """The configuration as it is now. Raises Refused, with every problem logged."""
+        supervisor = self._supervisor
+        try:
+            config = await asyncio.to_thread(load, supervisor.path)
+        except ConfigError as error:
+            for problem in error.problems:
+                log.error("configuration-invalid", problem=str(problem))
+            raise Refused(f"{supervisor.path}: {len(error.problems)} problems") from error
+        if refusals := reload_refusals(supervisor.started_with, config):
+            raise Refused("; ".join(refusals))
+        return config
+
+    def _new_http(self, config: Configuration) -> socket.socket | None:
+        """The HTTP socket if control.listen has changed. Raises Refused: it cannot be opened."""
+        if config.control is None or config.control == self._supervisor.config.control:
+            return None
+        try:
+            return open_tcp(*config.control)
+        except Obstacle as obstacle:
+            raise Refused(str(obstacle)) from obstacle
+
+    async def _follow_interfaces(self) -> None:
+        before = {interface.name: interface for interface in self.generation.interfaces}
+        await self._adopt(self._supervisor.config, read_interfaces())
+        after = {interface.name: interface for interface in self.generation.interfaces}
+        changed = [n for n in before.keys() | after.keys() if before.get(n) != after.get(n)]
+        log.notice(
+            "interfaces-changed", interfaces=sorted(changed), generation=self.generation.number
+        )
+
+    async def _adopt(self, config: Configuration, interfaces: tuple[Interface, ...]) -> None:
+        """Compiles and hands out. Raises Refused or ChildDied: then nobody has left the old one
+        but perhaps the store, which died."""
+        store = self._supervisor.children["store"]
+        if not store.begun:
+            raise Refused("the store is not there to take it")
+        ids = ids_of(await self._ask(store, {"type": "names", **store_names(config)}, "ids"))
+        new = await self._compiled(config, interfaces, ids)
+        old = self.generation
+        try:
+            await self._hand_to_store(store, new, new.regroups(old))
+        except (Refused, ChildDied):
+            new.close()
+            raise
+        self._take(new)
+        others = self._hand_to_others(new)
+        await self._all_posted(others, new.number)
+        old.close()
+
+    async def _compiled(
+        self, config: Configuration, interfaces: tuple[Interface, ...], ids: Ids
+    ) -> Generation:
+        self._numbers += 1
+        try:
+            return await asyncio.to_thread(
+                compile_generation, config, interfaces, ids, self._numbers
+            )
+        except (OverflowError, OSError) as error:
+            raise Refused(str(error)) from error
+
+    async def _ask(self, child: Child, message: Message, answer: str) -> Message:
+        child.send(message)
+        return await self._answer(child, answer)
+
+    async def _answer(self, child: Child, answer: str) -> Message:
+        try:
+            return await asyncio.wait_for(child.expect(answer), STORE_ANSWER_S)
+        except TimeoutError as error:
+            raise Refused(f"{child.name} does not answer") from error
+
+    async def _hand_to_store(self, store: Child, new: Generation, reindex: bool) -> None:
+        message: Message = {"type": "image", "generation": new.number, "reindex": reindex}
+        store.send({**message, **store_settings(new.config)}, new.fds())
+        await self._answer(store, "imaged")
+
+    def _take(self, new: Generation) -> None:
+        """Whoever starts from now on starts with it."""
+        self._generation = new
+        self.vrfs = dict(new.ids.vrfs)
+        self.pool_names = pool_names(new.config, self.vrfs)
+        self.warnings = [str(warning) for warning in new.config.warnings]
+        for event, text in interface_warnings(new.config, new.interfaces):
+            log.warning(event, text=text)
+            self.warnings.append(text)
+        self._supervisor.memory.set_image(new.image, new.hints)
+
+    def _hand_to_others(self, new: Generation) -> list[Child]:
+        others = [c for c in self._supervisor.children.values() if c.briefed and c.role != "store"]
+        message: Message = {"type": "image", "generation": new.number}
+        for child in others:
+            if child.role == "control":
+                told = facts(self._supervisor.path, self.vrfs, new.config)
+                child.send({**message, "config": told}, new.fds())
+            else:
+                child.send(message, new.fds())
+        return [child for child in others if child.role == "worker"]
+
+    async def _all_posted(self, workers: list[Child], number: int) -> None:
+        """Until every worker that lives works by it. One that hangs is the watch's affair."""
+        memory = self._supervisor.memory
+        deadline = time.monotonic() + POSTED_S
+        while any(
+            worker.returncode is None and memory.process_generation(worker.index) < number
+            for worker in workers
+        ):
+            if time.monotonic() > deadline:
+                log.warning("generation-not-taken", generation=number)
+                return
+            await asyncio.sleep(POSTED_LOOK_S)

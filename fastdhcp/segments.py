@@ -1,0 +1,82 @@
+"""The shared memory of a server: one memfd per segment, made by the supervisor, mapped by all.
+
+Each is made sparse at its largest size and never grows: room that nobody touches costs nothing.
+They have no names in any file system, so nothing is left behind, whatever dies.
+"""
+
+import dataclasses
+import fcntl
+import os
+import secrets
+from collections.abc import Mapping
+
+from fastdhcp._leases import format_node, layout_sizes
+from fastdhcp.channel import close_all
+
+BLOCK_SIZE = 256
+"""Addresses of a block of the table."""
+NODE = "node"
+
+
+@dataclasses.dataclass(frozen=True)
+class Segments:
+    """Descriptors and sizes by name; see _leases.layout_sizes() for the names."""
+
+    fds: Mapping[str, int]
+    sizes: Mapping[str, int]
+    segment_id: int
+    block_limit: int
+
+    @classmethod
+    def make(cls, workers: int, block_limit: int) -> "Segments":
+        """Fresh segments, zeroed, with a new id. Raises OSError."""
+        sizes = dict(layout_sizes(workers, block_limit))
+        # Never 0, the value of a page that nobody wrote.
+        segment_id = secrets.randbits(63) + 1
+        fds: dict[str, int] = {}
+        try:
+            for name, size in sizes.items():
+                fds[name] = make_segment(name, size)
+            format_node(fds[NODE], workers, block_limit, segment_id)
+        except BaseException:
+            close_all(fds.values())
+            raise
+        return cls(fds, sizes, segment_id, block_limit)
+
+    @property
+    def size(self) -> int:
+        """Bytes if every page were touched."""
+        return sum(self.sizes.values())
+
+    def touched(self) -> int:
+        """Bytes that are really there."""
+        return sum(os.fstat(fd).st_blocks * 512 for fd in self.fds.values())
+
+    def close(self) -> None:
+        close_all(self.fds.values())
+
+
+def make_segment(name: str, size: int) -> int:
+    """A memfd of ``size`` bytes that nobody can shrink under another's mapping (SIGBUS)."""
+    fd = os.memfd_create(f"fastdhcp-{name}", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.ftruncate(fd, size)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def make_events(processes: int) -> list[int]:
+    """One eventfd per process that applies: whoever waits there is woken by a write."""
+    return [os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for _ in range(processes)]
+
+
+def wake(events: list[int]) -> None:
+    """Wakes every process: after a death, who should have woken another may be the dead one."""
+    for fd in events:
+        try:
+            os.eventfd_write(fd, 1)
+        except BlockingIOError:
+            continue  # its count is at the top: it is awake, or will be

@@ -1,0 +1,433 @@
+"""The supervisor, `fastdhcp serve`: starts the processes, watches them, replaces what dies.
+
+It owns sockets and shared memory and passes the descriptors down, so that a child's death loses
+neither. All of it is one thread on one event loop; only a configuration is compiled beside it.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
+
+from fastdhcp import _journal
+from fastdhcp._leases import Memory
+from fastdhcp.alarms import Alarms
+from fastdhcp.briefing import brief_control, brief_store, brief_worker
+from fastdhcp.channel import Message
+from fastdhcp.children import Child, ChildDied
+from fastdhcp.config import ConfigError, Configuration, load
+from fastdhcp.heartbeats import LOOK_S, Heartbeats
+from fastdhcp.listeners import RECEIVE_BUFFER_LOW, receive_buffer
+from fastdhcp.log import log
+from fastdhcp.notify import Notifier, watchdog_interval
+from fastdhcp.obstacles import EXIT_CONFIG, EXIT_FAILED, Obstacle
+from fastdhcp.policy import Policy
+from fastdhcp.resources import Resources, open_resources
+from fastdhcp.restarts import LIVED_S, Restarts
+from fastdhcp.segments import Segments, wake
+from fastdhcp.status import status_message
+from fastdhcp.vitals import Vitals, counters_in_words
+
+STORE_TRIES = 3
+"""Exits of the store's own will, before it was ever ready, until the start is given up."""
+WORKER_STOP_S = 3.0
+STORE_STOP_S = 30.0
+STORE_SLOW_S = 1.0
+"""A commit that takes so long is an alarm, never a death."""
+EXTEND_S = 15.0
+"""What systemd is asked for while the store reads its journal."""
+
+
+def serve(config_path: Path | str, *, http_fd: int | None = None) -> int:
+    """Runs the server until a signal stops it. Returns the exit code: 0, 1, 75 or 78.
+
+    ``http_fd``: a listening TCP socket that serves instead of ``control.listen``.
+    """
+    path = Path(config_path)
+    try:
+        config = load(path)
+    except ConfigError as error:
+        for problem in error.problems:
+            log.error("configuration-invalid", problem=str(problem))
+        return EXIT_CONFIG
+    for warning in config.warnings:
+        log.warning("configuration-warning", problem=str(warning))
+    notifier = Notifier()
+    try:
+        resources = open_resources(config, http_fd)
+        try:
+            return asyncio.run(Supervisor(path, config, resources, notifier).run())
+        finally:
+            resources.close()
+    except Obstacle as obstacle:
+        log.error(obstacle.event, text=str(obstacle))
+        notifier.status(str(obstacle))
+        return obstacle.exit_code
+
+
+class Supervisor:
+    """Runs from opened resources to the last child's end."""
+
+    def __init__(
+        self, path: Path, config: Configuration, resources: Resources, notifier: Notifier
+    ) -> None:
+        self.path = path
+        self.config = self.started_with = config
+        self.resources = resources
+        self.notifier = notifier
+        self.alarms = Alarms(log)
+        self.heartbeats = Heartbeats()
+        self.restarts = Restarts()
+        self.policy = Policy(self)
+        self.children: dict[str, Child] = {}
+        self.segments, self.memory = make_segments(config)
+        self.started = time.time()
+        self.serving = False
+        self.receive_buffer = min(receive_buffer(sock) for sock in resources.udp)
+        self.warnings = self._buffer_warning()
+        self._vitals = Vitals(self.alarms, log)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._recovered = asyncio.Event()
+        self._stop_wanted = asyncio.Event()
+        self._stopping = False
+        self._store_exits = 0
+        self._obstacle: Obstacle | None = None
+
+    async def run(self) -> int:
+        """Until a signal, or an obstacle to the start. Returns the exit code; raises Obstacle."""
+        loop = asyncio.get_running_loop()
+        for number, act in self._signals().items():
+            loop.add_signal_handler(number, act)
+        self._spawn("store")
+        for index in range(self.config.server.workers):
+            self._spawn("worker", index)
+        self._task(self._watch())
+        await self._stop_wanted.wait()
+        graceful = await self._stop()
+        if self._obstacle is not None:
+            raise self._obstacle
+        log.info("stopped")
+        return 0 if graceful else EXIT_FAILED
+
+    def _buffer_warning(self) -> list[str]:
+        if self.receive_buffer >= RECEIVE_BUFFER_LOW:
+            return []
+        text = (
+            f"a receive buffer is {self.receive_buffer >> 10} KB, too little for a storm: give "
+            "CAP_NET_ADMIN, or raise net.core.rmem_max"
+        )
+        log.warning("receive-buffer-small", text=text)
+        return [text]
+
+    # ---- signals
+
+    def _signals(self) -> dict[signal.Signals, Callable[[], None]]:
+        return {
+            signal.SIGTERM: self._stop_wanted.set,
+            signal.SIGINT: self._interrupted,
+            signal.SIGHUP: self.policy.want_reload,
+            signal.SIGUSR1: self._log_counters,
+        }
+
+    def _interrupted(self) -> None:
+        """The first asks, the second ends."""
+        if self._stop_wanted.is_set():
+            for child in self.children.values():
+                child.kill()
+        self._stop_wanted.set()
+
+    def _log_counters(self) -> None:
+        log.info("counters", **counters_in_words(self.memory.counters()))
+
+    # ---- starting
+
+    def _spawn(self, role: str, index: int = 0) -> None:
+        if self._stopping:
+            return
+        child = Child(role, index)
+        child.on_exit, child.on_message = self._on_exit, self._on_message
+        child.attach()
+        self.children[child.name] = child
+        self._task(self._bring_up(child))
+
+    async def _bring_up(self, child: Child) -> None:
+        """Its death meanwhile is no matter here: _on_exit has seen to it."""
+        with contextlib.suppress(ChildDied):
+            if child.role == "store":
+                await self._bring_up_store(child)
+            elif child.role == "worker":
+                await self._bring_up_worker(child)
+            else:
+                self._brief_control(child)
+
+    async def _bring_up_store(self, child: Child) -> None:
+        self._watch_beats(child)
+        child.send(*brief_store(self.config, self.resources, self.segments))
+        ids = await child.expect("ids")
+        generation = await self.policy.first(ids)
+        self.memory.set_image(generation.image, generation.hints)
+        child.brief(
+            {"type": "image", "generation": generation.number, "reindex": False}, generation.fds()
+        )
+        found = await child.expect("ready")
+        child.has_begun()
+        self.alarms.clear("store-down")
+        log.info("store-recovered", leases=found.get("leases"), seconds=found.get("seconds"))
+        self._recovered.set()
+
+    async def _bring_up_worker(self, child: Child) -> None:
+        """It waits for the table to be whole; its interpreter has started by then."""
+        await self._recovered.wait()
+        if child.returncode is not None:
+            return
+        self._watch_beats(child)
+        generation = self.policy.generation
+        child.brief(*brief_worker(child.index, self.resources, self.segments, generation))
+        await child.expect("ready")
+        child.has_begun()
+        log.info("process-started", process=child.name, pid=child.pid)
+        if not self.serving and all(c.begun for c in self._of("worker")):
+            self._begin_serving()
+
+    def _brief_control(self, child: Child) -> None:
+        child.brief(
+            *brief_control(
+                self.path,
+                self.policy.vrfs,
+                self.resources,
+                self.segments,
+                self.policy.generation,
+            )
+        )
+        child.has_begun()
+        self.push_status()
+
+    def _begin_serving(self) -> None:
+        """Control, which is slow to start and answers nobody's DISCOVER, comes after this."""
+        self.serving = True
+        server = self.config.server
+        address, port = server.listen
+        log.info("ready", listen=f"{address}:{port}", workers=server.workers, pid=os.getpid())
+        self.notifier.ready(f"serving on {address}:{port}")
+        self._spawn("control")
+        self._task(self.policy.run())
+
+    def replace_http(self, tcp: socket.socket | None) -> None:
+        """control.listen has changed: control ends, and its successor gets the new socket."""
+        self.resources.replace_tcp(tcp)
+        for child in self._of("control"):
+            child.stop()
+
+    # ---- deaths
+
+    def _on_exit(self, child: Child) -> None:
+        self.heartbeats.forget(child.name)
+        if self._stopping:
+            return
+        log.error("process-died", process=child.name, pid=child.pid, how=child.how_it_ended())
+        if child.role == "store":
+            self._store_died(child)
+        elif child.role == "worker":
+            self._repair(child.index)
+        delay_s = self.restarts.delay_s(child.name, child.served_s())
+        if self.restarts.again_and_again(child.name):
+            text = f"{child.name} dies again and again: {child.how_it_ended()}"
+            self.alarms.raise_alarm(f"{child.name}-restarting", text)
+        if delay_s:
+            asyncio.get_running_loop().call_later(delay_s, self._spawn, child.role, child.index)
+        else:
+            self._spawn(child.role, child.index)
+
+    def _store_died(self, child: Child) -> None:
+        """Before it was ever ready nobody has seen the segments: new ones. After that its
+        successor attaches to them, under living workers."""
+        self.alarms.raise_alarm("store-down", f"the store ended ({child.how_it_ended()})")
+        self.alarms.clear("store-failing")
+        if self.memory.ready:
+            self._repair(self.store_number)
+            return
+        self._store_exits += (child.returncode or 0) > 0
+        if self._store_exits >= STORE_TRIES:
+            text = f"the store ended with {child.how_it_ended()} each time it was started"
+            self.give_up(Obstacle("store-failed", text))
+        old = self.segments
+        self.segments, self.memory = make_segments(self.config)
+        old.close()
+
+    def _repair(self, number: int) -> None:
+        """Frees what the dead one held, then wakes all: it may have owed somebody a wake-up."""
+        if _journal.repair(self.memory, number):
+            log.notice("record-repaired", process_number=number)
+        wake(self.resources.events)
+
+    def give_up(self, obstacle: Obstacle) -> None:
+        """The start cannot succeed."""
+        self._obstacle = self._obstacle or obstacle
+        self._stop_wanted.set()
+
+    # ---- what children say
+
+    def _on_message(self, child: Child, message: Message) -> None:
+        kind = message["type"]
+        if kind == "reload":
+            self.policy.want_reload()
+        elif kind == "alarm":
+            self._on_alarm(message)
+        elif kind == "beat":
+            child.beats += 1
+            if child.beats == 1:
+                self.heartbeats.watch(child.name, 1, time.monotonic())
+        elif kind == "failed" and not self._recovered.is_set():
+            exit_code = message.get("exit_code")
+            code = exit_code if isinstance(exit_code, int) else EXIT_FAILED
+            self.give_up(Obstacle(f"{child.role}-failed", str(message.get("text")), code))
+
+    def _on_alarm(self, message: Message) -> None:
+        name, text = str(message["name"]), str(message.get("text", ""))
+        if message.get("on"):
+            self.alarms.raise_alarm(name, text)
+        else:
+            self.alarms.clear(name)
+        self.push_status()
+
+    # ---- watching
+
+    async def _watch(self) -> None:
+        """Twice a second: who hangs; every second time: how all is."""
+        watchdog = watchdog_interval() is not None
+        second = False
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now_s = time.monotonic()
+            self._look_at_beats(now_s)
+            second = not second
+            if second or not self._recovered.is_set():
+                if not self.serving:
+                    self.notifier.extend_timeout(EXTEND_S)
+                continue
+            self._vitals.look(self.memory, self.policy.pool_names, now_s)
+            self._clear_restart_alarms()
+            self.push_status()
+            if watchdog and all(c.begun for c in self._of("worker", "store")):
+                self.notifier.beat()
+
+    def _look_at_beats(self, now_s: float) -> None:
+        beats: dict[object, int] = {}
+        for name, child in self.children.items():
+            number = self._number(child)
+            beats[name] = child.beats if number is None else self.memory.beats(number)
+        self._look_at_store(now_s)
+        for name in self.heartbeats.look(beats, now_s):
+            child = self.children[str(name)]
+            silent = f"{self.heartbeats.age(name, now_s):.1f}s"
+            log.error("process-hung", process=child.name, pid=child.pid, silent=silent)
+            child.kill()
+
+    def _look_at_store(self, now_s: float) -> None:
+        """One that is in a commit waits for the disk: slow, never hung."""
+        since_ns = self.memory.busy_since_ns(self.store_number)
+        busy_s = (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - since_ns) / 1e9 if since_ns else 0.0
+        if busy_s:
+            self.heartbeats.excuse("store", now_s)
+        if busy_s >= STORE_SLOW_S:
+            self.alarms.raise_alarm("store-slow", f"a commit takes {busy_s:.1f} s so far")
+        else:
+            self.alarms.clear("store-slow")
+
+    def _clear_restart_alarms(self) -> None:
+        for child in self.children.values():
+            if child.served_s() >= LIVED_S:
+                self.alarms.clear(f"{child.name}-restarting")
+
+    def _watch_beats(self, child: Child) -> None:
+        number = self._number(child)
+        assert number is not None
+        self.heartbeats.watch(child.name, self.memory.beats(number), time.monotonic())
+
+    def push_status(self) -> None:
+        """What control shows; lost if it does not read, the next comes in a second."""
+        control = self.children.get("control")
+        if control is not None and control.begun:
+            control.try_send(status_message(self))
+
+    # ---- stopping
+
+    async def _stop(self) -> bool:
+        """Workers first, which let go of what is held as the store commits it; the store last.
+        True if all ended by themselves."""
+        self._stopping = True
+        self.notifier.stopping()
+        log.info("stopping")
+        for task in self._tasks:
+            task.cancel()
+        graceful = await self._end(self._of("worker"), WORKER_STOP_S)
+        graceful &= await self._end(self._of("control"), WORKER_STOP_S)
+        if not self._recovered.is_set():
+            # Nothing was acknowledged, and it may be deep in a long journal.
+            for child in self._of("store"):
+                child.kill()
+        self.notifier.extend_timeout(STORE_STOP_S)
+        return graceful & await self._end(self._of("store"), STORE_STOP_S)
+
+    async def _end(self, children: Iterable[Child], timeout_s: float) -> bool:
+        living = [child for child in children if child.returncode is None]
+        for child in living:
+            child.stop()
+        ended = await asyncio.gather(*(child.ended(timeout_s) for child in living))
+        for child in living:
+            if child.returncode is None:
+                log.error("process-killed", process=child.name, pid=child.pid, silent="stop")
+                child.kill()
+                await child.ended(timeout_s)
+        return all(ended)
+
+    # ---- small things
+
+    @property
+    def store_number(self) -> int:
+        """The store's process number."""
+        return self.config.server.workers
+
+    def _number(self, child: Child) -> int | None:
+        if child.role == "control":
+            return None
+        return child.index if child.role == "worker" else self.store_number
+
+    def _of(self, *roles: str) -> list[Child]:
+        return [child for child in self.children.values() if child.role in roles]
+
+    def _task(self, work: Coroutine[None, None, None]) -> None:
+        """Kept until it is done; what it did not expect ends the server, it is a defect."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, Obstacle):
+            self.give_up(error)
+        elif error is not None:
+            self.give_up(Obstacle("internal-error", f"{type(error).__name__}: {error}"))
+
+
+def make_segments(config: Configuration) -> tuple[Segments, Memory]:
+    """Fresh ones, mapped here too, for repairs and counters. Raises Obstacle."""
+    workers = config.server.workers
+    try:
+        segments = Segments.make(workers, config.block_limit)
+        # The supervisor maps as the link does, which has a place and no process yet.
+        memory = Memory(dict(segments.fds), workers + 1)
+    except (OSError, MemoryError) as error:
+        text = f"no room for {config.server.max_addresses} addresses: {error}"
+        raise Obstacle("memory-failed", f"{text}; lower server.max-addresses") from error
+    sizes = {name: f"{size >> 20}M" for name, size in segments.sizes.items() if size >= 1 << 20}
+    total, addresses = f"{segments.size >> 20}M", config.block_limit * 256
+    log.info("memory-budget", addresses=addresses, total_at_most=total, **sizes)
+    return segments, memory

@@ -1,0 +1,88 @@
+"""Once a second: what no single packet tells, read from counters of kernel and workers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastdhcp._leases import Memory
+from fastdhcp._stats import counter_words, drop_names
+from fastdhcp.alarms import Alarms
+from fastdhcp.log import Log
+
+QUIET_S = 10.0
+"""Without a drop for so long the alarm ends."""
+EXHAUSTED_AGAIN_S = 60.0
+"""Between two log lines that say that pools are exhausted."""
+_SNMP = Path("/proc/thread-self/net/snmp")
+_EXHAUSTED = counter_words()["COUNT_DROPPED"] + drop_names().index("pool-exhausted")
+
+
+def kernel_drops() -> int:
+    """Datagrams of this network namespace that found a receive buffer full (RcvbufErrors).
+
+    Not SO_RXQ_OVFL nor /proc/net/udp: those count what the steering filters refuse as well.
+    """
+    rows = [line.split() for line in _SNMP.read_text().splitlines() if line.startswith("Udp:")]
+    names, values = rows[0], rows[1]
+    return int(values[names.index("RcvbufErrors")])
+
+
+def counters_in_words(words: Sequence[int]) -> dict[str, int]:
+    """What has been counted, by name: what came and went by message type, drops by reason."""
+    found = {}
+    at = counter_words()
+    for kind, name in enumerate(_MESSAGE_NAMES):
+        found[f"received-{name}"] = words[at["COUNT_RECEIVED"] + kind]
+        found[f"sent-{name}"] = words[at["COUNT_SENT"] + kind]
+    for reason, name in enumerate(drop_names()):
+        found[f"dropped-{name}"] = words[at["COUNT_DROPPED"] + reason]
+    for name in _SINGLE:
+        found[name.removeprefix("COUNT_").lower().replace("_", "-")] = words[at[name]]
+    return {name: value for name, value in found.items() if value}
+
+
+class Vitals:
+    """Turns counters that grow into alarms and log lines."""
+
+    def __init__(self, alarms: Alarms, log: Log) -> None:
+        self._alarms = alarms
+        self._log = log
+        self._drops = kernel_drops()
+        self._dropped_s: float | None = None
+        self._exhausted = 0
+        self._exhausted_s: float | None = None
+
+    def look(self, memory: Memory, pool_names: Sequence[str], now_s: float) -> None:
+        self.look_at_kernel(kernel_drops(), now_s)
+        words = memory.counters()
+        if words[_EXHAUSTED] > self._exhausted and self._may_tell(now_s):
+            self._tell_exhausted(memory, words[_EXHAUSTED], pool_names)
+            self._exhausted_s = now_s
+
+    def look_at_kernel(self, drops: int, now_s: float) -> None:
+        new, self._drops = drops - self._drops, drops
+        if new > 0:
+            self._dropped_s = now_s
+            text = f"the kernel dropped {new} packets in a second: the receive buffer was full"
+            self._alarms.raise_alarm("kernel-drops", text)
+        elif self._dropped_s is not None and now_s - self._dropped_s >= QUIET_S:
+            self._dropped_s = None
+            self._alarms.clear("kernel-drops")
+
+    def _may_tell(self, now_s: float) -> bool:
+        return self._exhausted_s is None or now_s - self._exhausted_s >= EXHAUSTED_AGAIN_S
+
+    def _tell_exhausted(self, memory: Memory, count: int, pool_names: Sequence[str]) -> None:
+        full = [
+            name for name, (free, *_) in zip(pool_names, memory.tally(), strict=False) if free == 0
+        ]
+        dropped, self._exhausted = count - self._exhausted, count
+        self._log.warning("pool-exhausted", dropped=dropped, pools=full[:8] or None)
+
+
+_MESSAGE_NAMES = (
+    "bootp", "discover", "offer", "request", "decline", "ack", "nak", "release", "inform",
+)  # fmt: skip
+_SINGLE = (
+    "COUNT_BINDINGS", "COUNT_OFFERS", "COUNT_HELD", "COUNT_REDECIDED", "COUNT_INDEX_FULL",
+    "COUNT_REPAIRS", "COUNT_COMMITS", "COUNT_COMMIT_FAILED", "COUNT_SWEPT", "COUNT_EXPIRED",
+)  # fmt: skip
