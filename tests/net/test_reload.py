@@ -1,0 +1,77 @@
+"""Pools that come and go by HUP, under load: no lease moves, none is lost (DESIGN I7, I10)."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.lab import Lab, LinkClient, Message, RelayAgent, build
+from tests.lab.packet import ACK, NAK, REQUEST, mac
+from tests.lab.servers import FastDHCP
+from tests.lab.toml import Config
+from tests.lab.wire import leases_of
+
+from .conftest import lan
+
+pytestmark = pytest.mark.net
+
+GIADDR = "10.77.0.2"
+STAYS, GOES, COMES = (f"10.77.{n}.1-10.77.{n}.200" for n in (1, 2, 3))
+Ledger = dict[bytes, str]
+
+
+def pools(*ranges: str) -> Config:
+    return {**lan(), "subnets": [{"subnet": "10.77.0.0/22", "pools": list(ranges)}]}
+
+
+def in_pool(address: str, pool: str) -> bool:
+    return address.rsplit(".", 1)[0] == pool.split("-")[0].rsplit(".", 1)[0]
+
+
+def take(relay: RelayAgent, numbers: Sequence[int]) -> Ledger:
+    acks = leases_of(relay, GIADDR, [mac(n) for n in numbers])
+    assert len(acks) == len(numbers)
+    return {chaddr: ack.yiaddr for chaddr, ack in acks.items()}
+
+
+def ask_to_renew(relay: RelayAgent, ledger: Ledger) -> None:
+    for n, (chaddr, address) in enumerate(ledger.items()):
+        relay.send(build(REQUEST, chaddr, 0x700000 + n, ciaddr=address, giaddr=GIADDR))
+
+
+def answers(relay: RelayAgent, count: int) -> list[Message]:
+    return [r.message for r in relay.collect(count=count, timeout=5)]
+
+
+def test_pools_come_and_go_under_load(lab: Lab, link: LinkClient, relay: RelayAgent) -> None:
+    server = FastDHCP(lab, "server", pools(STAYS, GOES))
+    ledger = take(relay, range(200)) | take(relay, range(200, 350))
+    staying = {c: a for c, a in ledger.items() if in_pool(a, STAYS)}
+    going = {c: a for c, a in ledger.items() if in_pool(a, GOES)}
+    assert len(staying) + len(going) == len(set(ledger.values())) == 350
+    assert staying and going
+
+    server.write(pools(STAYS, COMES))
+    for turn in range(4):
+        ask_to_renew(relay, staying)
+        if turn == 1:
+            server.reload()
+        renewed = answers(relay, len(staying))
+        assert {m.type for m in renewed} == {ACK}
+        assert {m.chaddr: m.yiaddr for m in renewed} == staying
+
+    ask_to_renew(relay, going)
+    told = answers(relay, len(going))
+    assert [m.type for m in told] == [NAK] * len(going)
+    moved = take(relay, range(1000, 1040))  # strangers, beside those who were told NAK
+    again = leases_of(relay, GIADDR, list(going)[:20])
+    moved |= {chaddr: ack.yiaddr for chaddr, ack in again.items()}
+    assert not set(moved.values()) & set(ledger.values())
+    assert not any(in_pool(address, GOES) for address in moved.values())
+
+    # The pool is back: its addresses are still held for those who were told so.
+    server.write(pools(GOES, STAYS, COMES))
+    server.reload()
+    later = take(relay, range(2000, 2100))
+    held = set(ledger.values()) | set(moved.values())
+    assert not set(later.values()) & held
+    assert server.process.returncode is None
