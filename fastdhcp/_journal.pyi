@@ -24,15 +24,15 @@ def sleep_end(memory: Memory) -> None: ...
 def wake_wanted(memory: Memory, process: int) -> bool:
     """True if the process sleeps and asked to be woken; then write its eventfd."""
 
-def replay_batch(memory: Memory, data: bytes, sequence: int) -> int:
+def replay_batch(memory: Memory, data: bytes | memoryview, sequence: int) -> int:
     """Recovery: a journal batch upon the records, newer versions only. Returns how many.
     Raises ValueError if the bytes are not a batch."""
 
-def replay_chunk(memory: Memory, data: bytes) -> int:
+def replay_chunk(memory: Memory, data: bytes | memoryview) -> int:
     """Recovery: one chunk of the checkpoint. As replay_batch."""
 
 def mark_all_dirty(memory: Memory) -> None: ...
-def mark_batch_dirty(memory: Memory, data: bytes) -> None:
+def mark_batch_dirty(memory: Memory, data: bytes | memoryview) -> None:
     """Recovery: the chunks that a journal batch touches are dirty."""
 
 def dirty_chunks(memory: Memory) -> list[int]:
@@ -67,7 +67,7 @@ def repair(memory: Memory, process: int) -> bool:
     """After the death of `process` (waitpid) and before its replacement starts, by the
     supervisor. True if it held a record's lock."""
 
-def entries(data: bytes) -> list[dict[str, object]]:
+def entries(data: bytes | memoryview) -> list[dict[str, object]]:
     """A batch in words, for tools and tests."""
 
 class ChangeKind(IntEnum):

@@ -1,0 +1,155 @@
+"""Group commit: what all rings hold goes to disk in one transaction, with one sync.
+
+A transaction holds the journal batch, the rings' positions with the segments' id, a mark of the
+node's clock and the checkpoint's part. After it, and not before, the rings' tails move and their
+durable positions are published: an ACK that leaves is on disk.
+"""
+
+import time
+
+from fastdhcp import _journal
+from fastdhcp._leases import Memory, StoreState, boot_time_ns
+from fastdhcp._stats import Counter
+from fastdhcp.checkpoint import Checkpoint
+from fastdhcp.clock import Clock, Mark
+from fastdhcp.crash import crash_point
+from fastdhcp.database import (
+    BATCH_HEADER,
+    META_CLOCK,
+    META_SEGMENT,
+    Database,
+    DiskFull,
+    batch_of,
+)
+from fastdhcp.ids import Ids
+
+MARK_INTERVAL_S = 60.0
+"""The clock's mark on disk is never older, so that a reboot costs no more of node time."""
+CHUNKS_HOLD_S = 1.0
+"""After a commit that failed with chunks in it and did without, none are written for this long."""
+
+
+class Commits:
+    """The store's transactions. ``sequence`` is the last batch on disk.
+
+    ``trouble``: why the last transaction, or its part of the checkpoint, did not reach the disk;
+    None when all is well. The memory's store_state says whether commits go through.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        memory: Memory,
+        clock: Clock,
+        checkpoint: Checkpoint,
+        ids: Ids,
+    ) -> None:
+        self.sequence = checkpoint.last
+        self.trouble: str | None = None
+        self._database = database
+        self._memory = memory
+        self._clock = clock
+        self._checkpoint = checkpoint
+        self._ids = ids
+        self._hold_until_s = 0.0
+        self._marked_s = time.monotonic()
+
+    def is_due(self, now: float) -> bool:
+        """A commit is due although no ring holds anything."""
+        if self._ids.changed:
+            return True
+        if self._checkpoint.wait_s(now) <= 0:
+            return now >= self._hold_until_s
+        return now >= self._marked_s + MARK_INTERVAL_S
+
+    def wait_s(self, now: float) -> float:
+        """Until is_due(), if nothing else happens."""
+        checkpoint_s = max(self._checkpoint.wait_s(now), self._hold_until_s - now)
+        return max(min(checkpoint_s, self._marked_s + MARK_INTERVAL_S - now), 0.0)
+
+    def commit(self) -> bool:
+        """One turn. False: the disk is full, nothing was published, and it is to be called again.
+
+        Raises DatabaseError if this process can commit no more.
+        """
+        began_ns = boot_time_ns()
+        now = time.monotonic()
+        self._memory.set_busy(began_ns)
+        done = self._attempt(now)
+        self._memory.set_busy(0)
+        if done:
+            took_us = (boot_time_ns() - began_ns) // 1000
+            self._memory.add(Counter.COUNT_COMMITS)
+            self._memory.observe(Counter.COUNT_COMMIT_TIME, Counter.COUNT_COMMIT_SUM, took_us)
+        return done
+
+    def _attempt(self, now: float) -> bool:
+        chunks = now >= self._hold_until_s
+        try:
+            self._transact(now, chunks)
+        except DiskFull as full:
+            self._fail(full)
+            if not chunks or not self._spare_chunks(now):
+                self._memory.store_state = StoreState.STORE_FAILING
+                self._free_room()
+                return False
+        else:
+            if chunks:
+                self.trouble = None
+        self._memory.store_state = StoreState.STORE_OK
+        return True
+
+    def _fail(self, full: DiskFull) -> None:
+        self._checkpoint.failed()
+        self._memory.add(Counter.COUNT_COMMIT_FAILED)
+        self.trouble = str(full)
+
+    def _spare_chunks(self, now: float) -> bool:
+        """The checkpoint's part may be what there is no room for: leases go first."""
+        self._hold_until_s = now + CHUNKS_HOLD_S
+        try:
+            self._transact(now, chunks=False)
+        except DiskFull as full:
+            self._fail(full)
+            # The next try is the whole transaction again: a checkpoint is what frees the journal.
+            self._hold_until_s = 0.0
+            return False
+        return True
+
+    def _free_room(self) -> None:
+        """Removing batches needs no byte of the disk: LMDB works in the pages freed before."""
+        if not self._checkpoint.trimmable:
+            return
+        try:
+            with self._database.write() as transaction:
+                self._checkpoint.trim(transaction)
+        except DiskFull:
+            self._checkpoint.failed()
+        else:
+            self._checkpoint.committed()
+
+    def _transact(self, now: float, chunks: bool) -> None:
+        crash_point("commit-before-take")
+        entries, heads = _journal.take(self._memory)
+        crash_point("commit-after-take")
+        reading = self._clock.read()
+        sequence = self.sequence + 1 if entries else self.sequence
+        with self._database.write() as transaction:
+            if entries:
+                batch = batch_of(self._memory.now(), reading.wall_ns, entries)
+                transaction.append(sequence, batch)
+            self._checkpoint.write(transaction, sequence, now, chunks)
+            transaction.put_meta(META_SEGMENT, [self._memory.segment_id, heads])
+            mark = Mark(self._memory.time_offset_ns, reading)
+            transaction.put_meta(META_CLOCK, mark.packed())
+            self._ids.save(transaction)
+            crash_point("commit-before-sync")
+        crash_point("commit-after-sync")
+        self._marked_s = now
+        self._ids.saved()
+        self._checkpoint.committed()
+        if entries:
+            self.sequence = sequence
+            self._checkpoint.appended(sequence, BATCH_HEADER.size + len(entries))
+        _journal.settle(self._memory, heads)
+        crash_point("commit-settled")

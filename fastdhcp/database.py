@@ -1,0 +1,225 @@
+"""The lease store on disk: one LMDB environment, and the only place that speaks to LMDB.
+
+Tables: ``journal`` (sequence -> one batch of entries), ``leases`` (VRF, address / 64 -> one chunk
+of 64 records) and ``meta`` (name -> msgpack). Format 0.9, so that Debian's tools read it. Default
+sync flags: what a commit has returned from is on disk. An environment is opened once in a process
+and never used across a fork.
+"""
+
+import contextlib
+import errno
+import os
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import lmdb
+import msgpack
+
+FORMAT = 1
+"""Of journal, leases and meta together; another one is refused."""
+MAP_SIZE = 1 << 40
+"""1 TiB of address space; the file is as long as what is in it."""
+READERS_MAX = 126
+READ_S_MAX = 1.0
+"""A read transaction pins every page that was freed since it began, so none lasts longer."""
+FULL_BYTES = 1 << 20
+"""With less room than this, EIO is taken for a full disk: LMDB reports a short write as EIO."""
+
+META_FORMAT = b"format"
+META_CLOCK = b"clock"
+META_SECRET = b"secret"
+META_IDENTITY = b"identity"
+META_EPOCH = b"epoch"
+META_SEGMENT = b"segment"
+META_CHECKPOINT = b"checkpoint"
+META_VRFS = b"vrfs"
+META_SUBNETS = b"subnets"
+META_CLASSES = b"classes"
+
+BATCH_HEADER = struct.Struct("<IIq")
+"""Before a batch's entries: format, node time in seconds, wall time in nanoseconds."""
+_SEQUENCE = struct.Struct("=Q")  # LMDB's integer keys are of the machine's own byte order
+
+
+class DatabaseError(Exception):
+    """The store on disk cannot be worked with. Says why, in words."""
+
+
+class DiskFull(DatabaseError):
+    """There is no room for this transaction. The same one may do when there is room again."""
+
+
+class Write:
+    """One write transaction; everything of it is on disk, or nothing."""
+
+    def __init__(self, database: "Database", transaction: "lmdb.Transaction[bytes]") -> None:
+        self._database = database
+        self._transaction = transaction
+
+    def append(self, sequence: int, batch: bytes) -> None:
+        """Puts a batch behind all others; ``sequence`` is greater than any before."""
+        key = _SEQUENCE.pack(sequence)
+        if not self._transaction.put(key, batch, append=True, db=self._database.journal):
+            raise DatabaseError(f"journal: sequence {sequence} is not behind the last one")
+
+    def put_chunk(self, key: bytes, chunk: bytes) -> None:
+        self._transaction.put(key, chunk, db=self._database.leases)
+
+    def put_meta(self, key: bytes, value: object) -> None:
+        self._transaction.put(key, msgpack.packb(value), db=self._database.meta)
+
+    def trim(self, last: int, limit: int) -> int:
+        """Removes at most ``limit`` batches up to sequence ``last``. Returns how many went."""
+        gone = 0
+        with self._transaction.cursor(self._database.journal) as cursor:
+            cursor.first()
+            # After the last one is deleted the cursor stands nowhere: its key is empty.
+            while gone < limit and (key := cursor.key()) and _SEQUENCE.unpack(key)[0] <= last:
+                cursor.delete()
+                gone += 1
+        return gone
+
+
+class Database:
+    """The environment in the folder ``path``.
+
+    Raises DatabaseError if it cannot be opened, is of another format or damaged.
+    """
+
+    def __init__(self, path: Path, *, readonly: bool = False, map_size: int = MAP_SIZE) -> None:
+        self.path = path
+        try:
+            self._env = lmdb.open(
+                str(path),
+                map_size=map_size,
+                max_dbs=16,
+                max_readers=READERS_MAX,
+                mode=0o750,
+                readonly=readonly,
+                create=not readonly,
+                lib_version=0,
+            )
+            # A reader that was killed pins its pages until somebody looks (DESIGN 3.7).
+            self._env.reader_check()
+            self.journal = self._env.open_db(b"journal", integerkey=True, create=not readonly)
+            self.leases = self._env.open_db(b"leases", create=not readonly)
+            self.meta = self._env.open_db(b"meta", create=not readonly)
+        except (lmdb.Error, OSError) as error:
+            raise self._named(error) from error
+        found = self.read_meta(META_FORMAT)
+        if found is not None and found != FORMAT:
+            raise DatabaseError(f"{path}: of format {found}, this version reads {FORMAT}")
+        if found is None and not readonly:
+            with self.write() as transaction:
+                transaction.put_meta(META_FORMAT, FORMAT)
+
+    def close(self) -> None:
+        self._env.close()
+
+    def reader_check(self) -> int:
+        """Frees what dead readers pinned; to be called after any process's death."""
+        return self._env.reader_check()
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Write]:
+        """One transaction, synced when the block ends; given up if it raises.
+
+        Raises DiskFull if there was no room (nothing of it has happened), DatabaseError else:
+        after a failed write of its root page LMDB refuses all further work in this process.
+        """
+        try:
+            with self._env.begin(write=True) as transaction:
+                yield Write(self, transaction)
+        except lmdb.Error as error:
+            raise self._named(error) from error
+
+    def read_meta(self, key: bytes) -> object:
+        """A value of ``meta``, or None."""
+        try:
+            with self._env.begin() as transaction:
+                value = transaction.get(key, db=self.meta)
+        except lmdb.Error as error:
+            raise self._named(error) from error
+        return None if value is None else msgpack.unpackb(value)
+
+    def batches(self, first: int = 0) -> Iterator[tuple[int, memoryview]]:
+        """Every batch from sequence ``first`` on. Its bytes are good until the next one is got."""
+        for key, value in self._scan(self.journal, _SEQUENCE.pack(first)):
+            yield _SEQUENCE.unpack(key)[0], value
+
+    def chunks(self) -> Iterator[tuple[bytes, memoryview]]:
+        """Every chunk by key. Its bytes are good until the next one is got."""
+        return self._scan(self.leases, b"\0")
+
+    def sequences(self) -> tuple[int, int]:
+        """The first and the last sequence that the journal holds; (0, 0): it is empty."""
+        with self._env.begin(db=self.journal) as transaction, transaction.cursor() as cursor:
+            if not cursor.first():
+                return 0, 0
+            first = _SEQUENCE.unpack(cursor.key())[0]
+            cursor.last()
+            return first, _SEQUENCE.unpack(cursor.key())[0]
+
+    def journal_bytes(self) -> int:
+        """What the journal takes on disk, a page's rounding included."""
+        with self._env.begin(db=self.journal) as transaction:
+            stat = transaction.stat(self.journal)
+        pages = stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]
+        return pages * stat["psize"]
+
+    def filesystem_bytes(self) -> int:
+        """Size of the file system that it stands on."""
+        found = os.statvfs(self.path)
+        return found.f_blocks * found.f_frsize
+
+    def _scan(self, table: "lmdb._Database", key: bytes) -> Iterator[tuple[bytes, memoryview]]:
+        """All from ``key`` on, in read transactions that are begun anew once a second."""
+        while True:
+            until = time.monotonic() + READ_S_MAX
+            with self._env.begin(buffers=True) as transaction, transaction.cursor(table) as cursor:
+                found = cursor.set_range(key)
+                while found:
+                    yield bytes(cursor.key()), cursor.value()
+                    found = cursor.next()
+                    if time.monotonic() >= until:
+                        break
+                if not found:
+                    return
+                key = bytes(cursor.key())
+
+    def _named(self, error: Exception) -> DatabaseError:
+        """The error in words: DiskFull, or one that this process cannot go on after."""
+        code = error.code if isinstance(error, lmdb.Error) else getattr(error, "errno", 0)
+        if isinstance(error, lmdb.DiskError) or code in (errno.ENOSPC, errno.EDQUOT):
+            return DiskFull(f"{self.path}: no space left on the disk ({error})")
+        if isinstance(error, lmdb.MapFullError):
+            return DiskFull(f"{self.path}: the store has reached its largest size ({error})")
+        if code == errno.EIO and self._is_full():
+            return DiskFull(f"{self.path}: no space left on the disk, so a write was cut ({error})")
+        if isinstance(error, lmdb.InvalidError | lmdb.VersionMismatchError):
+            return DatabaseError(f"{self.path}: no lease store of this version ({error})")
+        return DatabaseError(f"{self.path}: {error}")
+
+    def _is_full(self) -> bool:
+        try:
+            found = os.statvfs(self.path)
+        except OSError:
+            return False
+        return found.f_bavail * found.f_frsize < FULL_BYTES
+
+
+def batch_of(node_time_s: int, wall_ns: int, entries: bytes) -> bytes:
+    """A journal batch: header, then the entries as the rings held them."""
+    return BATCH_HEADER.pack(FORMAT, node_time_s, wall_ns) + entries
+
+
+def batch_header(batch: bytes | memoryview) -> tuple[int, int]:
+    """Node time (s) and wall time (ns) of a batch. Raises DatabaseError if it is none."""
+    if len(batch) < BATCH_HEADER.size:
+        raise DatabaseError("the journal is damaged: a batch without a header")
+    number, node_time_s, wall_ns = BATCH_HEADER.unpack_from(batch)
+    if number != FORMAT:
+        raise DatabaseError(f"the journal is damaged: a batch of format {number}")
+    return node_time_s, wall_ns

@@ -1,0 +1,170 @@
+"""How a store starts: afresh from disk into new segments, or attached under living workers.
+
+A fresh start replays chunks, then the journal behind the checkpoint, and says so by the segments'
+ready word; a store that dies before that gets new segments. An attaching store finds the ready
+word and never rebuilds the table: the segments are newer than the disk.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fastdhcp import _journal
+from fastdhcp._leases import Memory
+from fastdhcp.clock import Clock, Mark, settle_offset
+from fastdhcp.crash import crash_point
+from fastdhcp.database import (
+    BATCH_HEADER,
+    META_CHECKPOINT,
+    META_CLOCK,
+    META_EPOCH,
+    META_IDENTITY,
+    META_SECRET,
+    META_SEGMENT,
+    Database,
+    DatabaseError,
+    batch_header,
+)
+from fastdhcp.ids import Ids
+
+BEAT_CHUNKS = 1024
+"""A long recovery shows that it lives: after so many chunks or batches."""
+MIXED: list[str] = []
+"""``identity`` in ``meta`` while chunks with keys of the old order may still be on disk."""
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """``leases``: addresses bound; ``rekeyed``: the client keys were made anew."""
+
+    leases: int
+    rekeyed: bool
+
+
+def begin_run(database: Database, memory: Memory, clock: Clock, ids: Ids) -> None:
+    """Fresh start, before the policy is known: node time, epoch, secret, ids.
+
+    Raises DatabaseError.
+    """
+    now = clock.read()
+    secret = database.read_meta(META_SECRET)
+    if not isinstance(secret, bytes):
+        secret = secrets.token_bytes(16)
+    epoch = database.read_meta(META_EPOCH)
+    epoch = epoch + 1 if isinstance(epoch, int) else 1
+    offset_ns = settle_offset(_stored_mark(database), now)
+    with database.write() as transaction:
+        transaction.put_meta(META_SECRET, secret)
+        transaction.put_meta(META_EPOCH, epoch)
+        transaction.put_meta(META_CLOCK, Mark(offset_ns, now).packed())
+        ids.save(transaction)
+        crash_point("fresh-before-run")
+    crash_point("fresh-run")
+    ids.saved()
+    memory.secret = secret
+    memory.epoch = epoch
+    memory.time_offset_ns = offset_ns
+
+
+def recover(
+    database: Database, memory: Memory, clock: Clock, identity: list[str], bits_fd: int
+) -> Recovered:
+    """Fresh start, under the policy: table from disk, then the ready word.
+
+    Raises DatabaseError if the store is damaged or the table too small for it.
+    """
+    try:
+        _replay(database, memory)
+    except (ValueError, MemoryError) as error:
+        raise DatabaseError(f"{database.path}: {error}") from error
+    rekeyed = database.read_meta(META_IDENTITY) not in (None, identity)
+    if rekeyed:
+        _journal.rekey(memory)
+        _journal.mark_all_dirty(memory)
+        _journal.reindex(memory)
+    with database.write() as transaction:
+        transaction.put_meta(META_SEGMENT, [memory.segment_id, [0] * memory.processes])
+        transaction.put_meta(META_IDENTITY, MIXED if rekeyed else identity)
+        transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, clock.read()).packed())
+        crash_point("fresh-before-sync")
+    crash_point("fresh-committed")
+    memory.ready = True
+    crash_point("fresh-ready")
+    return Recovered(bits_set(bits_fd), rekeyed)
+
+
+def attach(database: Database, memory: Memory, clock: Clock) -> None:
+    """Takes over from a store that died under living workers. May be called again if it raises.
+
+    Raises DiskFull, or DatabaseError if the disk does not belong to these segments.
+    """
+    found = database.read_meta(META_SEGMENT)
+    match found:
+        case [memory.segment_id, list(positions)] if len(positions) == memory.processes:
+            pass
+        case _:
+            raise DatabaseError(f"{database.path}: is of another run than the table in memory")
+    # What the dead one copied and did not commit is in the journal, but no bit says so any more.
+    _journal.mark_all_dirty(memory)
+    crash_point("attach-dirty")
+    with database.write() as transaction:
+        # Its last commit may be seen without being on disk: this sync covers it.
+        transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, clock.read()).packed())
+        crash_point("attach-before-sync")
+    crash_point("attach-committed")
+    _journal.publish(memory, positions)
+    crash_point("attach-published")
+
+
+def bits_set(fd: int) -> int:
+    """How many addresses the bitmap holds as taken; holes of the segment are not touched."""
+    total = 0
+    for start, end in _extents(fd):
+        for at in range(start, end, 1 << 20):
+            piece = os.pread(fd, min(1 << 20, end - at), at)
+            total += int.from_bytes(piece, "little").bit_count()
+    return total
+
+
+def _replay(database: Database, memory: Memory) -> None:
+    count = 0
+    for _, chunk in database.chunks():
+        _journal.replay_chunk(memory, chunk)
+        count += 1
+        if count % BEAT_CHUNKS == 0:
+            memory.beat()
+    crash_point("fresh-chunks")
+    checkpoint = database.read_meta(META_CHECKPOINT)
+    first = checkpoint + 1 if isinstance(checkpoint, int) else 1
+    for sequence, batch in database.batches(first):
+        batch_header(batch)
+        entries = batch[BATCH_HEADER.size :]
+        _journal.replay_batch(memory, entries, sequence)
+        _journal.mark_batch_dirty(memory, entries)
+        count += 1
+        if count % BEAT_CHUNKS == 0:
+            memory.beat()
+    crash_point("fresh-replayed")
+
+
+def _stored_mark(database: Database) -> Mark | None:
+    value = database.read_meta(META_CLOCK)
+    if value is None:
+        return None
+    try:
+        return Mark.parse(value)
+    except ValueError as error:
+        raise DatabaseError(f"{database.path}: {error}") from error
+
+
+def _extents(fd: int) -> Iterator[tuple[int, int]]:
+    """Where a sparse file has data."""
+    at, size = 0, os.fstat(fd).st_size
+    while at < size:
+        try:
+            start = os.lseek(fd, at, os.SEEK_DATA)
+        except OSError:
+            return
+        at = os.lseek(fd, start, os.SEEK_HOLE)
+        yield start, at

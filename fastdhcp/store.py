@@ -1,0 +1,363 @@
+"""The store: the one process that writes to disk. Commits, checkpoint, expiry, recovery.
+
+Its loop sleeps until a worker has something to be made durable, waits a moment for more of it, and
+commits it all with one sync. Once a second it beats, ends what has run out, and touches memory
+ahead of need.
+"""
+
+import contextlib
+import fcntl
+import gc
+import math
+import os
+import select
+import time
+from pathlib import Path
+
+from fastdhcp import _journal
+from fastdhcp._leases import Memory, StoreState
+from fastdhcp.channel import Channel, Message, close_all
+from fastdhcp.checkpoint import Checkpoint, tail_bound
+from fastdhcp.clock import TRUST_SYNCHRONIZED, Clock
+from fastdhcp.commands import Commands
+from fastdhcp.commits import Commits
+from fastdhcp.crash import arm, crash_point
+from fastdhcp.database import META_IDENTITY, Database, DatabaseError, DiskFull
+from fastdhcp.ids import Ids
+from fastdhcp.log import log
+from fastdhcp.recovery import attach, begin_run, recover
+from fastdhcp.segments import wake
+
+ROLE = "store"
+LOCK_NAME = "store.lock"
+DATABASE_NAME = "leases"
+LOCK_WAIT_S = 5.0
+"""A store that was killed may still be in its last sync."""
+COMMIT_DELAY_S = 500e-6
+JOURNAL_SIZE_MAX = 4 << 30
+BATCH_BYTES = 20 << 10
+"""About 128 entries: then a sync starts without waiting for more."""
+SECOND_S = 1.0
+RETRY_S = 0.25
+"""Between two tries of a transaction for which there was no room."""
+SWEEP_MAX = 1024
+"""Records ended between two commits: 24 KB of the store's own ring."""
+TOUCH_S = 0.25
+TOUCH_BLOCKS_MIN, TOUCH_BLOCKS_MAX = 4, 256
+
+EXIT_FAILED = 1
+EXIT_LOCKED = 75
+
+
+class StoreLocked(Exception):
+    """Another store works on this state directory."""
+
+
+class Stop(Exception):
+    """The supervisor's word, or its end."""
+
+
+def main(channel: Channel, index: int) -> int:
+    """The process: until the supervisor says stop. Returns its exit code: 0, 1 or 75."""
+    arm(ROLE)
+    received = channel.receive()
+    if received is None:
+        return 0
+    message, fds = received
+    if message["type"] != "start":
+        return 0
+    try:
+        with lock_state(Path(str(message["state_directory"]))):
+            store = Store(channel, index, message, fds)
+            store.start()
+            store.run()
+    except Stop:
+        return 0
+    except StoreLocked as error:
+        log.error("store-locked", text=str(error))
+        return EXIT_LOCKED
+    except DatabaseError as error:
+        log.error("store-failed", text=str(error))
+        return EXIT_FAILED
+    return 0
+
+
+@contextlib.contextmanager
+def lock_state(folder: Path):  # type: ignore[no-untyped-def]
+    """The state directory is this process's as long as it lives. Raises StoreLocked."""
+    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    fd = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        until = time.monotonic() + LOCK_WAIT_S
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise StoreLocked(f"{folder}: another store works here") from None
+                time.sleep(0.05)
+        yield
+    finally:
+        os.close(fd)
+
+
+class Store:
+    """What the process has open, and its loop."""
+
+    def __init__(self, channel: Channel, index: int, start: Message, fds: dict[str, int]) -> None:
+        self.channel = channel
+        self.memory = Memory(fds, index)
+        arm(ROLE, self.memory)
+        self.start_message = start
+        self.identity = [str(kind) for kind in _list(start.get("identity"))]
+        self.delay_s = COMMIT_DELAY_S
+        self.event = fds[f"event.{index}"]
+        self.events = [fds[f"event.{i}"] for i in range(self.memory.processes)]
+        self.bits_fd = fds["bits"]
+        self.commands = Commands(fds.get("commands"), self.memory)
+        folder = Path(str(start["state_directory"])) / DATABASE_NAME
+        folder.mkdir(mode=0o750, exist_ok=True)
+        self.database = Database(folder)
+        self.ids = Ids.load(self.database)
+        self.clock = Clock()
+        self.alarm: str | None = None
+        self.told: str | None = None
+        self.asked: dict[str, object] | None = None  # ids that wait for their commit
+        self.retry_s = 0.0
+        self.second_s = 0.0
+        self.touch_s = 0.0
+        self.sweep_at: int | None = None
+        self.blocks = 0
+        self.checkpoint: Checkpoint
+        self.commits: Commits
+        self._set(start)
+
+    # ---- start
+
+    def start(self) -> None:
+        """Fresh or attached, until the supervisor has been told that leases are served."""
+        began_s = time.monotonic()
+        fresh = not self.memory.ready
+        names = self.start_message.get("names")
+        ids = self.ids.assign(names if isinstance(names, dict) else {})
+        if fresh:
+            self.memory.store_state = StoreState.STORE_STARTING
+            begin_run(self.database, self.memory, self.clock, self.ids)
+        self.channel.send({"type": "ids", **ids})
+        crash_point("start-ids-sent")
+        self._await_image()
+        facts = self._start_fresh() if fresh else self._start_attached()
+        facts["seconds"] = round(time.monotonic() - began_s, 6)
+        log.info("store-ready", **facts)
+        self.channel.send({"type": "ready", **facts})
+        crash_point("start-ready-sent")
+        gc.freeze()  # what is here by now stays
+
+    def _await_image(self) -> None:
+        while self.memory.generation == 0:
+            received = self.channel.receive()
+            if received is None:
+                raise Stop
+            self._dispatch(*received)
+
+    def _start_fresh(self) -> dict[str, object]:
+        found = recover(self.database, self.memory, self.clock, self.identity, self.bits_fd)
+        self._begin_commits()
+        self.memory.store_state = StoreState.STORE_OK
+        return {"leases": found.leases, "attached": False, "rekeyed": found.rekeyed}
+
+    def _start_attached(self) -> dict[str, object]:
+        while True:
+            try:
+                attach(self.database, self.memory, self.clock)
+                break
+            except DiskFull as full:
+                self.memory.store_state = StoreState.STORE_FAILING
+                self._set_alarm(str(full))
+                self._wait_messages(RETRY_S)
+                self.memory.beat()
+        self._begin_commits()
+        self.memory.store_state = StoreState.STORE_OK
+        self.told = ""  # whatever alarm the one before had raised is over
+        self._set_alarm(None)
+        wake(self.events)
+        crash_point("attach-woken")
+        return {"leases": 0, "attached": True, "rekeyed": False}
+
+    def _begin_commits(self) -> None:
+        bound = tail_bound(self.database, self.journal_size_max)
+        self.checkpoint = Checkpoint(self.memory, self.database, bound)
+        if self.database.read_meta(META_IDENTITY) != self.identity:
+            # All keys in memory are of this order; on disk they are when a pass has ended.
+            self.checkpoint.at_end[META_IDENTITY] = self.identity
+            self.checkpoint.want()
+        self.commits = Commits(self.database, self.memory, self.clock, self.checkpoint, self.ids)
+
+    # ---- the loop
+
+    def run(self) -> None:
+        """Until stopped. Raises Stop, DatabaseError."""
+        self.channel.setblocking(False)
+        poll = select.poll()
+        for fd in (self.event, self.channel.fileno(), *self.commands.filenos()):
+            poll.register(fd, select.POLLIN)
+        try:
+            while True:
+                now = time.monotonic()
+                self._each_second(now)
+                if self.memory.store_state == StoreState.STORE_FAILING and now < self.retry_s:
+                    self._wait_messages(self.retry_s - now)
+                elif _journal.pending_bytes(self.memory) or self.commits.is_due(now):
+                    self._gather(now + self.delay_s)
+                    self._commit()
+                else:
+                    self._sleep(poll, now)
+        except Stop:
+            self._last_commit()
+            raise
+
+    def _gather(self, until_s: float) -> None:
+        """Waits for more to commit, unless there is enough; hears what others say meanwhile."""
+        while True:
+            enough = _journal.pending_bytes(self.memory) >= BATCH_BYTES
+            left_s = 0.0 if enough else max(until_s - time.monotonic(), 0.0)
+            self._wait_messages(left_s)
+            if enough or left_s == 0.0:
+                return
+
+    def _commit(self) -> None:
+        if not self.commits.commit():
+            self.retry_s = time.monotonic() + RETRY_S
+        else:
+            for process, fd in enumerate(self.events):
+                if fd != self.event and _journal.wake_wanted(self.memory, process):
+                    wake([fd])
+            crash_point("commit-woken")
+            self.commands.answer_durable()
+            self._send_ids()
+        if self.commits.trouble != self.alarm:
+            self._set_alarm(self.commits.trouble)
+
+    def _sleep(self, poll: "select.poll", now: float) -> None:
+        wait_s = max(min(self.second_s - now, self.commits.wait_s(now)), 0.0)
+        if self.sweep_at is not None:
+            wait_s = 0.0
+        if not _journal.sleep_begin(self.memory):
+            return
+        ready = poll.poll(math.ceil(wait_s * 1000))
+        _journal.sleep_end(self.memory)
+        for fd, _ in ready:
+            if fd == self.event:
+                with contextlib.suppress(BlockingIOError):
+                    os.eventfd_read(fd)
+        if any(fd != self.event for fd, _ in ready):
+            self._wait_messages(0.0)
+
+    def _each_second(self, now: float) -> None:
+        """Beat, look at the clock, begin a sweep; the sweep goes on between commits."""
+        if now >= self.second_s:
+            self.second_s = now + SECOND_S
+            self.memory.beat()
+            self.clock.refresh()
+            self.sweep_at = self.sweep_at or 0
+            if self.told != self.alarm:
+                self._set_alarm(self.alarm)
+        if self.sweep_at is not None and self.memory.store_state == StoreState.STORE_OK:
+            self.sweep_at = _journal.sweep(self.memory, self.sweep_at, SWEEP_MAX)[0] or None
+        if now >= self.touch_s:
+            self.touch_s = now + TOUCH_S
+            self._touch_ahead()
+
+    def _touch_ahead(self) -> None:
+        """The faster blocks come into use, the more of them are made ready."""
+        grown = self.memory.block_count - self.blocks
+        if grown > 0:
+            ahead = min(max(2 * grown, TOUCH_BLOCKS_MIN), TOUCH_BLOCKS_MAX)
+            self.memory.touch_ahead(ahead)
+            self.blocks = self.memory.block_count
+
+    def _last_commit(self) -> None:
+        """What the workers left behind; their clients have no ACK of it if it fails."""
+        if _journal.pending_bytes(self.memory):
+            self.commits.commit()
+            self.commands.answer_durable()
+        self.database.close()
+
+    # ---- messages
+
+    def _wait_messages(self, wait_s: float) -> None:
+        """Hears the supervisor and the operator, at most ``wait_s`` seconds. Raises Stop."""
+        fds = [self.channel.fileno(), *self.commands.filenos()]
+        ready = select.select(fds, [], [], wait_s)[0]
+        if self.channel.fileno() in ready:
+            self._hear_supervisor()
+        if any(fd in ready for fd in fds[1:]):
+            self.commands.hear()
+
+    def _hear_supervisor(self) -> None:
+        try:
+            received = self.channel.receive()
+        except BlockingIOError:
+            return
+        if received is None:
+            raise Stop
+        self._dispatch(*received)
+
+    def _dispatch(self, message: Message, fds: dict[str, int]) -> None:
+        match message["type"]:
+            case "stop":
+                raise Stop
+            case "image":
+                self._take_image(message, fds)
+            case "names":
+                self.asked = self.ids.assign(message)
+                if not self.ids.changed:
+                    self._send_ids()
+            case kind:
+                log.warning("message-unknown", type=kind)
+                close_all(fds.values())
+
+    def _set(self, message: Message) -> None:
+        """What a reload may change, too: it comes with each image."""
+        self.delay_s = _int(message.get("commit_delay_us"), self.delay_s * 1e6) / 1e6
+        self.journal_size_max = int(_int(message.get("journal_max_size"), JOURNAL_SIZE_MAX))
+        self.clock.trust(str(message.get("trust_wall_clock", TRUST_SYNCHRONIZED)))
+
+    def _take_image(self, message: Message, fds: dict[str, int]) -> None:
+        running = self.memory.generation != 0
+        self._set(message)
+        try:
+            self.memory.set_image(fds["image"], fds["hints"])
+        finally:
+            close_all(fds.values())
+        if running:
+            self.checkpoint.bound = tail_bound(self.database, self.journal_size_max)
+            if message.get("reindex"):
+                _journal.reindex(self.memory)
+            self.channel.send({"type": "imaged", "generation": self.memory.generation})
+
+    def _send_ids(self) -> None:
+        """The ids that a reload asked for, once they are on disk."""
+        if self.asked is not None and not self.ids.changed:
+            self.channel.send({"type": "ids", **self.asked})
+            self.asked = None
+
+    def _set_alarm(self, text: str | None) -> None:
+        if text and not self.alarm:
+            log.error("store-failing", text=text)
+        elif self.alarm and not text:
+            log.notice("store-healthy")
+        self.alarm = text
+        alarm = {"type": "alarm", "name": "store-failing", "text": text or "", "on": bool(text)}
+        with contextlib.suppress(BlockingIOError):
+            self.channel.send(alarm)
+            self.told = text
+
+
+def _list(value: object) -> list[object]:
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _int(value: object, default: float) -> float:
+    return value if isinstance(value, int) else default
