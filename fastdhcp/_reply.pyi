@@ -18,7 +18,6 @@ class ReplyMaker:
         subnet: int = ...,
         pool: int = ...,
         reservation: int = ...,
-        params: int = ...,
         ifindex: int = ...,
         source_port: int = ...,
     ) -> dict[str, object] | None: ...

@@ -7,7 +7,16 @@ from fastdhcp._body cimport Bodies, Body, BodyKey, bodies_close, bodies_find, bo
 from fastdhcp._codec cimport Packet, codec_decode, codec_option_size
 from fastdhcp._codec cimport HAS_RELAY_PORT, SCRATCH_SIZE
 from fastdhcp._handle cimport Handled
-from fastdhcp._image cimport INFINITE, NOWHERE, Image, Params, image_params
+from fastdhcp._image cimport (
+    INFINITE,
+    NOWHERE,
+    Image,
+    Params,
+    image_params,
+    image_pool,
+    image_reservation,
+    image_subnet,
+)
 from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport COUNT_CACHE_MISS, DROP_NONE, Counters
 from fastdhcp._wire cimport *
@@ -298,6 +307,15 @@ cdef dict reply_dict(Reply* reply):
     }
 
 
+cdef uint32_t nearest_params(bytes image, uint32_t subnet, uint32_t pool, uint32_t reservation):
+    cdef const Image* at = <const Image*><const char*>image
+    if reservation != NOWHERE:
+        return image_reservation(at, reservation).params
+    if pool != NOWHERE:
+        return image_pool(at, pool).params
+    return 0 if subnet == NOWHERE else image_subnet(at, subnet).params
+
+
 cdef class ReplyMaker:
     """Makes replies by a policy image, as a worker does, with a cache of bodies of its own."""
 
@@ -326,8 +344,8 @@ cdef class ReplyMaker:
 
     def make(self, bytes request not None, *, int reply_type, uint32_t server_id,
              uint32_t yiaddr=0, uint32_t lease_s=0, uint32_t subnet=NOWHERE,
-             uint32_t pool=NOWHERE, uint32_t reservation=NOWHERE, uint32_t params=0,
-             int ifindex=0, uint16_t source_port=PORT_SERVER):
+             uint32_t pool=NOWHERE, uint32_t reservation=NOWHERE, int ifindex=0,
+             uint16_t source_port=PORT_SERVER):
         """The reply to `request` as a dict: message, head (of a frame), way, source, destination,
         port, ifindex, hw_address. None: too long. Raises ValueError for no request."""
         cdef uint8_t scratch[SCRATCH_SIZE]
@@ -348,7 +366,7 @@ cdef class ReplyMaker:
         handled.subnet = subnet
         handled.pool = pool
         handled.reservation = reservation
-        handled.params = params
+        handled.params = nearest_params(self.image, subnet, pool, reservation)
         handled.expiry = INFINITE
         if not reply_write(&self.reply, &self.bodies, <const Image*><const char*>self.image,
                            &packet, &arrival, &handled, 1, &self.counters):
