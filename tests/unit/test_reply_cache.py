@@ -1,0 +1,91 @@
+"""The cache of bodies: a hit costs one copy, and is never another client's, list's or policy's."""
+
+from random import Random
+
+from fastdhcp._codec import decode
+from fastdhcp._reply import ReplyMaker
+
+from .test_reply import POLICY, compiled, make, request
+
+SIZE_57 = (576).to_bytes(2, "big")
+
+
+def test_the_same_body_twice_is_laid_once() -> None:
+    maker = ReplyMaker(compiled())
+    first = make(maker, request(options={55: b"\x01\x06"}))
+    assert maker.misses == 1
+    assert make(maker, request(options={55: b"\x01\x06"})) == first
+    assert maker.misses == 1
+
+
+def test_another_list_place_or_reservation_is_another_body() -> None:
+    maker = ReplyMaker(compiled())
+    asked = [
+        ({}, {}),
+        ({55: b"\x06"}, {}),
+        ({55: b"\x06\x0f"}, {}),
+        ({55: b"\x0f\x06"}, {}),
+        ({55: b"\x06"}, {"pool": 1}),
+        ({55: b"\x06"}, {"reservation": 0}),
+    ]
+    for misses, (options, where) in enumerate(asked, 1):
+        make(maker, request(options=options), **where)
+        assert maker.misses == misses
+
+
+def test_a_list_of_nothing_and_no_list_are_two_bodies() -> None:
+    """A list that asks for nothing we have must not be answered as no list is: with everything."""
+    maker = ReplyMaker(compiled())
+    assert 6 in decode(make(maker, request())).options
+    assert 6 not in decode(make(maker, request(options={55: b"\x00"}))).options
+    assert maker.misses == 2
+
+
+def test_the_room_spoils_no_hit_while_the_whole_body_fits() -> None:
+    maker = ReplyMaker(compiled())
+    for size in range(1, 100, 7):
+        make(maker, request(options={55: b"\x06", 82: bytes((1, size)) + b"x" * size}))
+        make(maker, request(options={55: b"\x06", 57: SIZE_57, 61: b"\1" * (size + 1)}))
+    assert maker.misses == 1
+
+
+def test_what_does_not_fit_is_kept_by_its_room() -> None:
+    text = POLICY.replace("[defaults.options]\n",
+                          f'[defaults.options]\n"225" = "hex:{"ab" * 240}"\n')
+    maker = ReplyMaker(compiled(text))
+    asked = request(options={55: b"\x06\xe1\x0f", 61: b"\1" * 30, 57: SIZE_57})
+    first = make(maker, asked)
+    assert maker.misses == 2
+    assert make(maker, asked) == first
+    assert maker.misses == 2
+
+
+def test_a_new_policy_forgets_all() -> None:
+    maker = ReplyMaker(compiled())
+    asked = request(options={55: b"\x0f"})
+    assert decode(make(maker, asked)).options[15] == b"campus.example"
+    maker.set_image(compiled(POLICY.replace("campus.example", "moved.example"), generation=2))
+    assert decode(make(maker, asked)).options[15] == b"moved.example"
+    assert maker.misses == 2
+
+
+def test_a_list_too_long_to_be_kept_is_served_all_the_same() -> None:
+    maker = ReplyMaker(compiled())
+    asked = request(options={55: bytes(range(100, 250)) + b"\x06"}, max_size=1500)
+    for misses in (1, 2):
+        assert decode(make(maker, asked)).options.keys() == {53, 54, 51, 58, 59, 108, 224, 6}
+        assert maker.misses == misses
+
+
+def test_whatever_is_thrown_out_a_body_is_always_the_one_asked_for() -> None:
+    """More lists than places, in random order, against a fresh maker each."""
+    image = compiled()
+    maker = ReplyMaker(image)
+    random = Random(7)
+    lists = [bytes(random.choices(range(256), k=random.randrange(1, 40))) for _ in range(6000)]
+    for number in range(12000):
+        asked = request(options={55: random.choice(lists)})
+        message = make(maker, asked)
+        if number % 400 == 0:
+            assert message == make(ReplyMaker(image), asked)
+    assert maker.misses > 6000
