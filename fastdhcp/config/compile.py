@@ -12,6 +12,7 @@ from typing import Protocol
 
 from fastdhcp._image import fill_lookups
 from fastdhcp.config import tables
+from fastdhcp.config.collector import paused
 from fastdhcp.config.model import DEFAULT_VRF, IDENTITY_KINDS, Configuration, Pool, Range, Subnet
 from fastdhcp.config.subnets import merged
 from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, ParamsTable, aligned
@@ -229,6 +230,7 @@ class _Compiler:
         return rows, members
 
 
+@paused()
 def compile_image(
     config: Configuration, ids: Ids, interfaces: Sequence[Interface], generation: int
 ) -> Compiled:

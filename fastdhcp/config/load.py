@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from fastdhcp.config import schema
+from fastdhcp.config.collector import paused
 from fastdhcp.config.errors import ConfigError, Problem
 from fastdhcp.config.model import Configuration, Network, Range, Reservation, Subnet
 from fastdhcp.config.report import Report, Source, Where
@@ -57,6 +58,7 @@ def check(path: Path) -> tuple[list[Problem], list[Problem]]:
     return errors, warnings
 
 
+@paused()
 def examine(path: Path) -> tuple[Configuration | None, list[Problem], list[Problem]]:
     """The configuration (None if there is an error), the errors and the warnings."""
     report = Report()

@@ -87,7 +87,9 @@ def _value(report: Report, where: Where, kind: Any, value: object, key: str) -> 
             return value
     first = typing.get_origin(choices[0]) or choices[0]
     wanted = _WANTED_BY_TYPE.get(first, "a table")
-    report.error(where, _mismatch(value, _WANTED.get(key, wanted)))
+    if first is not list:  # what a key wants is said of a list's members, not of the list
+        wanted = _WANTED.get(key, wanted)
+    report.error(where, _mismatch(value, wanted))
     return None
 
 

@@ -14,6 +14,7 @@ NAME_MAX = 64
 IDENTIFIER_MAX = 255
 INTERFACE_NAME_MAX = 15  # IFNAMSIZ - 1
 CHADDR_MAX = 16
+CHADDR_ETHERNET = 6
 HTYPE_ETHERNET = 1
 BOOT_FILE_MAX = 127  # RFC 2131 2: `file` has 128 octets and ends with a zero
 
@@ -21,6 +22,9 @@ _TIME_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _FINE_UNITS = {"us": 1, "ms": 1000, "s": 1_000_000}
 _SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _NUMBER = re.compile(r"([0-9]{1,18})\s*([A-Za-z]*)", re.ASCII)
+_HARDWARE = re.compile(
+    r"(?:(?P<htype>[0-9]{1,3})/)?(?P<chaddr>[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2})*)"
+)
 _INTERFACE = re.compile(r"[^\s/:]+")
 
 
@@ -174,20 +178,18 @@ def plain_name(text: str) -> str:
 
 def hardware_identity(text: str) -> bytes:
     """htype and chaddr of "02:ee:00:00:00:01"; before a slash another htype: "6/02:..."."""
-    htype_text, slash, digits = text.rpartition("/")
-    pairs = re.split("[:-]", digits)
-    htype = int(htype_text) if htype_text.isdecimal() else HTYPE_ETHERNET
-    good = all(re.fullmatch("[0-9A-Fa-f]{2}", pair) for pair in pairs)
-    if not good or (slash and not htype_text.isdecimal()) or not 1 <= htype <= 255:
+    match = _HARDWARE.fullmatch(text)
+    htype = int(match["htype"] or HTYPE_ETHERNET) if match else 0
+    if match is None or not 1 <= htype <= 255:
         raise ValueError(
             f'{shown(text)} is not a hardware address; write one as in "02:ee:00:00:00:01"'
         )
-    wanted = 6 if htype == HTYPE_ETHERNET else None
-    if len(pairs) > CHADDR_MAX or (wanted and len(pairs) != wanted):
-        raise ValueError(
-            f"{shown(text)} has {len(pairs)} octets; write {wanted or f'1 to {CHADDR_MAX}'}"
-        )
-    return bytes((htype, *(int(pair, 16) for pair in pairs)))
+    chaddr = bytes.fromhex(match["chaddr"].replace(":", "").replace("-", ""))
+    wanted = CHADDR_ETHERNET if htype == HTYPE_ETHERNET else CHADDR_MAX
+    if len(chaddr) > wanted or (htype == HTYPE_ETHERNET and len(chaddr) != wanted):
+        right = wanted if htype == HTYPE_ETHERNET else f"1 to {wanted}"
+        raise ValueError(f"{shown(text)} has {len(chaddr)} octets; write {right}")
+    return bytes((htype,)) + chaddr
 
 
 def identifier(text: str, low: int = 1) -> bytes:

@@ -1,0 +1,253 @@
+"""Configurations that are wrong, each with the very words that an operator reads."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fastdhcp.config import ConfigError, check, load
+
+ONE = '[[subnets]]\nsubnet = "10.0.0.0/24"\n'
+
+# Name, text, what is said (the file's name left out).
+BAD: list[tuple[str, str, list[str]]] = [
+    ("no TOML", "[server\n", ["1: is not TOML: Expected ']' at the end of a table declaration"]),
+    ("an end too early", "a = [1,\n2\n", ["2: is not TOML: Unclosed array"]),
+    ("a key twice", "[server]\nworkers = 1\nworkers = 2\n",
+     ["3: is not TOML: Cannot overwrite a value"]),
+    ("an unknown table", "[sever]\n", ['1: sever: is not a key here; did you mean "server"?']),
+    ("an unknown key", "[server]\nxyzzy = 1\n",
+     ["2: server.xyzzy: is not a key here; see reference.toml for what there is"]),
+    ("a table that is none", "server = 1\n", ["1: server: is a number, must be a table"]),
+    ("a list that is none", "subnets = {}\n", ["1: subnets: is a table, must be a list"]),
+    ("types", '[server]\nworkers = true\nreceive-buffer = []\ninterfaces = "eth0"\n'
+     "listen = 67\ncommit-delay = 1.5\n",
+     ["2: server.workers: is true or false, must be a whole number",
+      '3: server.receive-buffer: is a list, must be a size such as "32M"',
+      "4: server.interfaces: is text, must be a list",
+      "5: server.listen: is a number, must be text in quotes",
+      '6: server.commit-delay: is a number with a point, must be a short time such as "500us"']),
+    ("a member's type", '[server]\ninclude = ["a*.toml", 7]\nidentity = ["hw-address", 1]\n',
+     ["2: server.include[1]: is a number, must be text in quotes",
+      "3: server.identity[1]: is a number, must be text in quotes"]),
+    ("server values", '[server]\nworkers = 61\ndurability = "fsync"\ntrust-wall-clock = "yes"\n'
+     'identity = []\nlisten = "67"\nmax-addresses = 1\njournal-max-size = "1K"\n',
+     ["2: server.workers: 61 is out of range; write a number from 1 to 60",
+      '3: server.durability: "fsync" is not known; write "commit" or "async"',
+      '4: server.trust-wall-clock: "yes" is not known; write "synchronized" or "always"',
+      '5: server.identity: is empty; write one or more of "client-id", "hw-address", "circuit-id", '
+      '"remote-id"',
+      '6: server.listen: "67" is not address:port; write one as in "127.0.0.1:8067"',
+      "7: server.max-addresses: 1 is out of range; write a number from 256 to 1073741824",
+      '8: server.journal-max-size: "1K" is out of range; write a size from 1M to 1T']),
+    ("identity", '[server]\nidentity = ["mac", "client-id", "client-id"]\n',
+     ['2: server.identity[0]: "mac" is not known; write one or more of "client-id", "hw-address", '
+      '"circuit-id", "remote-id"',
+      '2: server.identity[2]: "client-id" is there already; write each once']),
+    ("too little room", '[server]\nmax-addresses = 300\n' + ONE
+     + 'pools = ["10.0.0.10-10.0.0.20"]\n[[subnets]]\nsubnet = "10.0.1.0/24"\n'
+     'pools = ["10.0.1.10-10.0.1.20"]\n',
+     ["2: server.max-addresses: 300 is too few: pools and reservations touch 2 blocks of 256 "
+      "addresses; write at least 512, or leave it out"]),
+    ("control", '[control]\nlisten = "here:80"\n',
+     ['2: control.listen: "here:80" is not address:port; write one as in "127.0.0.1:8067"']),
+    ("lease times", "[defaults]\nlease-time = 100\nlease-time-min = 200\nlease-time-max = 50\n",
+     ["2: defaults.lease-time: lease-time 100 s is below lease-time-min 200 s; write at most 100 "
+      "as lease-time-min here, or a longer lease-time"]),
+    ("a lease above the farther limit", "[defaults]\nlease-time = 100\nlease-time-max = 200\n" + ONE
+     + "lease-time = 300\n",
+     ["6: subnets[0].lease-time: lease-time 300 s is above lease-time-max 200 s; write at least "
+      "300 as lease-time-max here, or a shorter lease-time"]),
+    ("infinite is for reservations", ONE + 'lease-time = "infinite"\n',
+     ['3: subnets[0].lease-time: "infinite" is for reservations only; write a time such as "30d"']),
+    ("2131 4.4.5 T1 before T2", "[defaults]\nrenewal-time = 300\nrebinding-time = 300\n",
+     ["2: defaults.renewal-time: renewal-time 300 s is not below rebinding-time 300 s; T1 comes "
+      "before T2 (RFC 2131 4.4.5)"]),
+    ("2131 4.4.5 T2 before the end", "[defaults]\nrebinding-time = 3600\n",
+     ["2: defaults.rebinding-time: rebinding-time 3600 s is not below the longest lease here, 3600 "
+      "s; write a shorter one, or leave it out"]),
+    ("scope values", '[defaults]\nnext-server = "boot"\nboot-file = ""\nreuse-grace = -1\n'
+     "offer-hold = 0\ndecline-time = 0\n",
+     ['2: defaults.next-server: "boot" is not an address; write four numbers as in 10.0.0.1',
+      '3: defaults.boot-file: "" does not fit; write 1 to 127 printable ASCII characters',
+      "4: defaults.reuse-grace: -1 is out of range; write a time from 0 s to 2147483647 s",
+      "6: defaults.decline-time: 0 is out of range; write a time from 1 s to 2147483647 s"]),
+    ("options", '[defaults.options]\nrouter = ["10.0.0.1"]\nrouters = ["10.0.0.1"]\n'
+     '"3" = "hex:0a000001"\n"0" = "hex:00"\ninterface-mtu = 20\n',
+     ['2: defaults.options.router: is not an option; did you mean "routers"?',
+      "4: defaults.options.3: option 3 is there already; write it once, by name or code",
+      "5: defaults.options.0: 0 is not the code of an option; codes go from 1 to 254",
+      "6: defaults.options.interface-mtu: 20 is not right; write a number from 68 to 65535"]),
+    ("no subnet", "[[subnets]]\npools = []\n",
+     ['1: subnets[0]: `subnet` is missing; write a prefix such as subnet = "10.0.0.0/24"']),
+    ("prefixes", '[[subnets]]\nsubnet = "10.0.0.1/24"\n[[subnets]]\nsubnet = "0.0.0.0/8"\n'
+     '[[subnets]]\nsubnet = "10.0.0.0/7"\n[[subnets]]\nsubnet = "224.0.0.0/24"\n',
+     ['2: subnets[0].subnet: "10.0.0.1/24" has bits beyond its length; write "10.0.0.0/24"',
+      '4: subnets[1].subnet: "0.0.0.0/8" holds no addresses of hosts; write a unicast prefix',
+      '6: subnets[2].subnet: "10.0.0.0/7" is too large; write a prefix length from 8 to 32',
+      '8: subnets[3].subnet: "224.0.0.0/24" holds no addresses of hosts; write a unicast prefix']),
+    ("subnets that overlap", ONE + '[[subnets]]\nsubnet = "10.0.0.128/25"\n',
+     ["4: subnets[1].subnet: 10.0.0.128/25 overlaps 10.0.0.0/24 (at FILE:1); give each address to "
+      "one subnet"]),
+    ("a subnet twice", ONE + ONE,
+     ["4: subnets[1].subnet: 10.0.0.0/24 overlaps 10.0.0.0/24 (at FILE:1); give each address to "
+      "one subnet"]),
+    ("pools", ONE + 'pools = [\n"10.0.0.9-10.0.0.1",\n"10.0.1.1-10.0.1.9",\n{ range = '
+     '"10.0.0.200-10.0.1.3" },\n{ lease-time = 5 },\n7,\n]\n',
+     ['4: subnets[0].pools[0]: "10.0.0.9-10.0.0.1" ends before it begins; write '
+      '"10.0.0.1-10.0.0.9"',
+      '5: subnets[0].pools[1]: "10.0.1.1-10.0.1.9" is not within 10.0.0.0/24; write addresses from '
+      "10.0.0.1 to 10.0.0.254",
+      '6: subnets[0].pools[2].range: "10.0.0.200-10.0.1.3" is not within 10.0.0.0/24; write '
+      "addresses from 10.0.0.1 to 10.0.0.254",
+      "7: subnets[0].pools[3]: `range` is missing; write addresses such as range = "
+      '"10.0.0.10-10.0.0.99"',
+      '8: subnets[0].pools[4]: is a number, must be a range such as "10.0.0.10-10.0.0.99", or a '
+      "table with `range`"]),
+    ("pools that overlap", ONE + 'pools = ["10.0.0.50-10.0.0.60", "10.0.0.10-10.0.0.50"]\n',
+     ['3: subnets[0].pools[1]: "10.0.0.10-10.0.0.50" overlaps "10.0.0.50-10.0.0.60"; give each '
+      "address to one pool"]),
+    ("exclude", ONE + 'exclude = ["10.0.1.1", "x"]\n',
+     ['3: subnets[0].exclude[0]: "10.0.1.1" is not within 10.0.0.0/24; write addresses from '
+      "10.0.0.1 to 10.0.0.254",
+      '3: subnets[0].exclude[1]: "x" is not an address; write four numbers as in 10.0.0.1']),
+    ("names", ONE + 'interface = "a b"\nshared-network = ""\nvrf = ""\n',
+     ['3: subnets[0].interface: "a b" is not the name of an interface; write one of 1 to 15 '
+      'characters without space, "/" or ":", as in "eth0"',
+      '4: subnets[0].shared-network: "" is not a name; write 1 to 64 printable characters',
+      '5: subnets[0].vrf: "" is not a name; write 1 to 64 printable characters']),
+    ("an identifier is missing", ONE + '[[subnets.reservations]]\naddress = "10.0.0.5"\n',
+     ["3: subnets[0].reservations[0]: has none of the identifiers; write exactly one of "
+      "`hw-address`, `client-id`, `circuit-id`, `remote-id`"]),
+    ("reservations", ONE + '[[subnets.reservations]]\nhw-address = "02:00"\naddress = "10.0.0.5"\n'
+     '[[subnets.reservations]]\nclient-id = "hex:01"\naddress = "x"\nhostname = ""\n'
+     '[[subnets.reservations]]\nremote-id = "r"\ncircuit-id = "c"\naddress = "10.0.0.6"\n'
+     '[[subnets.reservations]]\nremote-id = "r"\naddress = "10.0.0.255"\n',
+     ['4: subnets[0].reservations[0].hw-address: "02:00" has 2 octets; write 6',
+      '7: subnets[0].reservations[1].client-id: "hex:01" has 1 octets; write 2 to 255',
+      '8: subnets[0].reservations[1].address: "x" is not an address; write four numbers as in '
+      "10.0.0.1",
+      '9: subnets[0].reservations[1].hostname: "" does not fit; write 1 to 255 printable ASCII '
+      "characters",
+      "10: subnets[0].reservations[2]: has 2 of the identifiers; write exactly one of "
+      "`hw-address`, `client-id`, `circuit-id`, `remote-id`",
+      "16: subnets[0].reservations[3].address: 10.0.0.255 is not a host's address in 10.0.0.0/24; "
+      "write one from 10.0.0.1 to 10.0.0.254"]),
+    ("an address reserved twice", ONE + '[[subnets.reservations]]\nremote-id = "a"\n'
+     'address = "10.0.0.5"\n[[subnets.reservations]]\nremote-id = "b"\naddress = "10.0.0.5"\n',
+     ["8: subnets[0].reservations[1].address: 10.0.0.5 is reserved already, at FILE:3"]),
+    ("a client twice in a shared network", ONE + 'shared-network = "n"\n[[subnets.reservations]]\n'
+     'hw-address = "02:00:00:00:00:01"\naddress = "10.0.0.5"\n[[subnets]]\nsubnet = "10.0.1.0/24"\n'
+     'shared-network = "n"\n[[subnets.reservations]]\nhw-address = "02-00-00-00-00-01"\n'
+     'address = "10.0.1.5"\n',
+     ["10: subnets[1].reservations[0]: its identifier has a reservation in this network already, "
+      "at FILE:4; write one for each client"]),
+    ("infinite leaves no limits", ONE + '[[subnets.reservations]]\nremote-id = "a"\n'
+     'address = "10.0.0.5"\nlease-time = "infinite"\nlease-time-max = 7\n',
+     ['7: subnets[0].reservations[0].lease-time-max: leave it out beside lease-time = "infinite"']),
+    ("an interface of two networks", ONE + 'interface = "eth0"\n[[subnets]]\n'
+     'subnet = "10.0.1.0/24"\ninterface = "eth0"\n',
+     ['6: subnets[1].interface: "eth0" is the link of 10.0.0.0/24 (at FILE:1); give both the same '
+      "shared-network"]),
+    ("a network on two interfaces", ONE + 'interface = "eth0"\nshared-network = "n"\n[[subnets]]\n'
+     'subnet = "10.0.1.0/24"\ninterface = "eth1"\nshared-network = "n"\n',
+     ['7: subnets[1].interface: "eth1" is not "eth0"; subnets of one shared network have one '
+      "interface"]),
+    ("an interface that is not served", '[server]\ninterfaces = ["eth1"]\n' + ONE
+     + 'interface = "eth0"\n',
+     ['5: subnets[0].interface: "eth0" is not in server.interfaces; add it there']),
+    ("no such file", '[server]\ninclude = ["other.toml", "none*.toml"]\n',
+     ['2: server.include[0]: there is no file "FOLDER/other.toml"']),
+]  # fmt: skip
+
+
+def said(path: Path, text: str) -> list[str]:
+    path.write_text(text)
+    errors, _ = check(path)
+    return [
+        str(error).removeprefix(f"{path}:").replace(str(path), "FILE").replace(
+            str(path.parent), "FOLDER"
+        )
+        for error in errors
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "wanted"), [case[1:] for case in BAD], ids=[c[0] for c in BAD])
+def test_what_is_said(tmp_path: Path, text: str, wanted: list[str]) -> None:
+    assert said(tmp_path / "bad.toml", text) == wanted
+
+
+def test_a_problem_is_told_with_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text("[server]\nworkers = 0\n")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert str(caught.value) == (
+        f"{path}:2: server.workers: 0 is out of range; write a number from 1 to 60"
+    )
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    errors, _ = check(tmp_path / "none.toml")
+    assert [str(error) for error in errors] == [
+        f"{tmp_path}/none.toml:1: cannot be read: No such file or directory"
+    ]
+
+
+def test_text_that_is_not_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "latin.toml"
+    path.write_bytes(b"[server]\n# b\xfcro\n")
+    errors, _ = check(path)
+    assert [str(error) for error in errors] == [f"{path}:2: is not UTF-8 text"]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('{"server": {\n"workers": 0}}', "2: server.workers: 0 is out of range; write a number from"
+         " 1 to 60"),
+        ('{"server":\n{,}}', "2: is not JSON: Expecting property name enclosed in double quotes"),
+        ("[]", "1: is a list, must be a table"),
+        ('{"subnets": [\n{"subnet": "10.0.0.0/24",\n"pools": [\n{"range": 7}]}]}',
+         "4: subnets[0].pools[0].range: is a number, must be text in quotes"),
+        ('{"server": {"workers": 1, "workers": 2}}',
+         "1: `workers` stands twice in one object; write it once"),
+    ],
+)  # fmt: skip
+def test_json_is_told_likewise(tmp_path: Path, text: str, wanted: str) -> None:
+    assert said(tmp_path / "bad.json", text) == [wanted]
+
+
+def test_includes_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    main = tmp_path / "main.toml"
+    main.write_text('[server]\ninclude = ["d/*.toml", "more.json"]\n')
+    (tmp_path / "d" / "b.toml").write_text('[[subnets]]\nsubnet = "10.0.2.0/24"\n')
+    (tmp_path / "d" / "a.toml").write_text('[[subnets]]\nsubnet = "10.0.1.0/24"\n')
+    (tmp_path / "more.json").write_text(json.dumps({"subnets": [{"subnet": "10.0.0.0/24"}]}))
+    configuration = load(main)
+    assert [path.name for path in configuration.files] == [
+        "main.toml", "a.toml", "b.toml", "more.json",
+    ]  # fmt: skip
+    assert [subnet.name for subnet in configuration.subnets] == [
+        "10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24",
+    ]  # fmt: skip
+
+
+def test_problems_across_files_name_both(tmp_path: Path) -> None:
+    main, other = tmp_path / "main.toml", tmp_path / "other.toml"
+    main.write_text(f'[server]\ninclude = ["other.toml"]\n[defaults]\n{ONE}')
+    other.write_text(f"[defaults]\nlease-time = 60\n{ONE}pools = 7\n")
+    errors, _ = check(main)
+    assert [str(error) for error in errors] == [
+        f"{other}:1: defaults: stands at {main}:3 already; write it in one file only",
+        f"{other}:4: subnets[0].subnet: 10.0.0.0/24 overlaps 10.0.0.0/24 (at {main}:4); give each "
+        "address to one subnet",
+        f"{other}:5: subnets[0].pools: is a number, must be a list",
+    ]
+
+
+def test_a_file_is_included_once(tmp_path: Path) -> None:
+    assert said(tmp_path / "main.toml", '[server]\ninclude = ["*.toml"]\n') == [
+        '2: server.include[0]: "FILE" is read already; include each file once'
+    ]

@@ -1,0 +1,224 @@
+"""What a right configuration comes to: the nearest value wins, and what a reload may change."""
+
+from dataclasses import replace
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from fastdhcp.config import INFINITE, Configuration, check, load, reload_refusals
+
+LAYERS = """
+[defaults]
+lease-time = "1h"
+lease-time-max = "2h"
+renewal-time = 1800
+authoritative = true
+options = { domain-name = "a.example", routers = ["10.0.0.1"] }
+
+[[subnets]]
+subnet = "10.0.0.0/24"
+pools = ["10.0.0.10-10.0.0.19", { range = "10.0.0.32/27", lease-time = "30m" }]
+exclude = ["10.0.0.12-10.0.0.13", "10.0.0.1-10.0.0.10"]
+options = { routers = ["10.0.0.2"] }
+reuse-grace = 0
+
+[[subnets.reservations]]
+hw-address = "02:00:00:00:00:01"
+address = "10.0.0.15"
+hostname = "printer"
+lease-time = "infinite"
+"""
+
+
+def configuration(folder: Path, text: str) -> Configuration:
+    path = folder / "fastdhcp.toml"
+    path.write_text(text)
+    return load(path)
+
+
+def test_subnets_alone_are_a_configuration(tmp_path: Path) -> None:
+    found = configuration(tmp_path, '[[subnets]]\nsubnet = "10.0.0.0/24"\n')
+    server = found.server
+    assert server.listen == ("0.0.0.0", 67)
+    assert server.interfaces is None
+    assert server.workers >= 1
+    assert server.state_directory == Path("/var/lib/fastdhcp")
+    assert server.runtime_directory == Path("/run/fastdhcp")
+    assert server.durability == "commit"
+    assert server.receive_buffer == 32 << 20
+    assert server.commit_delay_us == 500
+    assert server.identity == ("client-id", "hw-address")
+    assert server.max_addresses == 1_000_000
+    assert server.journal_max_size == 4 << 30
+    assert found.control is None
+    params = found.subnets[0].params
+    assert (params.lease_s, params.lease_min_s, params.lease_max_s) == (3600, 3600, 3600)
+    assert (params.renewal_s, params.rebinding_s) == (0, 0)
+    assert (params.offer_hold_s, params.decline_s, params.reuse_grace_s) == (60, 86400, 64)
+    assert not params.authoritative
+    assert found.warnings == ()
+
+
+def test_the_nearest_value_wins(tmp_path: Path) -> None:
+    subnet = configuration(tmp_path, LAYERS).subnets[0]
+    first, second = subnet.pools
+    assert (subnet.params.lease_s, subnet.params.lease_max_s) == (3600, 7200)
+    assert subnet.params.reuse_grace_s == 0
+    assert first.params is subnet.params
+    assert (second.params.lease_s, second.params.lease_max_s) == (1800, 7200)
+    assert second.params.lease_min_s == 1800  # no limit is written, so it follows the lease time
+    assert second.params.authoritative
+    # T1 of 1800 is not below the pool's 1800; the default half is then taken at the grant.
+    assert second.params.renewal_s == 1800
+
+
+def test_an_infinite_reservation_has_no_limits(tmp_path: Path) -> None:
+    reservation = configuration(tmp_path, LAYERS).subnets[0].reservations[0]
+    params = reservation.params
+    assert params.lease_s == params.lease_min_s == params.lease_max_s == INFINITE
+    assert reservation.identity == bytes.fromhex("01020000000001")
+    assert reservation.hostname == b"printer"
+
+
+def test_options_stay_with_their_layer(tmp_path: Path) -> None:
+    found = configuration(tmp_path, LAYERS)
+    assert found.options == {15: b"a.example", 3: bytes((10, 0, 0, 1))}
+    assert found.subnets[0].options == {3: bytes((10, 0, 0, 2))}
+    assert found.subnets[0].pools[0].options == {}
+
+
+def test_what_is_never_given(tmp_path: Path) -> None:
+    pool = configuration(tmp_path, LAYERS).subnets[0].pools[0]
+    base = int(IPv4Address("10.0.0.0"))
+    holes = [(first - base, last - base) for first, last in pool.holes]
+    assert holes == [(10, 10), (12, 13), (15, 15)]  # excluded, excluded, reserved
+    assert pool.size == 10 - 4
+
+
+def test_3021_a_prefix_of_31_has_no_broadcast_address(tmp_path: Path) -> None:
+    text = '[[subnets]]\nsubnet = "10.0.0.0/{0}"\npools = ["10.0.0.0/{0}"]\n'
+    sizes = [
+        configuration(tmp_path, text.format(length)).subnets[0].pools[0].size
+        for length in (29, 30, 31, 32)
+    ]
+    assert sizes == [6, 2, 2, 1]
+
+
+def test_relative_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
+    found = configuration(tmp_path, '[server]\nstate-directory = "s"\nruntime-directory = "/r"\n')
+    assert found.server.state_directory == tmp_path / "s"
+    assert found.server.runtime_directory == Path("/r")
+
+
+def test_networks_are_shared_within_a_vrf(tmp_path: Path) -> None:
+    text = "".join(
+        f'[[subnets]]\nsubnet = "{prefix}"\nshared-network = "n"\nvrf = "{vrf}"\n'
+        f'interface = "{link}"\n'
+        for prefix, vrf, link in [
+            ("10.0.1.0/24", "default", "eth0"),
+            ("10.0.0.0/24", "default", "eth0"),
+            ("10.0.0.0/24", "customer", "eth1"),
+        ]
+    )
+    found = configuration(tmp_path, text)
+    assert [(subnet.vrf, subnet.name) for subnet in found.subnets] == [
+        ("", "10.0.0.0/24"), ("", "10.0.1.0/24"), ("customer", "10.0.0.0/24"),
+    ]  # fmt: skip
+    assert [(network.vrf, network.interface, network.subnets) for network in found.networks] == [
+        ("", "eth0", (0, 1)), ("customer", "eth1", (2,)),
+    ]  # fmt: skip
+    assert found.vrf_names() == ["customer"]
+    assert found.subnet_names()[2] == ("customer", "10.0.0.0/24")
+
+
+@pytest.mark.parametrize(
+    ("pools", "blocks"),
+    [
+        ('["10.0.0.10-10.0.0.20"]', 1),
+        ('["10.0.0.10-10.0.0.20", "10.0.0.30-10.0.0.40"]', 1),
+        ('["10.0.0.255-10.0.1.0"]', 2),
+        ('["10.0.0.0-10.0.3.0", "10.0.3.9"]', 4),
+        ('["10.0.0.0/16"]', 256),
+    ],
+)
+def test_blocks_that_are_touched(tmp_path: Path, pools: str, blocks: int) -> None:
+    text = f'[[subnets]]\nsubnet = "10.0.0.0/16"\npools = {pools}\n'
+    assert configuration(tmp_path, text).block_count == blocks
+
+
+def test_reservations_touch_blocks_too(tmp_path: Path) -> None:
+    text = '[[subnets]]\nsubnet = "10.0.0.0/16"\npools = ["10.0.0.9"]\n'
+    text += '[[subnets.reservations]]\nremote-id = "r"\naddress = "10.0.7.1"\n'
+    assert configuration(tmp_path, text).block_count == 2
+
+
+def test_room_is_twice_what_is_needed(tmp_path: Path) -> None:
+    text = '[[subnets]]\nsubnet = "10.0.0.0/8"\npools = ["10.0.0.0/8"]\n'
+    found = configuration(tmp_path, text)
+    assert found.server.max_addresses == 2 * 2**24
+    assert found.block_limit == 2 * 65536
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("[defaults]\nrapid-commit = true\nbootp = false\n",
+         ["2: defaults.rapid-commit: not served yet"]),
+        ('[[subnets]]\nsubnet = "10.0.0.0/24"\npools = [{ range = "10.0.0.9", bootp = true }]\n',
+         ["3: subnets[0].pools[0].bootp: not served yet"]),
+        ('[leasequery]\nallow = ["10.0.0.1"]\n', ["1: leasequery: not served yet"]),
+        ('[log]\nleases = "file"\n[[classes]]\nname = "c"\n[relays]\n',
+         ["1: log: not served yet", "3: classes: not served yet", "5: relays: not served yet"]),
+        ('[[subnets]]\nsubnet = "10.0.0.0/24"\nvrf = "v"\n',
+         ["3: subnets[0].vrf: not served yet for relayed packets; name its `interface`"]),
+        ('[[subnets]]\nsubnet = "10.0.0.0/24"\npools = ["10.0.0.9"]\nexclude = ["10.0.0.9"]\n',
+         ['3: subnets[0].pools[0]: "10.0.0.9" has no address left to give']),
+    ],
+)  # fmt: skip
+def test_warnings(tmp_path: Path, text: str, wanted: list[str]) -> None:
+    path = tmp_path / "fastdhcp.toml"
+    path.write_text(text)
+    errors, warnings = check(path)
+    assert not errors
+    assert [str(warning).removeprefix(f"{path}:") for warning in warnings] == wanted
+    assert load(path).warnings == tuple(warnings)
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('listen = "0.0.0.0:68"', "server.listen"),
+        ("workers = 9", "server.workers"),
+        ('state-directory = "other"', "server.state-directory"),
+        ('runtime-directory = "other"', "server.runtime-directory"),
+        ('receive-buffer = "1M"', "server.receive-buffer"),
+        ('identity = ["hw-address"]', "server.identity"),
+        ("max-addresses = 512", "server.max-addresses"),
+    ],
+)
+def test_what_a_reload_may_not_change(tmp_path: Path, line: str, key: str) -> None:
+    old = configuration(tmp_path, "[server]\n")
+    new = configuration(tmp_path, f"[server]\n{line}\n")
+    assert reload_refusals(old, new) == [f"{key}: cannot change while the server runs; restart it"]
+    assert reload_refusals(old, old) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['durability = "async"', 'commit-delay = "1ms"', "interfaces = []",
+     'trust-wall-clock = "always"', 'journal-max-size = "1G"'],
+)  # fmt: skip
+def test_what_a_reload_may_change(tmp_path: Path, text: str) -> None:
+    old = configuration(tmp_path, "[server]\n")
+    new = configuration(tmp_path, f"[server]\n{text}\n" + LAYERS)
+    assert reload_refusals(old, new) == []
+
+
+def test_a_reload_may_not_need_more_room_than_there_is(tmp_path: Path) -> None:
+    old = configuration(tmp_path, LAYERS)
+    new = replace(old, block_count=old.block_limit + 1)
+    assert reload_refusals(old, new) == [
+        "server.max-addresses: pools and reservations touch 3908 blocks of 256 addresses, and "
+        "there is room for 3907; restart the server with at least 1000448"
+    ]
