@@ -18,7 +18,7 @@ from fastdhcp import _journal
 from fastdhcp._leases import Memory, StoreState
 from fastdhcp.channel import Channel, Message, close_all
 from fastdhcp.checkpoint import Checkpoint, tail_bound
-from fastdhcp.clock import TRUST_SYNCHRONIZED, Clock
+from fastdhcp.clock import Clock
 from fastdhcp.commands import Commands
 from fastdhcp.commits import Commits
 from fastdhcp.crash import arm, crash_point
@@ -112,6 +112,7 @@ class Store:
         self.start_message = start
         self.identity = [str(kind) for kind in _list(start.get("identity"))]
         self.delay_s = COMMIT_DELAY_S
+        self.journal_size_max = JOURNAL_SIZE_MAX
         self.event = fds[f"event.{index}"]
         self.events = [fds[f"event.{i}"] for i in range(self.memory.processes)]
         self.bits_fd = fds["bits"]
@@ -320,9 +321,15 @@ class Store:
 
     def _set(self, message: Message) -> None:
         """What a reload may change, too: it comes with each image."""
-        self.delay_s = _int(message.get("commit_delay_us"), self.delay_s * 1e6) / 1e6
-        self.journal_size_max = int(_int(message.get("journal_max_size"), JOURNAL_SIZE_MAX))
-        self.clock.trust(str(message.get("trust_wall_clock", TRUST_SYNCHRONIZED)))
+        match message.get("commit_delay_us"):
+            case int(delay_us):
+                self.delay_s = delay_us / 1e6
+        match message.get("journal_max_size"):
+            case int(size):
+                self.journal_size_max = size
+        match message.get("trust_wall_clock"):
+            case str(word):
+                self.clock.trust(word)
 
     def _take_image(self, message: Message, fds: dict[str, int]) -> None:
         running = self.memory.generation != 0
@@ -357,7 +364,3 @@ class Store:
 
 def _list(value: object) -> list[object]:
     return list(value) if isinstance(value, list | tuple) else []
-
-
-def _int(value: object, default: float) -> float:
-    return value if isinstance(value, int) else default

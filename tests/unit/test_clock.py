@@ -1,4 +1,4 @@
-"""Node time over restarts and reboots, as docs/ARCHITECTURE.md has it: a table of what may happen."""
+"""Node time over restarts and reboots, a table of what may happen."""
 
 import time
 

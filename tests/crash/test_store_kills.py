@@ -1,0 +1,170 @@
+"""The store is killed at every step of commit, checkpoint, fresh start and attach.
+
+A real store process over real memfds; this test is the workers. Whatever the step: no change that
+was published as durable is lost, neither by the successor that attaches nor by a start from the
+disk alone; what comes back is, address by address, a state that there was; and all goes on.
+"""
+
+import shutil
+import time
+
+import pytest
+
+from tests.store_ledger import Ledger
+from tests.store_rig import STORE, Rig, killed, wait_for
+
+COMMIT_POINTS = [
+    "commit-before-take",
+    "commit-after-take",
+    "commit-before-sync",
+    "commit-after-sync",
+    "commit-settled",
+    "commit-woken",
+]
+CHECKPOINT_POINTS = [
+    "checkpoint-begun",
+    "checkpoint-copied",
+    "checkpoint-put",
+    "checkpoint-end-before-sync",
+    "checkpoint-end-after-sync",
+    "trim-before",
+    "trim-after",
+]
+START_POINTS = ["start-ids-sent", "start-ready-sent"]
+FRESH_POINTS = [
+    "fresh-before-run",
+    "fresh-run",
+    "fresh-chunks",
+    "fresh-replayed",
+    "fresh-before-sync",
+    "fresh-committed",
+    "fresh-ready",
+    *START_POINTS,
+]
+ATTACH_POINTS = [
+    "attach-dirty",
+    "attach-before-sync",
+    "attach-committed",
+    "attach-published",
+    "attach-woken",
+    *START_POINTS,
+]
+SMALL_JOURNAL = {"journal_max_size": 1}  # the least bound: a pass every 64 KB of journal
+
+
+def drive(rig, ledger, until, changes=20000):
+    """Changes and acknowledgements until something holds, or the store is dead."""
+    for count in range(changes):
+        if count % 16 == 0:
+            ledger.hear()
+            if until() or not rig.alive():
+                return
+            time.sleep(0.0005)
+        if rig.memory.ring_head(0) - rig.memory.ring_tail(0) < 1 << 20:
+            ledger.change()
+    pytest.fail("nothing happened")
+
+
+def settle(rig, ledger):
+    wait_for(lambda: (ledger.hear(), ledger.all_told)[1], "all told")
+
+
+def cut_power(rig, ledger):
+    """Only the disk is left."""
+    if rig.process is not None:
+        rig.kill()
+    ledger.hear()
+    ledger.forget_untold()
+    rig.new_segments()
+    assert rig.start() is not None
+    ledger.check()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("point", COMMIT_POINTS + CHECKPOINT_POINTS)
+def test_killed_in_a_commit(tmp_path, point, count):
+    with Rig(tmp_path, **SMALL_JOURNAL) as rig:
+        ledger = Ledger(rig, seed=count)
+        assert rig.start(f"{point}:{count}") is not None
+        drive(rig, ledger, until=lambda: False)
+        assert killed(rig.reap())
+        ledger.hear()
+        for _ in range(50):  # workers go on
+            ledger.change()
+        if count == 1:
+            cut_power(rig, ledger)
+        else:
+            assert rig.start()["attached"]
+            settle(rig, ledger)
+        for _ in range(50):
+            ledger.change()
+        settle(rig, ledger)
+        ledger.check()
+        cut_power(rig, ledger)
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory):
+    """A state directory with checkpoint and journal, and the table that it came from."""
+    folder = tmp_path_factory.mktemp("before")
+    with Rig(folder, **SMALL_JOURNAL) as rig:
+        ledger = Ledger(rig, seed=5)
+        assert rig.start() is not None
+        drive(rig, ledger, until=lambda: rig.memory.ring_head(0) > 300000)
+        settle(rig, ledger)
+        rig.kill()
+        disk = rig.disk()
+        assert disk.checkpoint and disk.batches[-1][0] > disk.checkpoint
+        return folder / "state", rig.records()
+
+
+@pytest.mark.parametrize("point", FRESH_POINTS)
+def test_killed_in_a_fresh_start(tmp_path, before, point):
+    state, records = before
+    shutil.copytree(state, tmp_path / "state")
+    with Rig(tmp_path) as rig:
+        rig.start(point)
+        assert killed(rig.reap())
+        if rig.memory.ready:
+            assert rig.start()["attached"]
+        else:
+            rig.new_segments()
+            assert not rig.start()["attached"]
+        assert rig.records() == records
+        rig.wait_durable(rig.bind(0x0A4D0000 + 60000))
+        rig.kill()
+        rig.new_segments()
+        assert rig.start() is not None
+        assert len(rig.records()) == len(records) + 1
+
+
+@pytest.mark.parametrize("point", ATTACH_POINTS)
+def test_killed_in_an_attach(tmp_path, point):
+    with Rig(tmp_path, **SMALL_JOURNAL) as rig:
+        ledger = Ledger(rig, seed=9)
+        assert rig.start("checkpoint-copied:30") is not None
+        drive(rig, ledger, until=lambda: False)
+        assert killed(rig.reap())
+        ledger.hear()
+        durable = [rig.memory.ring_durable(i) for i in range(STORE)]
+        for _ in range(100):
+            ledger.change()
+        rig.start(point)
+        assert killed(rig.reap())
+        assert all(rig.memory.ring_durable(i) >= durable[i] for i in range(STORE))
+        assert rig.start()["attached"]
+        settle(rig, ledger)
+        ledger.check()
+        records = rig.records()
+        cut_power(rig, ledger)
+        assert rig.records() == records
+
+
+def test_a_store_that_dies_again_and_again_loses_nothing(tmp_path):
+    with Rig(tmp_path, **SMALL_JOURNAL) as rig:
+        ledger = Ledger(rig, seed=11)
+        for turn, point in enumerate([*COMMIT_POINTS, *CHECKPOINT_POINTS]):
+            assert rig.start(f"{point}:{turn % 4 + 1}") is not None
+            drive(rig, ledger, until=lambda: False)
+            assert killed(rig.reap())
+        cut_power(rig, ledger)
