@@ -20,12 +20,12 @@ class ChildDied(Exception):
 
 
 class Child:
-    """A process that runs one role; ``on_exit`` is called once, with the child, after it is reaped.
+    """A process that runs one role, with its process number; ``on_exit`` is called once, with the child, after it is reaped.
 
     ``on_message`` gets what nobody expects; descriptors that come are closed (none are due).
     """
 
-    def __init__(self, role: str, index: int = 0) -> None:
+    def __init__(self, role: str, index: int) -> None:
         self.role = role
         self.index = index
         self.since = time.time()

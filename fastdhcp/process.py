@@ -14,6 +14,7 @@ import signal
 import socket
 import struct
 import sys
+import traceback
 from pathlib import Path
 
 from fastdhcp.channel import Channel
@@ -61,8 +62,14 @@ def main(argv: list[str]) -> int:
     set_title(f"dhcp-{name}")
     log.process = name
     os.set_inheritable(fd, False)
-    module = importlib.import_module(f"fastdhcp.{role}")
-    return int(module.main(Channel.from_fd(fd), index) or 0)
+    try:
+        module = importlib.import_module(f"fastdhcp.{role}")
+        return int(module.main(Channel.from_fd(fd), index) or 0)
+    except Exception as error:
+        # The supervisor replaces us; what is wrong must be found in one line of the log.
+        trace = "".join(traceback.format_exception(error))
+        log.error("process-failed", error=f"{type(error).__name__}: {error}", trace=trace)
+        return 1
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number, act in self._signals().items():
             loop.add_signal_handler(number, act)
-        self._spawn("store")
+        self._spawn("store", self.store_number)
         for index in range(self.config.server.workers):
             self._spawn("worker", index)
         self._task(self._watch())
@@ -145,7 +145,7 @@ class Supervisor:
 
     # ---- starting
 
-    def _spawn(self, role: str, index: int = 0) -> None:
+    def _spawn(self, role: str, index: int) -> None:
         if self._stopping:
             return
         child = Child(role, index)
@@ -213,7 +213,8 @@ class Supervisor:
         address, port = server.listen
         log.info("ready", listen=f"{address}:{port}", workers=server.workers, pid=os.getpid())
         self.notifier.ready(f"serving on {address}:{port}")
-        self._spawn("control")
+        # After the link, which has a number and no process yet.
+        self._spawn("control", self.store_number + 2)
         self._task(self.policy.run())
 
     def replace_http(self, tcp: socket.socket | None) -> None:
@@ -232,7 +233,7 @@ class Supervisor:
         if child.role == "store":
             self._store_died(child)
         elif child.role == "worker":
-            self._repair(child.index)
+            self._repair(child)
         delay_s = self.restarts.delay_s(child.name, child.served_s())
         if self.restarts.again_and_again(child.name):
             text = f"{child.name} dies again and again: {child.how_it_ended()}"
@@ -248,7 +249,7 @@ class Supervisor:
         self.alarms.raise_alarm("store-down", f"the store ended ({child.how_it_ended()})")
         self.alarms.clear("store-failing")
         if self.memory.ready:
-            self._repair(self.store_number)
+            self._repair(child)
             return
         self._store_exits += (child.returncode or 0) > 0
         if self._store_exits >= STORE_TRIES:
@@ -258,10 +259,10 @@ class Supervisor:
         self.segments, self.memory = make_segments(self.config)
         old.close()
 
-    def _repair(self, number: int) -> None:
+    def _repair(self, child: Child) -> None:
         """Frees what the dead one held, then wakes all: it may have owed somebody a wake-up."""
-        if _journal.repair(self.memory, number):
-            log.notice("record-repaired", process_number=number)
+        if _journal.repair(self.memory, child.index):
+            log.notice("record-repaired", process=child.name, pid=child.pid)
         wake(self.resources.events)
 
     def give_up(self, obstacle: Obstacle) -> None:
@@ -318,8 +319,8 @@ class Supervisor:
     def _look_at_beats(self, now_s: float) -> None:
         beats: dict[object, int] = {}
         for name, child in self.children.items():
-            number = self._number(child)
-            beats[name] = child.beats if number is None else self.memory.beats(number)
+            in_memory = child.role != "control"
+            beats[name] = self.memory.beats(child.index) if in_memory else child.beats
         self._look_at_store(now_s)
         for name in self.heartbeats.look(beats, now_s):
             child = self.children[str(name)]
@@ -344,9 +345,7 @@ class Supervisor:
                 self.alarms.clear(f"{child.name}-restarting")
 
     def _watch_beats(self, child: Child) -> None:
-        number = self._number(child)
-        assert number is not None
-        self.heartbeats.watch(child.name, self.memory.beats(number), time.monotonic())
+        self.heartbeats.watch(child.name, self.memory.beats(child.index), time.monotonic())
 
     def push_status(self) -> None:
         """What control shows; lost if it does not read, the next comes in a second."""
@@ -392,11 +391,6 @@ class Supervisor:
         """The store's process number."""
         return self.config.server.workers
 
-    def _number(self, child: Child) -> int | None:
-        if child.role == "control":
-            return None
-        return child.index if child.role == "worker" else self.store_number
-
     def _of(self, *roles: str) -> list[Child]:
         return [child for child in self.children.values() if child.role in roles]
 
@@ -427,7 +421,9 @@ def make_segments(config: Configuration) -> tuple[Segments, Memory]:
     except (OSError, MemoryError) as error:
         text = f"no room for {config.server.max_addresses} addresses: {error}"
         raise Obstacle("memory-failed", f"{text}; lower server.max-addresses") from error
-    sizes = {name: f"{size >> 20}M" for name, size in segments.sizes.items() if size >= 1 << 20}
+    sizes: dict[str, object] = {
+        name: f"{size >> 20}M" for name, size in segments.sizes.items() if size >= 1 << 20
+    }
     total, addresses = f"{segments.size >> 20}M", config.block_limit * 256
     log.info("memory-budget", addresses=addresses, total_at_most=total, **sizes)
     return segments, memory
