@@ -1,4 +1,4 @@
-"""Entries, and the one function that turns them into records: at apply, at repair, at recovery.
+"""Changes of bindings, and the one function that turns their entries into records.
 
 The order of every step is the protocol of docs/ARCHITECTURE.md: slot, lock, compare, dirty bit, entry published,
 replay, unlock, slot cleared. A model checker has been over it: no step may move.
@@ -6,37 +6,8 @@ replay, unlock, slot cleared. A model checker has been over it: no step may move
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastdhcp._leases cimport Record, Table
+from fastdhcp._leases cimport Binding, Table
 from fastdhcp._wire cimport Span
-
-# Entries are multiples of eight bytes; never split over the ring's end.
-cdef enum EntryKind:
-    ENTRY_PAD = 0                # nothing, to the end of the ring
-    ENTRY_WHOLE = 1              # every field of the record, then its three identifiers
-    ENTRY_RENEW = 2              # a later expiry
-    ENTRY_END = 3                # FREE from now on
-
-cdef enum:
-    ENTRY_MAX = 896              # 8 + 104 + 3 * 255, rounded up
-
-
-cdef struct EntryHeader:
-    uint16_t size                # in bytes, this header in it
-    uint8_t kind
-    uint8_t flags                # END: RecordFlag to leave in the record
-    uint32_t spare
-    uint32_t vrf
-    uint32_t address
-    uint64_t version             # of the record after this entry
-
-
-cdef struct RenewEntry:
-    EntryHeader header
-    uint32_t expiry
-    uint32_t acked_expiry
-    uint32_t cltt
-    uint32_t spare
-
 
 cpdef enum ChangeKind:
     CHANGE_NONE = 0
@@ -90,3 +61,19 @@ cdef Applied apply_change(Table* t, const Change* change, Outcome* out) noexcept
 cdef bint journal_is_durable(const Table* t, uint32_t ring, uint64_t position) noexcept nogil
 # After a batch: wakes the store if it asked for it. Returns true if the eventfd must be written.
 cdef bint journal_wake_wanted(Table* t, uint32_t process) noexcept nogil
+
+# ---- for the store
+
+# The one function that turns an entry into a record: at apply, at repair, at recovery.
+cdef void journal_replay(Table* t, uint32_t number, const uint8_t* entry, uint32_t ring,
+                         uint64_t position) noexcept nogil
+cdef void journal_set_dirty(Table* t, uint32_t number) noexcept nogil
+# A change of a record as it was read: everything but what the change is to say.
+cdef void journal_change(const Table* t, const Binding* b, uint8_t kind, uint32_t now,
+                         Change* c) noexcept nogil
+# The address of a record, from its place.
+cdef void journal_place(const Table* t, uint32_t number, uint32_t* vrf,
+                        uint32_t* address) noexcept nogil
+# Network number and reuse-grace of an address under the policy of now.
+cdef void journal_policy(const Table* t, uint32_t vrf, uint32_t address, uint32_t* network,
+                         uint32_t* grace_s) noexcept nogil

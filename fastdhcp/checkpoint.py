@@ -9,7 +9,7 @@ is never felt: a handful of chunks rides on each commit that happens anyway.
 import math
 from collections import deque
 
-from fastdhcp import _journal
+from fastdhcp import _store
 from fastdhcp._leases import Memory
 from fastdhcp._stats import Counter
 from fastdhcp.crash import crash_point
@@ -131,7 +131,7 @@ class Checkpoint:
     def failed(self) -> None:
         """Nothing of the transaction has happened: its chunks are dirty as before."""
         for chunk in self._written:
-            _journal.mark_dirty(self._memory, chunk)
+            _store.mark_dirty(self._memory, chunk)
         self._left.extend(self._written)
         self._written.clear()
         self._trimmed = 0
@@ -149,7 +149,7 @@ class Checkpoint:
         self._wanted = False
         self._target = self.last
         self._base_bytes = self.tail_bytes
-        self._left.extend(_journal.dirty_chunks(self._memory))
+        self._left.extend(_store.dirty_chunks(self._memory))
         self._total = len(self._left)
         self._began_s = now
         crash_point("checkpoint-begun")
@@ -176,7 +176,7 @@ class Checkpoint:
         size = 0
         for _ in range(min(self._allowance(now), len(self._left))):
             chunk = self._left.popleft()
-            copy = _journal.copy_chunk(self._memory, chunk, sequence)
+            copy = _store.copy_chunk(self._memory, chunk, sequence)
             if copy is None:
                 self._left.append(chunk)
                 self._locked_until_s = now + LOCKED_S
@@ -184,7 +184,7 @@ class Checkpoint:
             # Noted before it is put: its bit is clear, and a failure sets it again.
             self._written.append(chunk)
             crash_point("checkpoint-copied")
-            transaction.put_chunk(_journal.chunk_key(self._memory, chunk), copy)
+            transaction.put_chunk(_store.chunk_key(self._memory, chunk), copy)
             crash_point("checkpoint-put")
             size += len(copy)
             if size >= CHUNK_BYTES_MAX:

@@ -11,7 +11,7 @@ import socket
 
 import msgpack
 
-from fastdhcp import _journal
+from fastdhcp import _store
 from fastdhcp._leases import Memory, StoreState
 
 COMMAND_SIZE_MAX = 64 << 10
@@ -83,7 +83,7 @@ class Commands:
         vrf, address, now = command["vrf"], command["address"], command.get("now", False)
         if not isinstance(vrf, int) or not isinstance(address, int):
             raise TypeError("vrf and address are numbers")
-        return _journal.end_lease(self._memory, vrf, address, bool(now))
+        return _store.end_lease(self._memory, vrf, address, bool(now))
 
     def _send(self, answer: Answer) -> None:
         # Control asks again if an answer is lost: a release of what is free is no harm.

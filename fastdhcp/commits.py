@@ -7,7 +7,7 @@ durable positions are published: an ACK that leaves is on disk.
 
 import time
 
-from fastdhcp import _journal
+from fastdhcp import _store
 from fastdhcp._leases import Memory, StoreState, boot_time_ns
 from fastdhcp._stats import Counter
 from fastdhcp.checkpoint import Checkpoint
@@ -130,7 +130,7 @@ class Commits:
 
     def _transact(self, now: float, chunks: bool) -> None:
         crash_point("commit-before-take")
-        entries, heads = _journal.take(self._memory)
+        entries, heads = _store.take(self._memory)
         crash_point("commit-after-take")
         reading = self._clock.read()
         sequence = self.sequence + 1 if entries else self.sequence
@@ -151,5 +151,5 @@ class Commits:
         if entries:
             self.sequence = sequence
             self._checkpoint.appended(sequence, BATCH_HEADER.size + len(entries))
-        _journal.settle(self._memory, heads)
+        _store.settle(self._memory, heads)
         crash_point("commit-settled")

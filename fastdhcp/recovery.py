@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fastdhcp import _journal
+from fastdhcp import _store
 from fastdhcp._leases import Memory
 from fastdhcp.clock import Clock, Mark, settle_offset
 from fastdhcp.crash import crash_point
@@ -80,9 +80,9 @@ def recover(
         raise DatabaseError(f"{database.path}: {error}") from error
     rekeyed = database.read_meta(META_IDENTITY) not in (None, identity)
     if rekeyed:
-        _journal.rekey(memory)
-        _journal.mark_all_dirty(memory)
-        _journal.reindex(memory)
+        _store.rekey(memory)
+        _store.mark_all_dirty(memory)
+        _store.reindex(memory)
     with database.write() as transaction:
         transaction.put_meta(META_SEGMENT, [memory.segment_id, [0] * memory.processes])
         transaction.put_meta(META_IDENTITY, MIXED if rekeyed else identity)
@@ -106,14 +106,14 @@ def attach(database: Database, memory: Memory, clock: Clock) -> None:
         case _:
             raise DatabaseError(f"{database.path}: is of another run than the table in memory")
     # What the dead one copied and did not commit is in the journal, but no bit says so any more.
-    _journal.mark_all_dirty(memory)
+    _store.mark_all_dirty(memory)
     crash_point("attach-dirty")
     with database.write() as transaction:
         # Its last commit may be seen without being on disk: this sync covers it.
         transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, clock.read()).packed())
         crash_point("attach-before-sync")
     crash_point("attach-committed")
-    _journal.publish(memory, positions)
+    _store.publish(memory, positions)
     crash_point("attach-published")
 
 
@@ -130,7 +130,7 @@ def bits_set(fd: int) -> int:
 def _replay(database: Database, memory: Memory) -> None:
     count = 0
     for _, chunk in database.chunks():
-        _journal.replay_chunk(memory, chunk)
+        _store.replay_chunk(memory, chunk)
         count += 1
         if count % BEAT_CHUNKS == 0:
             memory.beat()
@@ -140,8 +140,8 @@ def _replay(database: Database, memory: Memory) -> None:
     for sequence, batch in database.batches(first):
         batch_header(batch)
         entries = batch[BATCH_HEADER.size :]
-        _journal.replay_batch(memory, entries, sequence)
-        _journal.mark_batch_dirty(memory, entries)
+        _store.replay_batch(memory, entries, sequence)
+        _store.mark_batch_dirty(memory, entries)
         count += 1
         if count % BEAT_CHUNKS == 0:
             memory.beat()

@@ -14,7 +14,7 @@ import select
 import time
 from pathlib import Path
 
-from fastdhcp import _journal
+from fastdhcp import _store
 from fastdhcp._leases import Memory, StoreState
 from fastdhcp.channel import Channel, Message, close_all
 from fastdhcp.checkpoint import Checkpoint, tail_bound
@@ -209,7 +209,7 @@ class Store:
                 self._each_second(now)
                 if self.memory.store_state == StoreState.STORE_FAILING and now < self.retry_s:
                     self._wait_messages(self.retry_s - now)
-                elif _journal.pending_bytes(self.memory) or self.commits.is_due(now):
+                elif _store.pending_bytes(self.memory) or self.commits.is_due(now):
                     self._gather(now + self.delay_s)
                     self._commit()
                 else:
@@ -221,7 +221,7 @@ class Store:
     def _gather(self, until_s: float) -> None:
         """Waits for more to commit, unless there is enough; hears what others say meanwhile."""
         while True:
-            enough = _journal.pending_bytes(self.memory) >= BATCH_BYTES
+            enough = _store.pending_bytes(self.memory) >= BATCH_BYTES
             left_s = 0.0 if enough else max(until_s - time.monotonic(), 0.0)
             self._wait_messages(left_s)
             if enough or left_s == 0.0:
@@ -232,7 +232,7 @@ class Store:
             self.retry_s = time.monotonic() + RETRY_S
         else:
             for process, fd in enumerate(self.events):
-                if fd != self.event and _journal.wake_wanted(self.memory, process):
+                if fd != self.event and _store.wake_wanted(self.memory, process):
                     wake([fd])
             crash_point("commit-woken")
             self.commands.answer_durable()
@@ -244,10 +244,10 @@ class Store:
         wait_s = max(min(self.second_s - now, self.commits.wait_s(now)), 0.0)
         if self.sweep_at is not None:
             wait_s = 0.0
-        if not _journal.sleep_begin(self.memory):
+        if not _store.sleep_begin(self.memory):
             return
         ready = poll.poll(math.ceil(wait_s * 1000))
-        _journal.sleep_end(self.memory)
+        _store.sleep_end(self.memory)
         for fd, _ in ready:
             if fd == self.event:
                 with contextlib.suppress(BlockingIOError):
@@ -265,7 +265,7 @@ class Store:
             if self.told != self.alarm:
                 self._set_alarm(self.alarm)
         if self.sweep_at is not None and self.memory.store_state == StoreState.STORE_OK:
-            self.sweep_at = _journal.sweep(self.memory, self.sweep_at, SWEEP_MAX)[0] or None
+            self.sweep_at = _store.sweep(self.memory, self.sweep_at, SWEEP_MAX)[0] or None
         if now >= self.touch_s:
             self.touch_s = now + TOUCH_S
             self._touch_ahead()
@@ -280,7 +280,7 @@ class Store:
 
     def _last_commit(self) -> None:
         """What the workers left behind; their clients have no ACK of it if it fails."""
-        if _journal.pending_bytes(self.memory):
+        if _store.pending_bytes(self.memory):
             self.commits.commit()
             self.commands.answer_durable()
         self.database.close()
@@ -341,7 +341,7 @@ class Store:
         if running:
             self.checkpoint.bound = tail_bound(self.database, self.journal_size_max)
             if message.get("reindex"):
-                _journal.reindex(self.memory)
+                _store.reindex(self.memory)
             self.channel.send({"type": "imaged", "generation": self.memory.generation})
 
     def _send_ids(self) -> None:

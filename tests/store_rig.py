@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fastdhcp import _journal as journal
+from fastdhcp import _store, _trial
+from fastdhcp._entry import entries
 from fastdhcp._journal import ChangeKind
 from fastdhcp._leases import Memory
 from fastdhcp.channel import Channel, Message, close_all
@@ -158,9 +160,9 @@ class Rig:
         client = client or address
         key = client.to_bytes(16, "big")
         chaddr = client.to_bytes(6, "big")
-        result, _, position, _, _ = journal.apply(memory, kind, 0, address, key, chaddr, **fields)
+        result, _, position, _, _ = _trial.apply(memory, kind, 0, address, key, chaddr, **fields)
         assert result == "applied", result
-        if journal.wake_wanted(memory, STORE):
+        if _store.wake_wanted(memory, STORE):
             wake([self.events[STORE]])
         return position
 
@@ -217,11 +219,11 @@ class Disk:
 def show_disk(path: str) -> None:
     database = Database(Path(path), readonly=True)
     batches = [
-        [sequence, journal.entries(bytes(batch)[BATCH_HEADER.size :])]
+        [sequence, entries(bytes(batch)[BATCH_HEADER.size :])]
         for sequence, batch in database.batches()
     ]
-    for _, entries in batches:
-        for entry in entries:
+    for _, batch in batches:
+        for entry in batch:
             entry.pop("key", None)
             entry.pop("chaddr", None)
     print(

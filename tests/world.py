@@ -1,14 +1,14 @@
-"""A server's decisions without its sockets: a configuration, real segments, packets in, answers out."""
+"""A server's decisions without its sockets: a configuration, real segments, packets, answers."""
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
-from fastdhcp import _journal as journal
+from fastdhcp import _store
 from fastdhcp._codec import encode
-from fastdhcp._handle import handle
 from fastdhcp._leases import boot_time_ns
 from fastdhcp._stats import drop_names
+from fastdhcp._trial import handle
 from fastdhcp.config import load
 from fastdhcp.config.compile import Ids, compile_image
 from tests.segments import make_memory
@@ -77,8 +77,8 @@ class World:
         self.memory.time_offset_ns = now * 10**9 - boot_time_ns() + 10**8
 
     def settle(self) -> bytes:
-        data, heads = journal.take(self.memory)
-        journal.settle(self.memory, heads)
+        data, heads = _store.take(self.memory)
+        _store.settle(self.memory, heads)
         return data
 
     def send(self, message_type: int, mac: int = 1, *, to: str = "255.255.255.255",

@@ -1,8 +1,8 @@
 """One process is killed at every numbered step of Apply; the supervisor's repair comes after it.
 
-The steps are those of _journal's head comment. Whatever the step, afterwards: nobody's lock is left;
-bit and look-again entry agree with the record; the change is there whole if its entry was published,
-and not at all if it was not; and a table recovered from the entries equals the table.
+The steps are those of _journal's head comment. Whatever the step, afterwards: nobody's lock is
+left; the bit agrees with the record; the change is there whole if its entry was published, and not
+at all if it was not; and a table recovered from the entries equals the table.
 """
 
 import os
@@ -11,6 +11,8 @@ import signal
 import pytest
 
 from fastdhcp import _journal as journal
+from fastdhcp import _store, _trial
+from fastdhcp._entry import entries
 from fastdhcp._journal import ChangeKind
 from fastdhcp._leases import BindingState
 from tests.segments import (
@@ -63,7 +65,7 @@ OFFERS = [
 
 def apply(memory, kind, fields):
     fields = dict(fields)
-    return journal.apply(memory, kind, 0, ADDRESS, fields.pop("key", KEY), CHADDR, now=100,
+    return _trial.apply(memory, kind, 0, ADDRESS, fields.pop("key", KEY), CHADDR, now=100,
                          **fields)
 
 
@@ -90,7 +92,7 @@ def check_agreement(memory):
 
 def recovered(data):
     memory = make_memory()
-    journal.replay_batch(memory, data, 1)
+    _store.replay_batch(memory, data, 1)
     return records_of(memory)
 
 
@@ -109,9 +111,9 @@ def prepare(start):
 @pytest.mark.parametrize(("start", "kind", "fields"), CHANGES)
 def test_a_change_is_whole_or_not_at_all(start, kind, fields, step, settled):
     fds, memory = prepare(start)
-    first, heads = journal.take(memory)
+    first, heads = _store.take(memory)
     if settled:
-        journal.settle(memory, heads)
+        _store.settle(memory, heads)
     before = records_of(memory)
     died = die_at(fds, step, kind, fields)
     short = kind in (ChangeKind.CHANGE_RENEW, ChangeKind.CHANGE_END) and settled
@@ -119,7 +121,7 @@ def test_a_change_is_whole_or_not_at_all(start, kind, fields, step, settled):
                                                  and step in (8, 9))
     journal.repair(memory, 0)
     check_agreement(memory)
-    last, heads = journal.take(memory)
+    last, heads = _store.take(memory)
     everything = first + last if settled else last
     assert recovered(everything) == records_of(memory)
     if died and step < PUBLISHED:
@@ -143,7 +145,7 @@ def test_an_offer_that_was_cut_short_leaks_no_address(start, kind, fields, step)
     assert lease.state == BindingState.FREE
     # What is offered now lapses by the sweep; afterwards the address is free.
     memory.time_offset_ns += 10**12
-    journal.sweep(memory, 0, 100)
+    _store.sweep(memory, 0, 100)
     assert not memory.bit(0, ADDRESS)
     assert memory.lease(0, ADDRESS).offer_until == 0
 
@@ -157,9 +159,9 @@ def test_a_record_locked_by_the_living_is_left_alone():
 
 def test_a_chunk_with_a_locked_record_stays_open():
     fds, memory = prepare("active")
-    chunk = journal.dirty_chunks(memory)[0]
+    chunk = _store.dirty_chunks(memory)[0]
     assert die_at(fds, 6, ChangeKind.CHANGE_RENEW, {"expiry": 5000})
-    assert journal.copy_chunk(memory, chunk, 1) is None
-    assert journal.dirty_chunks(memory) == [chunk]
+    assert _store.copy_chunk(memory, chunk, 1) is None
+    assert _store.dirty_chunks(memory) == [chunk]
     journal.repair(memory, 0)
-    assert journal.entries(journal.copy_chunk(memory, chunk, 1))[0]["expiry"] == 3700
+    assert entries(_store.copy_chunk(memory, chunk, 1))[0]["expiry"] == 3700

@@ -17,6 +17,7 @@ from collections import Counter
 import pytest
 
 from fastdhcp import _journal as journal
+from fastdhcp import _store
 from fastdhcp._leases import BindingState
 from tests.segments import make_memory, make_segments, records_of
 from tests.world import World, number
@@ -151,9 +152,9 @@ def run(pack, store):
     entries = []
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
-        data, heads = journal.take(store)
+        data, heads = _store.take(store)
         entries.append(data)
-        journal.settle(store, heads)
+        _store.settle(store, heads)
         pack.listen()
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid:
@@ -167,7 +168,7 @@ def run(pack, store):
         os.waitpid(pid, 0)
         journal.repair(store, process)
     pack.listen()
-    entries.append(journal.take(store)[0])
+    entries.append(_store.take(store)[0])
     return entries
 
 
@@ -184,5 +185,5 @@ def check(pack, store, entries):
         assert store.bit(lease.vrf, lease.address) == taken
     again = make_memory(workers=WORKERS, blocks=64)
     for data in entries:
-        journal.replay_batch(again, data, 1)
+        _store.replay_batch(again, data, 1)
     assert records_of(again) == records_of(store)

@@ -1,8 +1,8 @@
-"""RFC 2131's decisions, section by section, upon a real table: what is answered, and what changes."""
+"""RFC 2131's decisions, section by section, upon a real table: what is answered, what changes."""
 
 import pytest
 
-from fastdhcp import _journal as journal
+from fastdhcp import _store
 from fastdhcp._leases import BindingState, StoreState
 from tests.segments import make_memory, records_of
 from tests.world import World
@@ -82,7 +82,7 @@ def test_allocation_goes_round_so_that_what_was_freed_last_comes_last(world):
 def test_an_offer_lapses_after_offer_hold(world):
     given = [world.discover(mac).address for mac in range(1, 21)]
     world.set_now(world.now + 61)
-    journal.sweep(world.memory, 0, 1000)
+    _store.sweep(world.memory, 0, 1000)
     again = [world.discover(mac).address for mac in range(101, 121)]
     assert sorted(given) == sorted(again)
 
@@ -319,7 +319,7 @@ def test_a_link_that_no_subnet_serves_is_met_with_silence(world):
 
 def test_a_client_that_says_nothing_of_itself(world):
     from fastdhcp._codec import encode
-    from fastdhcp._handle import handle
+    from fastdhcp._trial import handle
     from tests.world import DROPS
     data = encode(xid=1, chaddr=b"", hlen=0, message_type=1)
     out = handle(world.memory, data, ifindex=3, local=0x0A4D0001, now=world.now)
@@ -460,6 +460,6 @@ def test_what_the_entries_say_is_what_the_table_says(world):
     world.release("10.77.1.1", 1, options={61: b"\x01" + bytes([1]) * 30})
     world.decline("10.77.1.12", 12)
     again = make_memory(workers=2, blocks=256)
-    journal.replay_batch(again, world.settle(), 1)
+    _store.replay_batch(again, world.settle(), 1)
     assert records_of(again) == records_of(world.memory)
     assert len(records_of(again)) == 11

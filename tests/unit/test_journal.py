@@ -1,4 +1,4 @@
-"""Entries and their replay: what an entry holds, when it may be short, and what recovery makes of it.
+"""Entries and their replay: what an entry holds, when it may be short, what recovery makes of it.
 
 Every change of a binding is an entry first, and one function turns entries into records: so a table
 recovered from the entries must equal the table that wrote them.
@@ -6,7 +6,8 @@ recovered from the entries must equal the table that wrote them.
 
 import pytest
 
-from fastdhcp import _journal as journal
+from fastdhcp import _store, _trial
+from fastdhcp._entry import entries
 from fastdhcp._journal import ChangeKind
 from fastdhcp._leases import INFINITE, BindingState, RecordFlag
 from tests.segments import ADDRESS, CHADDR, KEY, OTHER_KEY, make_memory, records_of
@@ -14,12 +15,12 @@ from tests.segments import ADDRESS, CHADDR, KEY, OTHER_KEY, make_memory, records
 
 def change(memory, kind, **fields):
     fields.setdefault("now", 100)
-    return journal.apply(memory, kind, 0, ADDRESS, fields.pop("key", KEY), CHADDR, **fields)
+    return _trial.apply(memory, kind, 0, ADDRESS, fields.pop("key", KEY), CHADDR, **fields)
 
 
 def settle(memory):
-    data, heads = journal.take(memory)
-    journal.settle(memory, heads)
+    data, heads = _store.take(memory)
+    _store.settle(memory, heads)
     return data
 
 
@@ -29,7 +30,7 @@ def test_a_binding_is_a_whole_entry_and_a_new_incarnation():
         memory, ChangeKind.CHANGE_BIND, expiry=3700, client_id=b"\x01" + CHADDR, hostname=b"box"
     )
     assert (result, ring, incarnation, expiry) == ("applied", 0, (1, 1), 3700)
-    entry = journal.entries(journal.take(memory)[0])[0]
+    entry = entries(_store.take(memory)[0])[0]
     assert entry["kind"] == "whole"
     assert entry["size"] == position
     assert (entry["address"], entry["key"], entry["version"]) == (ADDRESS, KEY, 1)
@@ -46,13 +47,13 @@ def test_an_entry_is_short_only_if_the_change_before_it_is_durable(kind, short):
     memory = make_memory()
     change(memory, ChangeKind.CHANGE_BIND, expiry=3700)
     change(memory, kind, expiry=3800)
-    kinds = [e["kind"] for e in journal.entries(settle(memory))]
+    kinds = [e["kind"] for e in entries(settle(memory))]
     assert kinds == ["whole", "whole"]
     if kind == ChangeKind.CHANGE_END:
         change(memory, ChangeKind.CHANGE_BIND, expiry=3900)
         settle(memory)
     change(memory, kind, expiry=4000)
-    entry = journal.entries(settle(memory))[0]
+    entry = entries(settle(memory))[0]
     assert entry["kind"] == short
     assert entry["size"] == {"renew": 40, "end": 24}[short]
 
@@ -74,7 +75,7 @@ def test_a_decision_upon_an_older_record_is_refused():
 def test_an_offer_is_volatile_and_has_no_entry():
     memory = make_memory()
     change(memory, ChangeKind.CHANGE_OFFER, offer_until=160)
-    assert journal.take(memory)[0] == b""
+    assert _store.take(memory)[0] == b""
     assert memory.bit(0, ADDRESS)
     change(memory, ChangeKind.CHANGE_LAPSE)
     assert not memory.bit(0, ADDRESS)
@@ -97,7 +98,7 @@ def test_identifiers_of_every_length_survive_recovery(size):
     change(memory, ChangeKind.CHANGE_BIND, expiry=3700, client_id=data, relay_info=data[::-1],
            hostname=data)
     again = make_memory()
-    assert journal.replay_batch(again, journal.take(memory)[0], 7) == 1
+    assert _store.replay_batch(again, _store.take(memory)[0], 7) == 1
     lease = again.lease(0, ADDRESS)
     assert (lease.client_id, lease.relay_info, lease.hostname) == (data, data[::-1], data)
     assert lease.change == 7
@@ -111,7 +112,7 @@ def test_a_renewal_without_an_identifier_keeps_it_and_with_another_replaces_it()
     assert memory.lease(0, ADDRESS).relay_info == b"\x01\x02ab"
     settle(memory)
     change(memory, ChangeKind.CHANGE_RENEW, expiry=3900, hostname=b"other")
-    assert journal.entries(settle(memory))[0]["kind"] == "whole"
+    assert entries(settle(memory))[0]["kind"] == "whole"
     assert memory.lease(0, ADDRESS).hostname == b"other"
 
 
@@ -122,8 +123,8 @@ def test_replay_takes_newer_versions_only_in_any_order():
     change(memory, ChangeKind.CHANGE_DECLINE, expiry=9000)
     second = settle(memory)
     again = make_memory()
-    assert journal.replay_batch(again, second, 2) == 1
-    assert journal.replay_batch(again, first, 1) == 0
+    assert _store.replay_batch(again, second, 2) == 1
+    assert _store.replay_batch(again, first, 1) == 0
     assert records_of(again) == records_of(memory)
     assert again.lease(0, ADDRESS).state == BindingState.DECLINED
 
@@ -131,17 +132,17 @@ def test_replay_takes_newer_versions_only_in_any_order():
 def test_a_chunk_and_the_tail_behind_it_make_the_table_again():
     memory = make_memory()
     for low in range(100):
-        journal.apply(memory, ChangeKind.CHANGE_BIND, 0, ADDRESS - 5 + low, KEY, CHADDR,
+        _trial.apply(memory, ChangeKind.CHANGE_BIND, 0, ADDRESS - 5 + low, KEY, CHADDR,
                       expiry=3700, now=100)
     settle(memory)
-    chunks = [journal.copy_chunk(memory, c, 1) for c in journal.dirty_chunks(memory)]
+    chunks = [_store.copy_chunk(memory, c, 1) for c in _store.dirty_chunks(memory)]
     assert len(chunks) == 2
-    assert journal.dirty_chunks(memory) == []
+    assert _store.dirty_chunks(memory) == []
     change(memory, ChangeKind.CHANGE_RENEW, expiry=9000)
     tail = settle(memory)
     again = make_memory()
-    assert sum(journal.replay_chunk(again, c) for c in chunks) == 100
-    assert journal.replay_batch(again, tail, 2) == 1
+    assert sum(_store.replay_chunk(again, c) for c in chunks) == 100
+    assert _store.replay_batch(again, tail, 2) == 1
     assert records_of(again) == records_of(memory)
 
 
@@ -152,20 +153,20 @@ def test_a_chunk_and_the_tail_behind_it_make_the_table_again():
 )
 def test_what_is_no_entry_is_refused_in_words(data):
     with pytest.raises(ValueError, match="begins no entry"):
-        journal.replay_batch(make_memory(), data, 1)
+        _store.replay_batch(make_memory(), data, 1)
 
 
 def test_a_full_ring_is_named_and_changes_nothing():
     memory = make_memory(ring_size=4096)
     results = []
     for low in range(64):
-        results.append(journal.apply(memory, ChangeKind.CHANGE_BIND, 0, ADDRESS + low, KEY, CHADDR,
+        results.append(_trial.apply(memory, ChangeKind.CHANGE_BIND, 0, ADDRESS + low, KEY, CHADDR,
                                      expiry=3700)[0])
     full = results.index("ring-full")
     assert memory.lease(0, ADDRESS + full).version == 0
     assert not memory.bit(0, ADDRESS + full)
     settle(memory)
-    assert journal.apply(memory, ChangeKind.CHANGE_BIND, 0, ADDRESS + full, KEY, CHADDR,
+    assert _trial.apply(memory, ChangeKind.CHANGE_BIND, 0, ADDRESS + full, KEY, CHADDR,
                          expiry=3700)[0] == "applied"
 
 
@@ -175,30 +176,30 @@ def test_entries_stay_whole_around_the_end_of_the_ring():
     for turn in range(200):
         change(memory, ChangeKind.CHANGE_RENEW if turn else ChangeKind.CHANGE_BIND,
                expiry=3700 + turn, hostname=b"h" * (turn % 60))
-        written += len(journal.entries(settle(memory)))
+        written += len(entries(settle(memory)))
     assert written == 200
     assert memory.lease(0, ADDRESS).version == 200
 
 
 def test_the_table_says_when_it_is_full():
     memory = make_memory(blocks=2)
-    journal.apply(memory, ChangeKind.CHANGE_BIND, 0, 0x0A000000, KEY, CHADDR, expiry=1)
-    journal.apply(memory, ChangeKind.CHANGE_BIND, 7, 0x0A000000, KEY, CHADDR, expiry=1)
+    _trial.apply(memory, ChangeKind.CHANGE_BIND, 0, 0x0A000000, KEY, CHADDR, expiry=1)
+    _trial.apply(memory, ChangeKind.CHANGE_BIND, 7, 0x0A000000, KEY, CHADDR, expiry=1)
     with pytest.raises(MemoryError):
-        journal.apply(memory, ChangeKind.CHANGE_BIND, 0, 0x0A000100, KEY, CHADDR, expiry=1)
+        _trial.apply(memory, ChangeKind.CHANGE_BIND, 0, 0x0A000100, KEY, CHADDR, expiry=1)
     assert memory.block_count == 2
 
 
 def test_the_sweep_ends_what_is_due_and_no_sooner():
     memory = make_memory(now=1000)
-    apply = journal.apply
+    apply = _trial.apply
     apply(memory, ChangeKind.CHANGE_BIND, 0, ADDRESS, KEY, CHADDR, expiry=1000 - 64)
     apply(memory, ChangeKind.CHANGE_BIND, 0, ADDRESS + 1, KEY, CHADDR, expiry=1000 - 20)
     apply(memory, ChangeKind.CHANGE_OFFER, 0, ADDRESS + 2, KEY, CHADDR, offer_until=999)
     apply(memory, ChangeKind.CHANGE_OFFER, 0, ADDRESS + 3, KEY, CHADDR, offer_until=1100)
     apply(memory, ChangeKind.CHANGE_BIND, 0, ADDRESS + 4, KEY, CHADDR, expiry=INFINITE)
     apply(memory, ChangeKind.CHANGE_DECLINE, 0, ADDRESS + 5, KEY, CHADDR, expiry=990)
-    assert journal.sweep(memory, 0, 1000) == (0, 1, 2)
+    assert _store.sweep(memory, 0, 1000) == (0, 1, 2)
     states = [memory.lease(0, ADDRESS + i).state for i in range(6)]
     assert states == [0, 1, 0, 0, 1, 0]
     assert [memory.bit(0, ADDRESS + i) for i in range(6)] == [False, True, False, True, True,
@@ -207,20 +208,20 @@ def test_the_sweep_ends_what_is_due_and_no_sooner():
 
 def test_the_operator_ends_a_lease_at_once_or_only_its_renewal():
     memory = make_memory()
-    assert journal.end_lease(memory, 0, ADDRESS, True) == "free"
+    assert _store.end_lease(memory, 0, ADDRESS, True) == "free"
     change(memory, ChangeKind.CHANGE_BIND, expiry=3700)
-    assert journal.end_lease(memory, 0, ADDRESS, False) == "pending"
+    assert _store.end_lease(memory, 0, ADDRESS, False) == "pending"
     assert memory.lease(0, ADDRESS).state == BindingState.PENDING
-    assert journal.end_lease(memory, 0, ADDRESS, True) == "ended"
+    assert _store.end_lease(memory, 0, ADDRESS, True) == "ended"
     lease = memory.lease(0, ADDRESS)
     assert (lease.state, lease.flags) == (BindingState.FREE, RecordFlag.RECORD_RELEASED)
 
 
 def test_whoever_sleeps_is_woken_once_and_never_sleeps_over_work():
     memory = make_memory()
-    assert not journal.wake_wanted(memory, 0)
-    assert journal.sleep_begin(memory)
-    assert journal.wake_wanted(memory, 0)
-    assert not journal.wake_wanted(memory, 0)
+    assert not _store.wake_wanted(memory, 0)
+    assert _store.sleep_begin(memory)
+    assert _store.wake_wanted(memory, 0)
+    assert not _store.wake_wanted(memory, 0)
     change(memory, ChangeKind.CHANGE_BIND, expiry=3700)
-    assert not journal.sleep_begin(memory)
+    assert not _store.sleep_begin(memory)

@@ -1,0 +1,63 @@
+"""Entries of the journal: the bytes that stand for a change of a binding, in rings and on disk.
+
+One encoding of a whole record serves ring, journal and checkpoint. Entries are multiples of eight
+bytes, in this machine's byte order, and never split over a ring's end.
+"""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from fastdhcp._leases cimport Record, Table
+from fastdhcp._wire cimport Span
+
+cdef enum EntryKind:
+    ENTRY_PAD = 0                # nothing, to the end of the ring
+    ENTRY_WHOLE = 1              # every field of the record, then its three identifiers
+    ENTRY_RENEW = 2              # a later expiry
+    ENTRY_END = 3                # FREE from now on
+
+cdef enum:
+    WHOLE_FIXED = 112            # header 24, then the record from `change` to `limits`
+    RECORD_FIXED = 88            # bytes of the record from `change` on (offset 24 to 112)
+    ENTRY_MAX = 896              # 112 + 3 * 255, rounded up, and some
+
+
+cdef struct EntryHeader:
+    uint16_t size                # in bytes, this header in it
+    uint8_t kind
+    uint8_t flags                # RecordFlag of the record after this entry
+    uint32_t spare
+    uint32_t vrf
+    uint32_t address
+    uint64_t version             # of the record after this entry
+
+
+cdef struct RenewEntry:
+    EntryHeader header
+    uint32_t expiry
+    uint32_t acked_expiry
+    uint32_t cltt
+    uint32_t spare
+
+
+cdef struct Kept:                # the three identifiers that a record has or is to have
+    Span client_id
+    Span relay_info
+    Span hostname
+
+
+cdef inline void put_identifier(uint8_t* inline_at, uint32_t room, uint8_t* long_at,
+                                const uint8_t* data, uint32_t size) noexcept nogil:
+    memcpy(inline_at if size <= room else long_at, data, size)
+
+
+# The identifiers of a record: spans into `r` itself or into its long fields.
+cdef void entry_kept(const Table* t, uint32_t number, const Record* r, Kept* out) noexcept nogil
+
+# Write an entry for the record as it is after the change, and return its size.
+cdef uint32_t entry_write_whole(uint8_t* at, const Record* r, const Kept* ids) noexcept nogil
+cdef uint32_t entry_write_renew(uint8_t* at, const Record* r) noexcept nogil
+cdef uint32_t entry_write_end(uint8_t* at, const Record* r) noexcept nogil
+
+# Where an entry ends; 0: the bytes are no entry.
+cdef uint32_t entry_size(const uint8_t* at, uint32_t left) noexcept nogil

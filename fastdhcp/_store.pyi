@@ -1,0 +1,64 @@
+"""What the store does with the table."""
+
+from fastdhcp._leases import Memory
+
+def take(memory: Memory) -> tuple[bytes, list[int]]:
+    """What all rings hold now: their entries one ring after another, and the heads that they
+    reach to. Nothing is given back to the producers: see settle()."""
+
+def pending_bytes(memory: Memory) -> int:
+    """Bytes in all rings that have not been taken and settled."""
+
+def settle(memory: Memory, heads: list[int]) -> None:
+    """After the commit of what take() gave: moves the tails, publishes the durable positions."""
+
+def publish(memory: Memory, positions: list[int]) -> None:
+    """At attach: the committed positions of this segment id, as settle()."""
+
+def sleep_begin(memory: Memory) -> bool:
+    """Asks to be woken. False: there is work already, do not sleep."""
+
+def sleep_end(memory: Memory) -> None: ...
+
+def wake_wanted(memory: Memory, process: int) -> bool:
+    """True if the process sleeps and asked to be woken; then write its eventfd."""
+
+def replay_batch(memory: Memory, data: bytes | memoryview, sequence: int) -> int:
+    """Recovery: a journal batch upon the records, newer versions only. Returns how many.
+    Raises ValueError if the bytes are not a batch."""
+
+def replay_chunk(memory: Memory, data: bytes | memoryview) -> int:
+    """Recovery: one chunk of the checkpoint. As replay_batch."""
+
+def mark_all_dirty(memory: Memory) -> None: ...
+
+def mark_batch_dirty(memory: Memory, data: bytes | memoryview) -> None:
+    """Recovery: the chunks that a journal batch touches are dirty."""
+
+def dirty_chunks(memory: Memory) -> list[int]:
+    """Numbers of the chunks that are dirty now."""
+
+def chunk_key(memory: Memory, chunk: int) -> bytes:
+    """Key of a chunk in `leases`: VRF, address / 64, both big-endian u32."""
+
+def copy_chunk(memory: Memory, chunk: int, sequence: int) -> bytes | None:
+    """Clears the dirty bit, then copies the chunk's records (`change` filled in with `sequence`
+    where it is not known). None: a record was locked; the bit is set again, come back."""
+
+def mark_dirty(memory: Memory, chunk: int) -> None:
+    """A commit failed: the chunk is dirty as before."""
+
+def sweep(memory: Memory, first: int, limit: int) -> tuple[int, int, int]:
+    """Looks at the look-again array from block `first` on, and ends what is due: at most `limit`
+    records. Returns (block to go on at; 0 = all was seen, offers lapsed, leases ended)."""
+
+def end_lease(memory: Memory, vrf: int, address: int, now: bool) -> str:
+    """The operator's release: "ended" (`now`: at once; the hold is overridden), "pending" (its
+    right to renew ended), "free" (nothing was bound). Raises TimeoutError, BlockingIOError (the
+    ring is full)."""
+
+def rekey(memory: Memory) -> int:
+    """Makes all client keys anew after `identity` changed. Only before the ready word."""
+
+def reindex(memory: Memory) -> int:
+    """Puts every bound record into the index under the policy set now."""

@@ -1,0 +1,481 @@
+"""What the store does with the table: take and settle entries, recover, checkpoint, end what is due."""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from fastdhcp._atomic cimport (
+    cpu_relax,
+    fence_full,
+    fetch_and_u64,
+    load_acquire_u64,
+    load_relaxed_u32,
+    load_relaxed_u64,
+    lowest_bit_u64,
+    store_release_u32,
+    store_release_u64,
+)
+from fastdhcp._entry cimport (
+    ENTRY_PAD,
+    EntryHeader,
+    Kept,
+    entry_kept,
+    entry_size,
+    entry_write_whole,
+)
+from fastdhcp._identity cimport Identifiers, client_key, identifiers_hardware, relay_suboption
+from fastdhcp._image cimport NOWHERE
+from fastdhcp._journal cimport (
+    APPLIED,
+    APPLY_RING_FULL,
+    CHANGE_END,
+    CHANGE_LAPSE,
+    CHANGE_PEND,
+    Applied,
+    Change,
+    Outcome,
+    apply_change,
+    journal_change,
+    journal_place,
+    journal_policy,
+    journal_replay,
+    journal_set_dirty,
+    journal_wake_wanted,
+)
+from fastdhcp._leases cimport (
+    BLOCK_SIZE,
+    CHUNK_SIZE,
+    DECLINED,
+    FREE,
+    PENDING,
+    READ_TRIES,
+    RECORD_RELEASED,
+    RING_HEADER,
+    Binding,
+    Memory,
+    Record,
+    Ring,
+    Table,
+    leases_block,
+    leases_enter,
+    leases_index,
+    leases_read,
+    leases_record,
+    leases_ring,
+    node_now,
+)
+from fastdhcp._stats cimport (
+    COUNT_EXPIRED,
+    COUNT_SWEPT,
+)
+from fastdhcp._wire cimport RELAY_CIRCUIT_ID, RELAY_REMOTE_ID
+
+
+# ---- what the store takes and settles
+
+def take(Memory memory):
+    """What all rings hold now: their entries one ring after another, and the heads they reach to.
+
+    Nothing is given back to the producers: see settle().
+    """
+    cdef Table* t = &memory.table
+    cdef Ring* ring
+    cdef uint8_t* data
+    cdef uint64_t tail, head
+    cdef uint32_t p, place, first
+    parts = []
+    heads = []
+    for p in range(t.node.processes):
+        ring = leases_ring(t, p)
+        data = <uint8_t*>ring + RING_HEADER
+        tail = load_relaxed_u64(&ring.tail)
+        head = load_acquire_u64(&ring.head)
+        heads.append(head)
+        if head == tail:
+            continue
+        place = <uint32_t>(tail & (t.node.ring_size - 1))
+        first = <uint32_t>min(head - tail, <uint64_t>(t.node.ring_size - place))
+        parts.append(data[place:place + first])
+        if first < head - tail:
+            parts.append(data[:head - tail - first])
+    return b"".join(parts), heads
+
+
+def pending_bytes(Memory memory):
+    """Bytes in all rings that have not been taken and settled."""
+    cdef Table* t = &memory.table
+    cdef uint32_t p
+    cdef uint64_t total = 0
+    for p in range(t.node.processes):
+        total += (load_acquire_u64(&leases_ring(t, p).head)
+                  - load_relaxed_u64(&leases_ring(t, p).tail))
+    return total
+
+
+def settle(Memory memory, heads):
+    """After the commit of what take() gave: moves the tails, publishes the durable positions."""
+    cdef Table* t = &memory.table
+    cdef uint32_t p
+    for p in range(t.node.processes):
+        store_release_u64(&leases_ring(t, p).tail, heads[p])
+    for p in range(t.node.processes):
+        store_release_u64(&leases_ring(t, p).durable, heads[p])
+
+
+def publish(Memory memory, positions):
+    """At attach: the committed positions of this segment id, as settle()."""
+    settle(memory, positions)
+
+
+def sleep_begin(Memory memory):
+    """Asks to be woken. False: there is work already, do not sleep."""
+    cdef Table* t = &memory.table
+    store_release_u32(&t.processes[t.self].asleep, 1)
+    fence_full()
+    if pending_bytes(memory):
+        store_release_u32(&t.processes[t.self].asleep, 0)
+        return False
+    return True
+
+
+def sleep_end(Memory memory):
+    """Awake again, whoever woke it."""
+    store_release_u32(&memory.table.processes[memory.table.self].asleep, 0)
+
+
+def wake_wanted(Memory memory, uint32_t process):
+    """True if the process sleeps and asked to be woken; then write its eventfd."""
+    if process >= memory.table.node.processes:
+        raise IndexError(f"there is no process {process}")
+    return journal_wake_wanted(&memory.table, process)
+
+
+# ---- recovery
+
+cdef enum Recovered:
+    RECOVERED_OLD = 0
+    RECOVERED_NEW = 1
+    RECOVERED_NO_ROOM = 2
+
+
+cdef Recovered recover_entry(Table* t, const uint8_t* at, uint64_t sequence) noexcept nogil:
+    cdef const EntryHeader* h = <const EntryHeader*>at
+    cdef uint32_t block = leases_enter(t, h.vrf, h.address)
+    cdef uint32_t number
+    cdef Record* r
+    if block == NOWHERE:
+        return RECOVERED_NO_ROOM
+    number = block * BLOCK_SIZE + (h.address & 255)
+    r = leases_record(t, number)
+    if h.version <= r.version:
+        return RECOVERED_OLD
+    # Position is volatile: after a replay a record counts as durable (position 0 of ring 0).
+    journal_replay(t, number, at, 0, 0)
+    r.change = sequence if sequence else (<const Record*>at).change
+    return RECOVERED_NEW
+
+
+cdef int recover(Memory memory, const unsigned char[::1] data, uint64_t sequence) except -1:
+    cdef Table* t = &memory.table
+    cdef uint32_t at = 0
+    cdef uint32_t end = data.shape[0]
+    cdef uint32_t size
+    cdef int newer = 0
+    cdef Recovered result = RECOVERED_OLD
+    with nogil:
+        while at < end:
+            size = entry_size(&data[at], end - at)
+            if size == 0:
+                break
+            if (<const EntryHeader*>&data[at]).kind != ENTRY_PAD:
+                result = recover_entry(t, &data[at], sequence)
+                if result == RECOVERED_NO_ROOM:
+                    break
+                newer += result == RECOVERED_NEW
+            at += size
+    if result == RECOVERED_NO_ROOM:
+        raise MemoryError("the lease table has no room for all leases on disk: "
+                          "raise max-addresses")
+    if at < end:
+        raise ValueError(f"byte {at} of {end} begins no entry: the lease store is damaged")
+    return newer
+
+
+def replay_batch(Memory memory, const unsigned char[::1] data, sequence):
+    """Recovery: a journal batch upon the records, newer versions only. Returns how many.
+
+    Raises ValueError if the bytes are not a batch, MemoryError if the table has no room.
+    """
+    return recover(memory, data, sequence) if data.shape[0] else 0
+
+
+def replay_chunk(Memory memory, const unsigned char[::1] data):
+    """Recovery: one chunk of the checkpoint. As replay_batch."""
+    return recover(memory, data, 0) if data.shape[0] else 0
+
+
+def rekey(Memory memory):
+    """Makes all client keys anew after `identity` changed. Only before the ready word.
+
+    A record without any identifier of the new order keeps its key.
+    """
+    cdef Table* t = &memory.table
+    cdef uint32_t block, i, number
+    cdef Record* r
+    cdef Kept ids
+    cdef Identifiers who
+    cdef int made = 0
+    if t.image == NULL:
+        raise ValueError("the policy image comes first")
+    for block in range(t.node.block_capacity):
+        if load_relaxed_u64(&t.directory[block]) == 0:
+            continue
+        for i in range(BLOCK_SIZE):
+            number = block * BLOCK_SIZE + i
+            r = leases_record(t, number)
+            if r.version == 0:
+                continue
+            entry_kept(t, number, r, &ids)
+            who.client_id = ids.client_id
+            if ids.client_id.len == 0:
+                who.client_id.at = NULL
+            who.circuit_id = relay_suboption(ids.relay_info, RELAY_CIRCUIT_ID)
+            who.remote_id = relay_suboption(ids.relay_info, RELAY_REMOTE_ID)
+            identifiers_hardware(&who, r.htype, r.chaddr, r.hlen)
+            if client_key(t.node.secret, t.image.identity, &who, <uint64_t*>r.key):
+                journal_set_dirty(t, number)
+                made += 1
+    return made
+
+
+def reindex(Memory memory):
+    """Puts every record that was ever bound into the index, under the policy set now."""
+    cdef Table* t = &memory.table
+    cdef uint32_t block, i, number, network, grace_s
+    cdef Binding b
+    cdef int put = 0
+    for block in range(t.node.block_capacity):
+        if load_relaxed_u64(&t.directory[block]) == 0:
+            continue
+        for i in range(BLOCK_SIZE):
+            number = block * BLOCK_SIZE + i
+            if (leases_record(t, number).version == 0 or not leases_read(t, number, &b)):
+                continue
+            journal_policy(t, b.vrf, b.address, &network, &grace_s)
+            if network:
+                leases_index(t, network, b.key[0], number)
+                put += 1
+    return put
+
+
+# ---- checkpoint
+
+def mark_all_dirty(Memory memory):
+    """At attach: what is on disk of any chunk may be old."""
+    cdef Table* t = &memory.table
+    cdef uint32_t block, k
+    for block in range(t.node.block_capacity):
+        if load_relaxed_u64(&t.directory[block]):
+            for k in range(BLOCK_SIZE // CHUNK_SIZE):
+                journal_set_dirty(t, block * BLOCK_SIZE + k * CHUNK_SIZE)
+
+
+def mark_batch_dirty(Memory memory, const unsigned char[::1] data):
+    """Recovery: the chunks that a journal batch touches are dirty."""
+    cdef Table* t = &memory.table
+    cdef uint32_t at = 0
+    cdef uint32_t size, block
+    cdef const EntryHeader* h
+    while at < data.shape[0]:
+        size = entry_size(&data[at], data.shape[0] - at)
+        if size == 0:
+            raise ValueError(f"byte {at} begins no entry: the lease store is damaged")
+        h = <const EntryHeader*>&data[at]
+        if h.kind != ENTRY_PAD:
+            block = leases_block(t, h.vrf, h.address)
+            if block != NOWHERE:
+                journal_set_dirty(t, block * BLOCK_SIZE + (h.address & 255))
+        at += size
+
+
+def dirty_chunks(Memory memory):
+    """Numbers of the chunks that are dirty now."""
+    cdef Table* t = &memory.table
+    cdef uint32_t word
+    cdef uint64_t bits
+    found = []
+    for word in range((t.node.block_capacity * (BLOCK_SIZE // CHUNK_SIZE) + 63) // 64):
+        bits = load_relaxed_u64(&t.dirty[word])
+        while bits:
+            found.append(word * 64 + lowest_bit_u64(bits))
+            bits &= bits - 1
+    return found
+
+
+def mark_dirty(Memory memory, uint32_t chunk):
+    """A commit failed: the chunk is dirty as before."""
+    if chunk >= memory.table.node.block_capacity * (BLOCK_SIZE // CHUNK_SIZE):
+        raise IndexError(f"there is no chunk {chunk}")
+    journal_set_dirty(&memory.table, chunk * CHUNK_SIZE)
+
+
+def chunk_key(Memory memory, uint32_t chunk):
+    """Key of a chunk in `leases`: VRF, address / 64, both big-endian u32."""
+    cdef uint32_t vrf, address
+    if (chunk >= memory.table.node.block_capacity * (BLOCK_SIZE // CHUNK_SIZE)
+            or memory.table.directory[chunk // (BLOCK_SIZE // CHUNK_SIZE)] == 0):
+        raise IndexError(f"there is no chunk {chunk}")
+    journal_place(&memory.table, chunk * CHUNK_SIZE, &vrf, &address)
+    return vrf.to_bytes(4, "big") + (address // 64).to_bytes(4, "big")
+
+
+# One record as an entry, copied as any reader does. 0: never bound; -1: it stayed locked.
+cdef int copy_entry(Table* t, uint32_t number, uint64_t sequence, uint8_t* out) noexcept nogil:
+    cdef const Record* shared = leases_record(t, number)
+    cdef Record r
+    cdef Kept ids
+    cdef uint64_t seen
+    cdef int i
+    cdef uint32_t size
+    for i in range(READ_TRIES):
+        seen = load_acquire_u64(&shared.lock)
+        if (seen >> 32) == 0:
+            memcpy(&r, shared, sizeof(Record))
+            entry_kept(t, number, &r, &ids)
+            if r.change == 0:
+                r.change = sequence
+            # Lengths and places are of the copy, so a torn copy writes nothing out of bounds.
+            size = entry_write_whole(out, &r, &ids)
+            fence_full()
+            if load_relaxed_u64(&shared.lock) == seen:
+                return <int>size if r.version else 0
+        cpu_relax()
+    return -1
+
+
+def copy_chunk(Memory memory, uint32_t chunk, sequence):
+    """Clears the dirty bit, then copies the chunk's records (`change` = `sequence` where unknown).
+
+    None: a record was locked; the bit is set again, come back.
+    """
+    cdef Table* t = &memory.table
+    cdef uint8_t out[64 * 896]
+    cdef uint32_t used = 0
+    cdef uint64_t number = sequence
+    cdef uint32_t i
+    cdef int size = 0
+    if chunk >= t.node.block_capacity * (BLOCK_SIZE // CHUNK_SIZE):
+        raise IndexError(f"there is no chunk {chunk}")
+    with nogil:
+        fetch_and_u64(&t.dirty[chunk // 64], ~(<uint64_t>1 << (chunk % 64)))
+        fence_full()
+        for i in range(CHUNK_SIZE):
+            size = copy_entry(t, chunk * CHUNK_SIZE + i, number, out + used)
+            if size < 0:
+                break
+            used += size
+        if size < 0:
+            journal_set_dirty(t, chunk * CHUNK_SIZE)
+    return None if size < 0 else out[:used]
+
+
+# ---- the store's own changes
+
+# What is due of one record: 0 nothing, 1 an offer lapsed, 2 a lease ended; -1: the ring is full.
+cdef int sweep_record(Table* t, uint32_t number, uint32_t now) noexcept nogil:
+    cdef Binding b
+    cdef Change c
+    cdef Outcome out
+    cdef uint32_t network, grace_s, vrf, address
+    cdef uint64_t due
+    cdef Applied result
+    if not leases_read(t, number, &b):
+        return 0
+    if b.state == FREE:
+        if b.offer_until == 0 or b.offer_until > now:
+            return 0
+        journal_change(t, &b, CHANGE_LAPSE, now, &c)
+        return 1 if apply_change(t, &c, &out) == APPLIED else 0
+    journal_place(t, number, &vrf, &address)
+    journal_policy(t, vrf, address, &network, &grace_s)
+    due = b.expiry
+    if b.state != DECLINED:
+        due += grace_s
+    # Not due by the policy of now (a longer grace since): the entry is only set anew.
+    journal_change(t, &b, CHANGE_END if due <= now else CHANGE_LAPSE, now, &c)
+    c.flags = 0
+    result = apply_change(t, &c, &out)
+    if result == APPLY_RING_FULL:
+        return -1
+    return 2 if result == APPLIED and due <= now else 0
+
+
+cdef uint32_t sweep_blocks(Table* t, uint32_t block, uint32_t limit, uint32_t now,
+                           uint32_t* done) noexcept nogil:
+    cdef uint32_t i, again
+    cdef int result
+    done[0] = done[1] = 0
+    while block < t.node.block_capacity:
+        if load_relaxed_u64(&t.directory[block]):
+            for i in range(BLOCK_SIZE):
+                again = load_relaxed_u32(&t.again[block * BLOCK_SIZE + i])
+                if again == 0 or again > now:
+                    continue
+                result = sweep_record(t, block * BLOCK_SIZE + i, now)
+                if result < 0:
+                    return block
+                if result:
+                    done[result - 1] += 1
+            if done[0] + done[1] >= limit:
+                break
+        block += 1
+    return block + 1 if block + 1 < t.node.block_capacity else 0
+
+
+def sweep(Memory memory, uint32_t first, uint32_t limit):
+    """Looks at the look-again array from block `first` on, and ends what is due.
+
+    Stops after the block in which `limit` records were reached, or before one for which the ring
+    has no room. Returns (block to go on at; 0 = all was seen, offers lapsed, leases ended).
+    """
+    cdef Table* t = &memory.table
+    cdef uint32_t done[2]
+    cdef uint32_t now = node_now(t)
+    cdef uint32_t block
+    with nogil:
+        block = sweep_blocks(t, first, limit, now, done)
+    t.counters[t.self].words[<int>COUNT_SWEPT] += done[0]
+    t.counters[t.self].words[<int>COUNT_EXPIRED] += done[1]
+    return block, done[0], done[1]
+
+
+def end_lease(Memory memory, uint32_t vrf, uint32_t address, bint now):
+    """The operator's release.
+
+    "ended" (`now`: at once, the hold is overridden), "pending" (the right to renew has ended, the
+    hold has not), "free" (nothing was bound). Raises TimeoutError (the record stays locked),
+    BlockingIOError (the ring is full).
+    """
+    cdef Table* t = &memory.table
+    cdef Binding b
+    cdef Change c
+    cdef Outcome out
+    cdef uint32_t block = leases_block(t, vrf, address)
+    cdef Applied result
+    for _ in range(100):
+        if block == NOWHERE:
+            return "free"
+        if not leases_read(t, block * BLOCK_SIZE + (address & 255), &b):
+            break
+        if b.state == FREE:
+            return "free"
+        if b.state == PENDING and not now:
+            return "pending"
+        journal_change(t, &b, CHANGE_END if now else CHANGE_PEND, node_now(t), &c)
+        if now:
+            c.flags = RECORD_RELEASED
+        result = apply_change(t, &c, &out)
+        if result == APPLIED:
+            return "ended" if now else "pending"
+        if result == APPLY_RING_FULL:
+            raise BlockingIOError("the store's ring is full; try again")
+    raise TimeoutError("the record stays locked; try again")
