@@ -81,10 +81,17 @@ cdef void image_pool_mask(const Image* image, const Pool* pool, uint32_t block,
 
 cdef uint32_t image_find_interface(const Image* image, int32_t ifindex) noexcept nogil:
     cdef const Interface* interfaces = <const Interface*>image_table(image, &image.interfaces)
-    cdef uint32_t i
-    for i in range(image.interfaces.count):
-        if interfaces[i].ifindex == ifindex:
-            return i
+    cdef uint32_t low = 0
+    cdef uint32_t high = image.interfaces.count
+    cdef uint32_t middle
+    while low < high:
+        middle = (low + high) // 2
+        if interfaces[middle].ifindex < ifindex:
+            low = middle + 1
+        else:
+            high = middle
+    if low < image.interfaces.count and interfaces[low].ifindex == ifindex:
+        return low
     return NOWHERE
 
 

@@ -3,35 +3,24 @@
 import hashlib
 import os
 import secrets
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fcntl import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE, fcntl
-from ipaddress import IPv4Interface
-from typing import Protocol
 
 from fastdhcp._image import fill_lookups
 from fastdhcp.config import tables
 from fastdhcp.config.collector import paused
+from fastdhcp.config.links import Interface, Link, bind_links
 from fastdhcp.config.model import DEFAULT_VRF, IDENTITY_KINDS, Configuration, Pool, Range, Subnet
 from fastdhcp.config.subnets import merged
 from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, ParamsTable, aligned
+from fastdhcp.config.values import dotted
 
 # _bitmap.pxd: Hint, OpenBlock of each worker, one bit per block; zeros mean "look everywhere".
 HINT_SIZE = 64
 OPEN_BLOCK_SIZE = 64
 BLOCK_BITS_ALL = (1 << 256) - 1
-
-
-class Interface(Protocol):
-    """What is to be known of a network interface; `addresses` are its own, in their order."""
-
-    @property
-    def index(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def addresses(self) -> Sequence[IPv4Interface]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +53,6 @@ class Compiled:
 
 
 @dataclass(slots=True)
-class _Link:
-    """An interface with the network on it (NOWHERE: none is served there)."""
-
-    index: int
-    name: str
-    addresses: list[int]
-    network: int = NOWHERE
-    vrf: int = 0
-    address: int = 0
-
-
-@dataclass(slots=True)
 class _Rows:
     """The tables while they grow."""
 
@@ -90,7 +67,7 @@ class _Rows:
 class _Compiler:
     """One run; the tables that rows share, and what is known of ids and interfaces."""
 
-    def __init__(self, config: Configuration, ids: Ids, links: list[_Link]) -> None:
+    def __init__(self, config: Configuration, ids: Ids, links: list[Link]) -> None:
         self.config = config
         self.workers = config.server.workers
         self.blob = Blob()
@@ -102,10 +79,17 @@ class _Compiler:
         self.network_vrfs = [vrfs[network.vrf] for network in config.networks]
         self.subnet_ids = ids.subnets
         self.defaults_layer = self.layers.place(config.options)
-        self.own: dict[int, list[Range]] = {}
+        self.own: dict[int, list[int]] = {}
         for link in links:
-            ranges = self.own.setdefault(link.vrf, [])
-            ranges += [(address, address) for address in link.addresses]
+            self.own.setdefault(link.vrf, []).extend(link.addresses)
+        for addresses in self.own.values():
+            addresses.sort()
+        self.warnings: list[str] = []
+
+    def own_within(self, vrf: int, first: int, last: int) -> list[int]:
+        """The server's own addresses in a range."""
+        addresses = self.own.get(vrf, [])
+        return addresses[bisect_left(addresses, first) : bisect_right(addresses, last)]
 
     def subnet_layer(self, subnet: Subnet) -> int:
         """The subnet's options over those of [defaults]."""
@@ -144,9 +128,9 @@ class _Compiler:
         """One pool and its masks; the server's own addresses are never given."""
         rows = self.rows
         holes: Sequence[Range] = pool.holes
-        own = [r for r in self.own.get(vrf, ()) if pool.first <= r[0] <= pool.last]
+        own = self.own_within(vrf, pool.first, pool.last)
         if own:
-            holes = merged([*holes, *own])
+            holes = merged([*holes, *((address, address) for address in own)])
         mask_first = len(rows.masks)
         for block, bits in pool_masks(pool.first, pool.last, holes):
             rows.masks.append(tables.MASK.pack(block, 0, bits.to_bytes(32, "little")))
@@ -182,6 +166,10 @@ class _Compiler:
         """The reservations of one subnet."""
         firsts = [pool.first for pool in subnet.pools]
         for kept in subnet.reservations:
+            if self.own_within(vrf, kept.address, kept.address):
+                text = dotted(kept.address)
+                self.warnings.append(f"{text} is reserved, but the server's own: it is not given")
+                continue
             near = bisect_right(firsts, kept.address) - 1
             inside = near >= 0 and kept.address <= subnet.pools[near].last
             self.rows.kinds |= 1 << kept.kind
@@ -235,7 +223,7 @@ def compile_image(
     config: Configuration, ids: Ids, interfaces: Sequence[Interface], generation: int
 ) -> Compiled:
     """The policy image of a configuration on this machine. Raises OverflowError over 4 GiB."""
-    links, warnings = _bind_links(config, ids, interfaces)
+    links, warnings = bind_links(config, ids.vrfs, interfaces)
     run = _Compiler(config, ids, links)
     order = sorted(
         range(len(config.subnets)), key=lambda i: (run.vrfs[i], config.subnets[i].address)
@@ -275,7 +263,7 @@ def compile_image(
         },
     )
     fill_lookups(image)
-    return Compiled(image, hints_size, tuple(warnings))
+    return Compiled(image, hints_size, (*warnings, *run.warnings))
 
 
 def pool_masks(first: int, last: int, holes: Sequence[Range]) -> list[tuple[int, int]]:
@@ -321,68 +309,5 @@ def _lookup_room(count: int) -> int:
     return 1 << (2 * count - 1).bit_length() if count else 0
 
 
-def _pack_link(link: _Link) -> bytes:
+def _pack_link(link: Link) -> bytes:
     return tables.INTERFACE.pack(link.index, link.network, link.vrf, link.address)
-
-
-def _bind_links(
-    config: Configuration, ids: Ids, interfaces: Sequence[Interface]
-) -> tuple[list[_Link], list[str]]:
-    """Which network is on which interface: as the configuration names it, else by an address.
-
-    An address chooses among the default VRF's subnets only: a VRF is never guessed (DESIGN 5.3).
-    """
-    links = [
-        _Link(facts.index, facts.name, [int(address.ip) for address in facts.addresses])
-        for facts in sorted(interfaces, key=lambda facts: facts.index)
-    ]
-    by_name = {link.name: link for link in links}
-    served = config.server.interfaces
-    warnings = [
-        f'interface "{name}" is not there'
-        for name in dict.fromkeys(
-            [*(served or ()), *(net.interface for net in config.networks if net.interface)]
-        )
-        if name not in by_name
-    ]
-    for place, network in enumerate(config.networks):
-        link = by_name.get(network.interface or "")
-        if link is not None:
-            link.network = place
-            link.vrf = 0 if network.vrf == DEFAULT_VRF else ids.vrfs[network.vrf]
-    default = sorted(
-        (subnet.address, subnet.last, subnet.network)
-        for subnet in config.subnets
-        if subnet.vrf == DEFAULT_VRF
-    )
-    for link in links:
-        if link.network == NOWHERE and (served is None or link.name in served):
-            _bind_by_address(config, default, link)
-        link.address = _address_on(config, link)
-        if link.network != NOWHERE and not link.address:
-            warnings.append(f'interface "{link.name}" has no address')
-    return links, warnings
-
-
-def _bind_by_address(
-    config: Configuration, default: list[tuple[int, int, int]], link: _Link
-) -> None:
-    for address in link.addresses:
-        near = bisect_right(default, (address, 0xFFFFFFFF, 0)) - 1
-        if near < 0 or default[near][1] < address:
-            continue
-        network = default[near][2]
-        named = config.networks[network].interface
-        if named is None or named == link.name:
-            link.network = network
-            return
-
-
-def _address_on(config: Configuration, link: _Link) -> int:
-    """The interface's address within its network, else its first one, else 0."""
-    if link.network != NOWHERE:
-        subnets = [config.subnets[place] for place in config.networks[link.network].subnets]
-        for address in link.addresses:
-            if any(subnet.address <= address <= subnet.last for subnet in subnets):
-                return address
-    return link.addresses[0] if link.addresses else 0

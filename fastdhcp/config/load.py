@@ -3,7 +3,6 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -80,7 +79,11 @@ def _read_all(files: _Files, path: Path) -> None:
         if pattern is None:  # its type is wrong, and told
             continue
         here = Where(source, ("server", "include", i))
-        found = list(_included(path.parent, pattern))
+        try:
+            found = _included(path.parent, pattern)
+        except (ValueError, NotImplementedError, OSError) as error:
+            files.report.error(here, f'"{pattern}" is not a pattern of files: {error}')
+            continue
         if not found and not _MAGIC.search(pattern):
             files.report.error(here, f'there is no file "{path.parent / pattern}"')
         for member in found:
@@ -92,12 +95,12 @@ def _read_all(files: _Files, path: Path) -> None:
                 _add(files, member, inner, structs)
 
 
-def _included(folder: Path, pattern: str) -> Iterator[Path]:
+def _included(folder: Path, pattern: str) -> list[Path]:
     """Files of a pattern, sorted by name; relative ones start at the file's folder."""
     base = Path(pattern)
     if base.is_absolute():
         folder, pattern = Path(base.anchor), str(base.relative_to(base.anchor))
-    yield from sorted(member for member in folder.glob(pattern) if member.is_file())
+    return sorted(member for member in folder.glob(pattern) if member.is_file())
 
 
 def _read(report: Report, path: Path) -> tuple[Source, schema.File | None]:

@@ -5,7 +5,7 @@ The meanings, defaults and units stand in reference.toml. A key that is not here
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-Time = int | str  # seconds, or "30m"; CONTRACT: 1 s to 2^31-1 s
+Time = int | str  # seconds, or "30m"; from 1 s to 2^31-1 s
 Size = int | str  # octets, or "32M"
 
 

@@ -180,7 +180,7 @@ def _check_lease(report: Report, where: Where, own: Chosen, params: Params) -> N
 
 def _check_renewal(report: Report, where: Where, own: Chosen, params: Params) -> None:
     """RFC 2131 4.4.5: T1 < T2 < lease. What a nearer, shorter lease passes is left to the default
-    at the time of the grant (CONTRACT), so only what can never have an effect is wrong."""
+    at the time of the grant, so only what can never have an effect is wrong."""
     t1, t2, longest = params.renewal_s, params.rebinding_s, params.lease_max_s
     if t1 and t2 and t1 >= t2 and ("renewal_time" in own or "rebinding_time" in own):
         name = "renewal_time" if "renewal_time" in own else "rebinding_time"

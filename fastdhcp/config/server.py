@@ -13,7 +13,7 @@ from fastdhcp.config.model import IDENTITY_KINDS, Configuration, Server
 from fastdhcp.config.report import Report, Where
 
 WORKERS_MAX = 60  # _leases.pxd: places for processes in the shared segments
-ADDRESSES_MIN = 1_000_000  # CONTRACT: room is kept for at least a million
+ADDRESSES_MIN = 1_000_000  # room is kept for at least a million
 ADDRESSES_MAX = 1 << 30
 COMMIT_DELAY_US_MAX = 100_000
 BLOCK_SIZE = 256
@@ -55,9 +55,16 @@ def server_settings(report: Report, where: Where, written: schema.Server, folder
 def check_room(report: Report, where: Where, server: Server, block_count: int) -> int:
     """Addresses that the table keeps room for: as written, else twice what is needed."""
     needed = block_count * BLOCK_SIZE
-    if not server.max_addresses_given:
-        return max(ADDRESSES_MIN, 2 * needed)
     here = where.at("max-addresses")
+    if needed > ADDRESSES_MAX:
+        report.error(
+            here,
+            f"pools and reservations touch {block_count} blocks of {BLOCK_SIZE} addresses; one "
+            f"server has room for {ADDRESSES_MAX} addresses",
+        )
+        return ADDRESSES_MAX
+    if not server.max_addresses_given:
+        return max(ADDRESSES_MIN, min(2 * needed, ADDRESSES_MAX))
     if not BLOCK_SIZE <= server.max_addresses <= ADDRESSES_MAX:
         report.error(
             here,

@@ -9,7 +9,7 @@ import socket
 
 from fastdhcp.options import address_bytes, hex_bytes
 
-TIME_MAX = 0x7FFFFFFF  # DESIGN 8: a dynamic lease is shorter than 2^31 s
+TIME_MAX = 0x7FFFFFFF  # seconds: a dynamic lease is shorter than 2^31 s
 NAME_MAX = 64
 IDENTIFIER_MAX = 255
 INTERFACE_NAME_MAX = 15  # IFNAMSIZ - 1
@@ -22,6 +22,8 @@ _TIME_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _FINE_UNITS = {"us": 1, "ms": 1000, "s": 1_000_000}
 _SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _NUMBER = re.compile(r"([0-9]{1,18})\s*([A-Za-z]*)", re.ASCII)
+_PREFIX_LEN = re.compile(r"[0-9]{1,2}")
+_PORT = re.compile(r"[0-9]{1,5}")
 _HARDWARE = re.compile(
     r"(?:(?P<htype>[0-9]{1,3})/)?(?P<chaddr>[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2})*)"
 )
@@ -110,7 +112,7 @@ def range_text(first: int, last: int) -> str:
 def prefix(text: str) -> tuple[int, int]:
     """Address and length of "10.77.0.0/22"."""
     written, slash, length_text = text.partition("/")
-    if not slash or not length_text.isdecimal() or int(length_text) > 32:
+    if not slash or not _PREFIX_LEN.fullmatch(length_text) or int(length_text) > 32:
         raise ValueError(f'{shown(text)} is not a prefix; write one as in "10.77.0.0/22"')
     first = address(written)
     length = int(length_text)
@@ -145,7 +147,7 @@ def host_port(text: str, low_port: int) -> tuple[str, int]:
         family = socket.AF_INET6
         host = host[1:-1]
     try:
-        if not colon or not port_text.isdecimal():
+        if not colon or not _PORT.fullmatch(port_text):
             raise OSError
         socket.inet_pton(family, host)
     except (OSError, ValueError):

@@ -156,6 +156,13 @@ BAD: list[tuple[str, str, list[str]]] = [
     ("an interface that is not served", '[server]\ninterfaces = ["eth1"]\n' + ONE
      + 'interface = "eth0"\n',
      ['5: subnets[0].interface: "eth0" is not in server.interfaces; add it there']),
+    ("no pattern", '[server]\ninclude = [""]\n',
+     ["2: server.include[0]: \"\" is not a pattern of files: Unacceptable pattern: ''"]),
+    ("more than fits", "".join(
+        f'[[subnets]]\nsubnet = "{net}.0.0.0/8"\npools = ["{net}.0.0.0/8"]\n'
+        for net in range(1, 66)),
+     ["1: server.max-addresses: pools and reservations touch 4259840 blocks of 256 addresses; one "
+      "server has room for 1073741824 addresses"]),
     ("no such file", '[server]\ninclude = ["other.toml", "none*.toml"]\n',
      ['2: server.include[0]: there is no file "FOLDER/other.toml"']),
 ]  # fmt: skip

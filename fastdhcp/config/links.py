@@ -1,0 +1,96 @@
+"""Which network is on which interface."""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Interface
+from typing import Protocol
+
+from fastdhcp.config.model import DEFAULT_VRF, Configuration
+from fastdhcp.config.tables import NOWHERE
+
+
+class Interface(Protocol):
+    """What is to be known of a network interface; `addresses` are its own, in their order."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def addresses(self) -> Sequence[IPv4Interface]: ...
+
+
+@dataclass(slots=True)
+class Link:
+    """An interface with the network on it (NOWHERE: none is served there)."""
+
+    index: int
+    name: str
+    addresses: list[int]
+    network: int = NOWHERE
+    vrf: int = 0
+    address: int = 0
+
+
+def bind_links(
+    config: Configuration, vrfs: Mapping[str, int], interfaces: Sequence[Interface]
+) -> tuple[list[Link], list[str]]:
+    """Which network is on which interface: as the configuration names it, else by an address.
+
+    An address chooses among the default VRF's subnets only: a VRF is never guessed.
+    """
+    links = [
+        Link(facts.index, facts.name, [int(address.ip) for address in facts.addresses])
+        for facts in sorted(interfaces, key=lambda facts: facts.index)
+    ]
+    by_name = {link.name: link for link in links}
+    served = config.server.interfaces
+    warnings = [
+        f'interface "{name}" is not there'
+        for name in dict.fromkeys(
+            [*(served or ()), *(net.interface for net in config.networks if net.interface)]
+        )
+        if name not in by_name
+    ]
+    for place, network in enumerate(config.networks):
+        link = by_name.get(network.interface or "")
+        if link is not None:
+            link.network = place
+            link.vrf = 0 if network.vrf == DEFAULT_VRF else vrfs[network.vrf]
+    default = sorted(
+        (subnet.address, subnet.last, subnet.network)
+        for subnet in config.subnets
+        if subnet.vrf == DEFAULT_VRF
+    )
+    for link in links:
+        if link.network == NOWHERE and (served is None or link.name in served):
+            _bind_by_address(config, default, link)
+        link.address = _address_on(config, link)
+        if link.network != NOWHERE and not link.address:
+            warnings.append(f'interface "{link.name}" has no address')
+    return links, warnings
+
+
+def _bind_by_address(
+    config: Configuration, default: list[tuple[int, int, int]], link: Link
+) -> None:
+    for address in link.addresses:
+        near = bisect_right(default, (address, 0xFFFFFFFF, 0)) - 1
+        if near < 0 or default[near][1] < address:
+            continue
+        network = default[near][2]
+        named = config.networks[network].interface
+        if named is None or named == link.name:
+            link.network = network
+            return
+
+
+def _address_on(config: Configuration, link: Link) -> int:
+    """The interface's address within its network, else its first one, else 0."""
+    if link.network != NOWHERE:
+        subnets = [config.subnets[place] for place in config.networks[link.network].subnets]
+        for address in link.addresses:
+            if any(subnet.address <= address <= subnet.last for subnet in subnets):
+                return address
+    return link.addresses[0] if link.addresses else 0

@@ -1,0 +1,470 @@
+"""The policy image against a slow twin that asks the configuration itself."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fcntl import F_GET_SEALS, F_SEAL_WRITE, fcntl
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fastdhcp._bitmap import SIZE_OF_HINT, SIZE_OF_OPEN_BLOCK
+from fastdhcp._image import STRUCT_SIZES, ImageView
+from fastdhcp.config import Configuration, Subnet, load, tables
+from fastdhcp.config import compile as compiler
+from fastdhcp.config.compile import Compiled, Ids, compile_image, network_numbers, pool_masks
+from fastdhcp.config.subnets import merged
+
+CONFIGURATION = """
+[server]
+workers = 2
+identity = ["circuit-id", "hw-address"]
+durability = "async"
+
+[defaults]
+lease-time = 600
+boot-file = "pxe"
+next-server = "10.0.0.9"
+authoritative = true
+options = { domain-name = "a.example", routers = ["10.0.0.1"] }
+
+[[subnets]]
+subnet = "10.0.0.0/23"
+pools = ["10.0.0.0-10.0.1.100", { range = "10.0.1.200-10.0.1.255", options = { "224" = "hex:01" } }]
+exclude = ["10.0.0.250-10.0.1.9"]
+options = { routers = ["10.0.0.2"] }
+shared-network = "lan"
+[[subnets.reservations]]
+hw-address = "02:00:00:00:00:01"
+address = "10.0.0.77"
+hostname = "printer"
+lease-time = "infinite"
+[[subnets.reservations]]
+circuit-id = "slot 1"
+address = "10.0.1.150"
+
+[[subnets]]
+subnet = "10.0.4.0/24"
+shared-network = "lan"
+pools = ["10.0.4.0/24"]
+
+[[subnets]]
+subnet = "10.0.0.0/24"
+vrf = "blue"
+interface = "blue0"
+pools = ["10.0.0.0/24"]
+reuse-grace = 0
+[[subnets.reservations]]
+hw-address = "02:00:00:00:00:01"
+address = "10.0.0.77"
+
+[[subnets]]
+subnet = "192.168.0.0/16"
+pools = ["192.168.0.0/16"]
+"""
+BLUE = 7
+
+
+@dataclass(frozen=True)
+class Link:
+    index: int
+    name: str
+    addresses: tuple[IPv4Interface, ...]
+
+
+LINKS = (
+    Link(5, "lan0", (IPv4Interface("172.16.0.1/24"), IPv4Interface("10.0.4.1/24"))),
+    Link(3, "blue0", (IPv4Interface("10.0.0.3/24"),)),
+    Link(1, "lo", (IPv4Interface("127.0.0.1/8"),)),
+)
+
+
+def address(text: str) -> int:
+    return int(IPv4Interface(text).ip)
+
+
+def compiled_of(config: Configuration, links: tuple[Link, ...] = LINKS) -> Compiled:
+    ids = Ids({"blue": BLUE}, [100 + i for i in range(len(config.subnets))])
+    return compile_image(config, ids, links, generation=3)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
+    path = tmp_path_factory.mktemp("image") / "fastdhcp.toml"
+    path.write_text(CONFIGURATION)
+    return load(path)
+
+
+@pytest.fixture(scope="module")
+def image(config: Configuration) -> ImageView:
+    return ImageView(compiled_of(config).image)
+
+
+def given_addresses(image: ImageView, pool: int) -> Iterator[int]:
+    """All addresses that the masks of a pool allow, as the allocator sees them."""
+    row = image.pool(pool)
+    for block in range(row["block_first"], row["block_first"] + row["block_count"]):
+        mask = image.pool_mask(pool, block)
+        yield from (block << 8 | low for low in range(256) if mask >> low & 1)
+
+
+# ---- the layout
+
+
+def test_python_and_c_agree_on_the_size_of_each_row() -> None:
+    rows = {
+        "header": tables.HEADER_SIZE, "networks": tables.NETWORK.size,
+        "subnets": tables.SUBNET.size, "pools": tables.POOL.size, "masks": tables.MASK.size,
+        "params": tables.PARAMS.size, "layers": tables.LAYER.size, "options": tables.OPTION.size,
+        "reservations": tables.RESERVATION.size, "interfaces": tables.INTERFACE.size,
+        "members": 4, "by_identity": 4, "by_address": 4, "own": 4, "blob": 1,
+    }  # fmt: skip
+    assert dict(STRUCT_SIZES) == rows
+    assert (compiler.HINT_SIZE, compiler.OPEN_BLOCK_SIZE) == (SIZE_OF_HINT, SIZE_OF_OPEN_BLOCK)
+
+
+def test_every_table_begins_on_a_cache_line(image: ImageView) -> None:
+    header = image.header()
+    assert header["size"] % tables.LINE == 0
+    assert [header[name]["at"] % tables.LINE for name in tables.TABLES] == [0] * len(tables.TABLES)
+
+
+def test_the_head(image: ImageView) -> None:
+    header = image.header()
+    assert (header["generation"], header["workers"], header["durable"]) == (3, 2, 0)
+    assert bytes(header["identity"]) == bytes((3, 2))  # circuit-id, then hw-address
+    assert header["reservation_kinds"] == 1 << 2 | 1 << 3
+    counts = {name: header[name]["count"] for name in tables.TABLES}
+    assert (counts["networks"], counts["subnets"], counts["pools"]) == (3, 4, 5)
+    assert (counts["reservations"], counts["interfaces"], counts["own"]) == (3, 3, 4)
+
+
+def test_subnets_and_pools_are_sorted_by_vrf_and_address(image: ImageView) -> None:
+    subnets = [image.subnet(i) for i in range(4)]
+    assert [(row["vrf"], row["address"]) for row in subnets] == [
+        (0, address("10.0.0.0")), (0, address("10.0.4.0")), (0, address("192.168.0.0")),
+        (BLUE, address("10.0.0.0")),
+    ]  # fmt: skip
+    assert [row["prefix_len"] for row in subnets] == [23, 24, 16, 24]
+    assert [row["mask"] for row in subnets] == [0xFFFFFE00, 0xFFFFFF00, 0xFFFF0000, 0xFFFFFF00]
+    assert [image.octets(row["name_at"], row["name_len"]) for row in subnets] == [
+        b"10.0.0.0/23", b"10.0.4.0/24", b"192.168.0.0/16", b"10.0.0.0/24",
+    ]  # fmt: skip
+    pools = [image.pool(i) for i in range(5)]
+    assert [(row["subnet"], row["first"]) for row in pools] == sorted(
+        (row["subnet"], row["first"]) for row in pools
+    )
+    for index, row in enumerate(subnets):
+        own = range(row["pool_first"], row["pool_first"] + row["pool_count"])
+        assert [pools[i]["subnet"] for i in own] == [index] * len(own)
+
+
+def test_ids_stay_with_their_subnet(config: Configuration, image: ImageView) -> None:
+    for place, subnet in enumerate(config.subnets):
+        vrf = BLUE if subnet.vrf else 0
+        index = image.find_subnet(vrf, subnet.address)
+        assert index is not None
+        assert image.subnet(index)["id"] == 100 + place
+
+
+def test_networks(image: ImageView) -> None:
+    lan = image.subnet(0)["network"]
+    assert image.members(lan) == [0, 1]
+    assert image.network(lan)["reservations"] == 2
+    numbers = [image.network(i)["number"] for i in range(3)]
+    assert len({0, *numbers}) == 4
+    assert image.network_number(0, address("10.0.4.9")) == image.network(lan)["number"]
+    assert image.network_number(0, address("10.0.5.9")) == 0
+
+
+def test_hints_are_apart_and_within_their_segment(config: Configuration, image: ImageView) -> None:
+    end = 0
+    for index in range(5):
+        row = image.pool(index)
+        assert row["hints_at"] == end
+        words = -(-row["block_count"] // 64)
+        end += SIZE_OF_HINT + 2 * SIZE_OF_OPEN_BLOCK + -(-words * 8 // 64) * 64
+    assert image.header()["hints_size"] == end == compiled_of(config).hints_size
+
+
+# ---- scopes and options
+
+
+def test_the_subnets_layer_has_the_defaults_under_it(image: ImageView) -> None:
+    plain, own = image.subnet(1), image.subnet(0)
+    assert image.layer(plain["layer"]) == {3: bytes((10, 0, 0, 1)), 15: b"a.example"}
+    assert image.layer(own["layer"]) == {3: bytes((10, 0, 0, 2)), 15: b"a.example"}
+
+
+def test_a_pools_layer_is_its_own(image: ImageView) -> None:
+    assert image.layer(image.pool(0)["layer"]) == {}
+    assert image.layer(image.pool(1)["layer"]) == {224: b"\x01"}
+
+
+def test_params(image: ImageView) -> None:
+    params = image.params(image.subnet(0)["params"])
+    assert params["lease_s"] == params["lease_min_s"] == params["lease_max_s"] == 600
+    assert params["next_server"] == address("10.0.0.9")
+    assert image.octets(params["boot_file_at"], params["boot_file_len"]) == b"pxe"
+    assert params["flags"] == 1  # authoritative
+    assert params["reuse_grace_s"] == 64
+    assert image.params(image.subnet(3)["params"])["reuse_grace_s"] == 0
+    assert image.subnet(0)["params"] == image.subnet(1)["params"]  # equal ones stand once
+
+
+# ---- reservations
+
+
+def test_a_reservation_is_found_by_its_identifier_in_its_network(image: ImageView) -> None:
+    hardware = bytes.fromhex("01020000000001")
+    lan, blue = image.subnet(0)["network"], image.subnet(3)["network"]
+    found = [image.find_reservation(network, 2, hardware) for network in (lan, blue)]
+    assert None not in found
+    first, second = (image.reservation(index) for index in found if index is not None)
+    assert (first["vrf"], first["address"]) == (0, address("10.0.0.77"))
+    assert (second["vrf"], second["address"]) == (BLUE, address("10.0.0.77"))
+    assert image.octets(first["hostname_at"], first["hostname_len"]) == b"printer"
+    assert image.params(first["params"])["lease_s"] == 0xFFFFFFFF
+    assert first["pool"] == 0
+    circuit = image.find_reservation(lan, 3, b"slot 1")
+    assert circuit is not None
+    assert image.reservation(circuit)["pool"] == 0xFFFFFFFF
+
+
+@pytest.mark.parametrize(
+    ("kind", "identity"),
+    [(1, bytes.fromhex("01020000000001")), (2, bytes.fromhex("01020000000002")), (2, b""),
+     (3, b"slot"), (3, b"slot 11")],
+)  # fmt: skip
+def test_no_other_identifier_finds_it(image: ImageView, kind: int, identity: bytes) -> None:
+    assert image.find_reservation(image.subnet(0)["network"], kind, identity) is None
+
+
+def test_a_reserved_address_is_known_by_address(image: ImageView) -> None:
+    assert image.reserved_at(0, address("10.0.0.77")) is not None
+    assert image.reserved_at(BLUE, address("10.0.0.77")) is not None
+    assert image.reserved_at(0, address("10.0.0.78")) is None
+    assert image.reserved_at(1, address("10.0.0.77")) is None
+
+
+# ---- interfaces
+
+
+def test_an_interface_is_the_link_of_one_network(image: ImageView) -> None:
+    rows = [image.interface(i) for i in range(3)]
+    assert [row["ifindex"] for row in rows] == [1, 3, 5]
+    loopback, blue, lan = rows
+    assert (loopback["network"], loopback["address"]) == (0xFFFFFFFF, address("127.0.0.1"))
+    assert (blue["network"], blue["vrf"]) == (image.subnet(3)["network"], BLUE)
+    assert lan["network"] == image.subnet(0)["network"]
+    assert lan["address"] == address("10.0.4.1")  # the one within the network, not the first
+    assert image.find_interface(5) == 2
+    assert image.find_interface(4) is None
+
+
+def test_own_addresses(image: ImageView) -> None:
+    own = ["10.0.0.3", "10.0.4.1", "127.0.0.1", "172.16.0.1"]
+    assert [image.is_own(address(text)) for text in own] == [True] * 4
+    assert not image.is_own(address("10.0.4.2"))
+
+
+def test_own_addresses_are_never_given_in_their_vrf(image: ImageView) -> None:
+    default, blue = image.find_pool(0, address("10.0.0.3")), image.find_pool(
+        BLUE, address("10.0.0.3")
+    )  # fmt: skip
+    assert default is not None
+    assert blue is not None
+    assert address("10.0.0.3") in set(given_addresses(image, default))
+    assert address("10.0.0.3") not in set(given_addresses(image, blue))
+    lan = image.find_pool(0, address("10.0.4.1"))
+    assert lan is not None
+    assert image.pool(lan)["size"] == 256 - 3  # network, broadcast, own
+
+
+def test_a_reservation_of_an_own_address_is_never_given(config: Configuration) -> None:
+    links = (Link(5, "lan0", (IPv4Interface("10.0.0.77/23"),)),)
+    compiled = compiled_of(config, links)
+    assert compiled.warnings == (
+        'interface "blue0" is not there',
+        "10.0.0.77 is reserved, but the server's own: it is not given",
+    )
+    image = ImageView(compiled.image)
+    assert image.reserved_at(0, address("10.0.0.77")) is None
+    assert image.reserved_at(BLUE, address("10.0.0.77")) is not None
+
+
+def test_only_named_interfaces_are_bound_by_address(config: Configuration) -> None:
+    server = replace(config.server, interfaces=("blue0", "gone0"))
+    compiled = compiled_of(replace(config, server=server))
+    rows = [ImageView(compiled.image).interface(i) for i in range(3)]
+    assert [row["network"] == 0xFFFFFFFF for row in rows] == [True, False, True]
+    assert compiled.warnings == ('interface "gone0" is not there',)
+
+
+def test_another_vrf_is_never_guessed_from_an_address(config: Configuration) -> None:
+    links = (Link(9, "eth9", (IPv4Interface("10.0.0.200/24"),)),)
+    image = ImageView(compiled_of(config, links).image)
+    assert image.interface(0)["vrf"] == 0
+    assert image.interface(0)["network"] == image.subnet(0)["network"]
+
+
+def test_an_interface_that_is_named_but_has_no_address(config: Configuration) -> None:
+    compiled = compiled_of(config, (Link(3, "blue0", ()),))
+    assert compiled.warnings == ('interface "blue0" has no address',)
+    assert ImageView(compiled.image).interface(0)["address"] == 0
+
+
+# ---- against the twin
+
+
+def twin_subnet(config: Configuration, vrf: str, wanted: int) -> Subnet | None:
+    for subnet in config.subnets:
+        if subnet.vrf == vrf and subnet.address <= wanted <= subnet.last:
+            return subnet
+    return None
+
+
+NEAR = st.one_of(
+    st.sampled_from(["10.0.0.0", "10.0.1.255", "10.0.4.0", "192.168.0.0", "192.168.255.255"]).map(
+        address
+    ),
+    st.integers(address("10.0.0.0"), address("10.0.6.0")),
+    st.integers(0, 0xFFFFFFFF),
+)
+
+
+@given(st.sampled_from(["", "blue"]), NEAR, st.integers(-2, 2))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_look_ups_by_address(
+    config: Configuration, image: ImageView, vrf: str, near: int, step: int
+) -> None:
+    wanted = min(max(near + step, 0), 0xFFFFFFFF)
+    number = BLUE if vrf else 0
+    subnet = twin_subnet(config, vrf, wanted)
+    index = image.find_subnet(number, wanted)
+    assert (index is None) == (subnet is None)
+    if subnet is None or index is None:
+        assert image.find_pool(number, wanted) is None
+        return
+    assert image.subnet(index)["address"] == subnet.address
+    names = [pool.name for pool in subnet.pools if pool.first <= wanted <= pool.last]
+    pool = image.find_pool(number, wanted)
+    assert (pool is None) == (not names)
+    if pool is not None:
+        row = image.pool(pool)
+        assert image.octets(row["name_at"], row["name_len"]) == names[0].encode()
+
+
+def test_what_the_masks_allow(config: Configuration, image: ImageView) -> None:
+    own = {0: {address("10.0.4.1")}, BLUE: {address("10.0.0.3")}}
+    for subnet in config.subnets:
+        vrf = BLUE if subnet.vrf else 0
+        for pool in subnet.pools:
+            index = image.find_pool(vrf, pool.first)
+            assert index is not None
+            wanted = {
+                candidate
+                for candidate in range(pool.first, pool.last + 1)
+                if not any(first <= candidate <= last for first, last in pool.holes)
+            } - own[vrf]
+            found = set(given_addresses(image, index))
+            assert found == wanted
+            assert image.pool(index)["size"] == len(wanted)
+
+
+@given(
+    st.integers(0, 1500),
+    st.integers(0, 1500),
+    st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 300)), max_size=5),
+)
+def test_pool_masks(first: int, size: int, cuts: list[tuple[int, int]]) -> None:
+    last = first + size
+    never = {a for at, more in cuts for a in range(at, at + more + 1) if first <= a <= last}
+    holes = merged([(a, a) for a in never])
+    masks = dict(pool_masks(first, last, holes))
+    assert list(masks) == sorted(masks)
+    allowed = {
+        block << 8 | low
+        for block in range(first >> 8, (last >> 8) + 1)
+        for low in range(256)
+        if masks.get(block, compiler.BLOCK_BITS_ALL) >> low & 1
+    }
+    assert allowed == set(range(first, last + 1)) - never
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sets(st.tuples(st.integers(0, 3), st.binary(min_size=2, max_size=4)), max_size=60))
+def test_all_reservations_are_found_and_no_others(
+    tmp_path_factory: pytest.TempPathFactory, clients: set[tuple[int, bytes]]
+) -> None:
+    rows = sorted(clients)
+    text = ""
+    for network in range(4):
+        text += f'[[subnets]]\nsubnet = "10.0.{network}.0/24"\n'
+        for host, (member, client) in enumerate(rows, 1):
+            if member == network:
+                text += f'[[subnets.reservations]]\nclient-id = "hex:{client.hex()}"\n'
+                text += f'address = "10.0.{network}.{host}"\n'
+    path = tmp_path_factory.mktemp("many") / "fastdhcp.toml"
+    path.write_text(text)
+    image = ImageView(compile_image(load(path), Ids({}, range(4)), (), 1).image)
+    for network in range(4):
+        for host, (member, client) in enumerate(rows, 1):
+            found = image.find_reservation(network, 1, client)
+            if (network, client) not in clients:
+                assert found is None
+            if member == network:
+                assert found is not None
+                wanted = address(f"10.0.{network}.{host}")
+                assert image.reservation(found)["address"] == wanted
+                assert image.reserved_at(0, wanted) == found
+
+
+# ---- numbers, segments, refusals
+
+
+def test_networks_have_different_numbers_however_many_there_are(config: Configuration) -> None:
+    networks = tuple(replace(config.networks[0], name=f"n{i}") for i in range(100_000))
+    numbers = network_numbers(replace(config, networks=networks))
+    assert len({0, *numbers}) == 100_001
+
+
+def test_a_networks_number_does_not_depend_on_its_place(config: Configuration) -> None:
+    turned = tuple(reversed(config.networks))
+    assert network_numbers(config) == network_numbers(replace(config, networks=turned))[::-1]
+
+
+def test_an_empty_configuration_has_an_image(tmp_path: Path) -> None:
+    path = tmp_path / "empty.toml"
+    path.write_text("")
+    compiled = compile_image(load(path), Ids({}, ()), LINKS, 1)
+    image = ImageView(compiled.image)
+    assert compiled.hints_size > 0  # an empty segment cannot be mapped
+    assert image.find_subnet(0, 1) is None
+    assert image.find_pool(0, 1) is None
+    assert image.reserved_at(0, 1) is None
+
+
+def test_the_image_is_sealed_and_the_hints_are_zeros(config: Configuration) -> None:
+    compiled = compiled_of(config)
+    image_fd, hints_fd = compiled.memfds()
+    try:
+        assert fcntl(image_fd, F_GET_SEALS) & F_SEAL_WRITE
+        assert os.pread(image_fd, len(compiled.image) + 1, 0) == compiled.image
+        assert os.pread(hints_fd, 1 << 20, 0) == bytes(compiled.hints_size)
+        with pytest.raises(PermissionError):
+            os.pwrite(image_fd, b"x", 0)
+    finally:
+        os.close(image_fd)
+        os.close(hints_fd)
+
+
+@pytest.mark.parametrize("size", [0, 100, 4096])
+def test_what_is_cut_or_foreign_is_refused(config: Configuration, size: int) -> None:
+    with pytest.raises(ValueError, match="policy image"):
+        ImageView(bytes(size))
+    with pytest.raises(ValueError, match="cut"):
+        ImageView(compiled_of(config).image[:-64])
