@@ -1,0 +1,16 @@
+"""A worker's sockets, as tests use them."""
+
+from collections.abc import Iterable
+
+class Sockets:
+    """A worker's two sockets, for tests: batches in and out as the worker has them."""
+
+    def __init__(self, udp: int, packet: int = ...) -> None: ...
+    def receive(self) -> list[tuple[bytes | None, dict[str, int]]]: ...
+    def send(
+        self, messages: Iterable[tuple[bytes, str, int, int, int, int, bytes]]
+    ) -> None: ...
+    @property
+    def sent(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
