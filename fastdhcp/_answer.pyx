@@ -1,6 +1,6 @@
 """From a packet of the batch to a reply, a reason, and a line in the trace."""
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint32_t
 from libc.string cimport memcpy, memset
 
 from fastdhcp._atomic cimport store_release_u64

@@ -1,6 +1,6 @@
 """The held queue: a reply leaves when its change is on disk, and only if it is still true."""
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
@@ -8,7 +8,7 @@ from fastdhcp._atomic cimport lowest_bit_u64
 from fastdhcp._journal cimport journal_is_durable
 from fastdhcp._leases cimport ACTIVE, Binding, Memory, Table, leases_read
 from fastdhcp._reply cimport Reply, reply_lower
-from fastdhcp._stats cimport COUNT_HELD, DROP_HELD_STALE, Counters, count, count_drop
+from fastdhcp._stats cimport DROP_HELD_STALE, Counters, count_drop
 from fastdhcp._wire cimport ACK, MESSAGE_SIZE_MIN, store_be32
 
 cdef enum Look:

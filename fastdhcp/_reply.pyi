@@ -1,5 +1,7 @@
 """Replies, as tests and tools make them."""
 
+from typing import Any
+
 class ReplyMaker:
     """Makes replies by a policy image, as a worker does, with a cache of bodies of its own."""
 
@@ -20,5 +22,5 @@ class ReplyMaker:
         reservation: int = ...,
         ifindex: int = ...,
         source_port: int = ...,
-    ) -> dict[str, object] | None: ...
-    def lower(self, expiry: int, now: int) -> dict[str, object] | None: ...
+    ) -> dict[str, Any] | None: ...
+    def lower(self, expiry: int, now: int) -> dict[str, Any] | None: ...

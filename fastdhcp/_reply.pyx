@@ -233,7 +233,6 @@ cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image
                      Counters* counters) noexcept nogil:
     cdef const Body* body
     cdef BodyKey key
-    cdef bint whole
     key.subnet = handled.subnet
     key.pool = handled.pool
     key.reservation = handled.reservation

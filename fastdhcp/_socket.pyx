@@ -1,7 +1,7 @@
 """The sockets of a worker: one for UDP, and one for frames to clients that have no address yet."""
 
 from libc.errno cimport EAGAIN, EINTR, errno
-from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
@@ -187,7 +187,8 @@ cdef void outbox_open(Outbox* outbox, int udp, int frames, Held* held,
 
 
 # A place in a lane for a reply's bytes.
-cdef inline uint32_t lane_take(Lane* lane, uint32_t number, uint8_t* at, size_t size) noexcept nogil:
+cdef inline uint32_t lane_take(Lane* lane, uint32_t number, uint8_t* at,
+                               size_t size) noexcept nogil:
     cdef uint32_t i = lane.count
     lane.vectors[i].iov_base = at
     lane.vectors[i].iov_len = size

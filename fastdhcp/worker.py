@@ -50,4 +50,3 @@ def serve(channel: Channel, memory: Memory, loop: Loop) -> None:
         if message["type"] == "stop":
             loop.finish(FINISH_WAIT_MS)
             return
-

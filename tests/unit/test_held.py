@@ -1,4 +1,4 @@
-"""Replies that wait: out when durable, only while true, never more than was decided (DESIGN 5.7)."""
+"""Replies that wait: out when durable, only while true, and never more than was decided."""
 
 import os
 from typing import Any
@@ -40,7 +40,8 @@ class Ground:
         return lease.number, incarnation, ring, position
 
     def hold(self, bound: tuple[Any, ...], expiry: int = EXPIRY, lease_s: int = LEASE) -> int:
-        return self.queue.push(*bound, expiry, NOW, lease_s)
+        number, incarnation, ring, position = bound
+        return self.queue.push(number, incarnation, ring, position, expiry, NOW, lease_s)
 
     def commit(self) -> None:
         _, heads = journal.take(self.memory)

@@ -1,7 +1,7 @@
 """Replies byte by byte, each case named by the RFC section that it stands for."""
 
 from ipaddress import IPv4Address
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -54,7 +54,7 @@ def maker() -> ReplyMaker:
     return ReplyMaker(compiled())
 
 
-def request(kind: int = DISCOVER, **fields: object) -> bytes:
+def request(kind: int = DISCOVER, **fields: Any) -> bytes:
     fields.setdefault("chaddr", CHADDR)
     return encode(xid=0x3903F326, message_type=kind, **fields)
 

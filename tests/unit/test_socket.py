@@ -1,0 +1,169 @@
+"""Batches in and out, over a real link: how a packet came, and what leaves as what."""
+
+import select
+import socket
+import time
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+import pytest
+
+from fastdhcp._socket import Sockets
+from fastdhcp.listeners import open_frames, open_group
+from tests.lab import Lab
+from tests.lab.capture import Capture
+
+pytestmark = pytest.mark.net
+
+SERVER, RELAY, NOBODY = "10.67.0.1", "10.67.0.2", "10.67.0.99"
+CHADDR = bytes.fromhex("02ee00000007")
+
+
+def number(address: str) -> int:
+    return int(IPv4Address(address))
+
+
+class Ground:
+    """The sockets of a worker on port 67, and another host on its link."""
+
+    def __init__(self, lab: Lab) -> None:
+        lab.veth(f"server:srv0={SERVER}/24", f"client:cli0={RELAY}/24")
+        self.lab = lab
+        with lab.netns("server"):
+            self.ifindex = socket.if_nametoindex("srv0")
+            (self.udp,) = open_group("0.0.0.0", 67, 1, 1 << 20)
+            (self.packet,) = open_frames(1)
+        with lab.netns("client"):
+            self.client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.client.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        self.client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"cli0")
+        self.client.bind(("0.0.0.0", 6767))
+        self.client.settimeout(3)
+        self.sockets = Sockets(self.udp.fileno(), self.packet.fileno())
+
+    def receive(self) -> list[tuple[bytes | None, dict[str, int]]]:
+        assert select.select([self.udp], [], [], 3)[0]
+        return self.sockets.receive()
+
+    def message(self, data: bytes, way: str = "udp", to: str = RELAY, source: str = SERVER,
+                port: int = 6767) -> tuple[bytes, str, int, int, int, int, bytes]:
+        return data, way, number(to), port, number(source), self.ifindex, CHADDR
+
+    def close(self) -> None:
+        for sock in (self.udp, self.packet, self.client):
+            sock.close()
+
+
+@pytest.fixture
+def ground(lab: Lab) -> Iterator[Ground]:
+    made = Ground(lab)
+    yield made
+    made.close()
+
+
+# In
+
+
+def test_how_a_unicast_packet_came(ground: Ground) -> None:
+    before = time.time_ns()
+    ground.client.sendto(b"hello", (SERVER, 67))
+    ((data, arrival),) = ground.receive()
+    assert data == b"hello"
+    assert arrival["source"] == number(RELAY)
+    assert arrival["source_port"] == 6767
+    assert arrival["destination"] == arrival["local"] == number(SERVER)
+    assert arrival["ifindex"] == ground.ifindex
+    assert not arrival["broadcast"]
+    assert before <= arrival["received_ns"] <= time.time_ns()
+
+
+@pytest.mark.parametrize("to", ["255.255.255.255", "10.67.0.255"])
+def test_how_a_broadcast_came(ground: Ground, to: str) -> None:
+    ground.client.sendto(b"hello", (to, 67))
+    ((_, arrival),) = ground.receive()
+    assert arrival["broadcast"]
+    assert arrival["destination"] == number(to)
+    assert arrival["local"] == number(SERVER)
+
+
+def test_a_packet_longer_than_its_buffer_is_told_from_one_that_fits(ground: Ground) -> None:
+    for size in (2049, 2048, 0):
+        ground.client.sendto(b"x" * size, (SERVER, 67))
+    time.sleep(0.05)
+    sizes = [None if data is None else len(data) for data, _ in ground.receive()]
+    assert sizes == [None, 2048, 0]
+
+
+def test_a_batch_is_64_and_its_places_are_clean_for_the_next(ground: Ground) -> None:
+    for n in range(70):
+        ground.client.sendto(bytes([n]) * (n + 1), (SERVER, 67))
+    time.sleep(0.1)
+    first, second = ground.receive(), ground.receive()
+    assert (len(first), len(second)) == (64, 6)
+    assert [data for data, _ in first + second] == [bytes([n]) * (n + 1) for n in range(70)]
+    assert {arrival["source"] for _, arrival in first + second} == {number(RELAY)}
+    assert ground.sockets.receive() == []
+
+
+# Out
+
+
+def test_a_reply_leaves_from_the_address_that_its_packet_came_to(ground: Ground) -> None:
+    ground.lab.ip("server", "address", "add", "10.67.0.50/24", "dev", "srv0")
+    ground.sockets.send([ground.message(b"a"), ground.message(b"b", source="10.67.0.50")])
+    assert [ground.client.recvfrom(99) for _ in "ab"] == [
+        (b"a", (SERVER, 67)),
+        (b"b", ("10.67.0.50", 67)),
+    ]
+
+
+def test_replies_of_one_destination_and_length_leave_together(ground: Ground) -> None:
+    """Groups in the order of their first reply, each in the order in which they came."""
+    ground.lab.ip("client", "address", "add", "10.67.0.3/24", "dev", "cli0")
+    capture = Capture(ground.lab.netns("client"), "cli0")
+    order = [
+        (b"a1", RELAY), (b"b1", "10.67.0.3"), (b"long", RELAY), (b"a2", RELAY),
+        (b"b2", "10.67.0.3"), (b"tall", RELAY), (b"a3", RELAY),
+    ]
+    ground.sockets.send([ground.message(data, to=to) for data, to in order])
+    seen = capture.collect(lambda frame: frame.target[1] == 6767, count=7)
+    assert b"".join(frame.payload for frame in seen) == b"a1a2a3" b"b1b2" b"longtall"
+    capture.close()
+
+
+def test_sending_goes_on_behind_one_that_fails(ground: Ground) -> None:
+    """sendmmsg stops at the first message that fails; the address is none of ours: EINVAL."""
+    foreign = ground.message(b"x", source="10.99.0.1")
+    ground.sockets.send([foreign, ground.message(b"a"), foreign, foreign, ground.message(b"b")])
+    assert [ground.client.recv(99) for _ in "ab"] == [b"a", b"b"]
+    assert (ground.sockets.sent, ground.sockets.failed) == (2, 3)
+
+
+def test_rfc2131_4_1_a_broadcast_names_its_interface(ground: Ground) -> None:
+    ground.lab.veth("server:other0=10.68.0.1/24", "elsewhere:cli0=10.68.0.2/24")
+    ground.lab.ip("server", "route", "add", "default", "dev", "other0")
+    ground.sockets.send([ground.message(b"all", "broadcast", "255.255.255.255")])
+    assert ground.client.recvfrom(99) == (b"all", (SERVER, 67))
+
+
+def test_rfc2131_4_1_a_frame_reaches_a_client_without_an_address(ground: Ground) -> None:
+    capture = Capture(ground.lab.netns("client"), "cli0")
+    ground.sockets.send([ground.message(b"offer!" * 50, "frame", NOBODY, port=68)])
+    (seen,) = capture.collect(lambda frame: frame.target[1] == 68, count=1)
+    assert seen.ether_target == CHADDR
+    assert (seen.source, seen.target) == ((SERVER, 67), (NOBODY, 68))
+    assert seen.payload == b"offer!" * 50
+    assert (ground.sockets.sent, ground.sockets.failed) == (1, 0)
+    capture.close()
+
+
+def test_without_a_packet_socket_such_a_client_is_sent_a_broadcast(ground: Ground) -> None:
+    ground.sockets = Sockets(ground.udp.fileno(), -1)
+    ground.sockets.send([ground.message(b"offer", "frame", NOBODY)])
+    assert ground.client.recv(99) == b"offer"
+
+
+def test_more_replies_than_one_send_takes(ground: Ground) -> None:
+    ground.client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    ground.sockets.send([ground.message(n.to_bytes(2, "big")) for n in range(600)])
+    assert [ground.client.recv(9) for _ in range(600)] == [n.to_bytes(2, "big") for n in range(600)]

@@ -1,0 +1,331 @@
+"""A real worker process over real segments; the test plays relay agent, store and supervisor."""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from fastdhcp import _journal as journal
+from fastdhcp._leases import Memory, boot_time_ns
+from fastdhcp._stats import Counter, drop_names
+from fastdhcp.channel import Channel
+from fastdhcp.listeners import open_frames, open_group
+from tests.lab import Lab, RelayAgent, build
+from tests.lab.packet import ACK, DISCOVER, OFFER, REQUEST, Message, mac
+from tests.policies import compile_text, link
+from tests.segments import make_segments
+
+pytestmark = pytest.mark.net
+
+SERVER, RELAY = "10.77.0.1", "10.77.0.2"
+STORE, WORKER = 1, 0  # process numbers, with one worker
+POLICY = """
+[server]
+workers = 1
+[defaults]
+lease-time = 3600
+[defaults.options]
+domain-name = "NAME.example"
+[[subnets]]
+subnet = "10.77.0.0/22"
+pools = ["10.77.1.1-10.77.2.250"]
+"""
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Ground:
+    """One worker under way. Nothing is durable, and nobody is woken, unless the test does it."""
+
+    def __init__(self, lab: Lab, **env: str) -> None:
+        lab.veth(f"server:srv0={SERVER}/22", f"client:cli0={RELAY}/22")
+        with lab.netns("server"):
+            self.ifindex = socket.if_nametoindex("srv0")
+            (self.udp,) = open_group("0.0.0.0", 67, 1, 8 << 20)
+            (self.packet,) = open_frames(1)
+        self.fds = make_segments(workers=1)
+        self.store = Memory(self.fds, STORE)
+        self.store.time_offset_ns = 1000 * 10**9 - boot_time_ns()
+        self.store.epoch = 1
+        self.store.ready = True
+        self.store.store_state = 1
+        self.events = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(2)]
+        self.relay = RelayAgent(lab.netns("client"), RELAY, SERVER)
+        self.channel, self.process = self._spawn(env)
+        self.channel.send({"type": "start", "index": WORKER, "workers": 1}, {
+            **self.fds, **self.image(1), "udp": self.udp.fileno(),
+            "packet": self.packet.fileno(), "event.self": self.events[WORKER],
+            "event.store": self.events[STORE],
+        })
+        heard = self.channel.receive()
+        assert heard and heard[0]["type"] == "ready"
+
+    def _spawn(self, env: dict[str, str]) -> tuple[Channel, subprocess.Popen[bytes]]:
+        ours, theirs = Channel.pair()
+        words = [sys.executable, "-m", "fastdhcp.process", "worker", "0", str(theirs.fileno())]
+        with contextlib.closing(theirs):
+            process = subprocess.Popen(words, pass_fds=[theirs.fileno()], cwd=ROOT,
+                                       env={**os.environ, **env})
+        return ours, process
+
+    def image(self, generation: int, name: str = "first") -> dict[str, int]:
+        links = [link(self.ifindex, "srv0", f"{SERVER}/22")]
+        compiled = compile_text(POLICY.replace("NAME", name), generation, links)
+        image, hints = compiled.memfds()
+        self.store.set_image(image, hints)
+        return {"image": image, "hints": hints}
+
+    # -- the store's part
+
+    def settle(self) -> bool:
+        """One commit. True if the worker is to be woken, which it then is."""
+        _, heads = journal.take(self.store)
+        journal.settle(self.store, heads)
+        wanted = journal.wake_wanted(self.store, WORKER)
+        if wanted:
+            os.eventfd_write(self.events[WORKER], 1)
+        return wanted
+
+    # -- the relay agent's part
+
+    def ask(self, kind: int, n: int = 1, **options: str) -> None:
+        named = {{"asks": 50, "server": 54}[key]: value for key, value in options.items()}
+        self.relay.send(build(kind, mac(n), n, giaddr=RELAY, options=named))
+
+    def replies(self, count: int = 1, timeout: float = 3) -> list[Message]:
+        found = self.relay.collect(count=count, timeout=timeout, quiet=0.02)
+        return [received.message for received in found]
+
+    def offer(self, n: int = 1) -> str:
+        self.ask(DISCOVER, n)
+        (offer,) = self.replies()
+        assert offer.type == OFFER
+        return offer.yiaddr
+
+    def counts(self) -> dict[str, int]:
+        """What was received, sent, dropped in all, and each reason of a drop."""
+        words = self.store.process_counters(WORKER)
+        dropped = words[int(Counter.COUNT_DROPPED):int(Counter.COUNT_DROPPED) + 64]
+        reasons = {name: n for name, n in zip(drop_names(), dropped, strict=False) if n}
+        received, sent = int(Counter.COUNT_RECEIVED), int(Counter.COUNT_SENT)
+        return {
+            "received": sum(words[received:received + 32]),
+            "sent": sum(words[sent:sent + 32]),
+            "dropped": sum(dropped),
+            **reasons,
+        }
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.relay.close()
+        self.udp.close()
+        self.packet.close()
+
+
+@pytest.fixture
+def ground(lab: Lab) -> Iterator[Ground]:
+    made = Ground(lab)
+    yield made
+    made.close()
+
+
+def eventually(what: object, limit_s: float = 3) -> None:
+    """Until `what()` is true. Raises AssertionError."""
+    assert callable(what)
+    end = time.monotonic() + limit_s
+    while not what():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.005)
+
+
+def test_no_ack_leaves_before_the_store_says_durable(ground: Ground) -> None:
+    address = ground.offer()
+    ground.ask(REQUEST, asks=address, server=SERVER)
+    ground.ask(REQUEST, asks=address, server=SERVER)
+    assert ground.replies(timeout=0.3) == []
+    assert ground.settle(), "it sleeps and asked to be woken"
+    acks = ground.replies(2)
+    assert [(ack.type, ack.yiaddr) for ack in acks] == [(ACK, address)] * 2
+
+
+def test_a_lease_that_is_durable_is_told_again_at_once(ground: Ground) -> None:
+    address = ground.offer()
+    ground.ask(REQUEST, asks=address, server=SERVER)
+    eventually(ground.settle)
+    assert len(ground.replies()) == 1
+    # Within the time that the record says already, nothing new need be written.
+    ground.ask(REQUEST, asks=address, server=SERVER)
+    time.sleep(0.1)
+    ground.settle()
+    assert ground.replies()[0].type == ACK
+
+
+def test_the_store_is_woken_only_if_it_asked_for_it(ground: Ground) -> None:
+    address = ground.offer()
+    ground.ask(REQUEST, asks=address, server=SERVER)
+    eventually(lambda: journal.pending_bytes(ground.store))
+    with pytest.raises(BlockingIOError):
+        os.eventfd_read(ground.events[STORE])
+    ground.settle()
+    assert ground.replies()[0].type == ACK
+    assert journal.sleep_begin(ground.store)
+    ground.ask(REQUEST, n=2, asks=ground.offer(2), server=SERVER)
+    assert select.select([ground.events[STORE]], [], [], 3)[0]
+    journal.sleep_end(ground.store)
+
+
+def test_no_wake_up_is_lost(ground: Ground) -> None:
+    """A commit right after each change, woken only when asked for: no ACK waits for a beat."""
+    address = ground.offer()
+    slowest = 0.0
+    for _ in range(1500):
+        began = time.monotonic()
+        ground.ask(REQUEST, asks=address, server=SERVER)
+        while not select.select([ground.relay.socket], [], [], 0)[0]:
+            ground.settle()
+            assert time.monotonic() < began + 3
+        ground.relay.socket.recv(2048)
+        slowest = max(slowest, time.monotonic() - began)
+    assert slowest < 0.5
+
+
+def test_nobody_is_woken_who_waits_for_nothing(ground: Ground) -> None:
+    ground.offer()
+    time.sleep(0.05)
+    assert not ground.settle()
+
+
+def test_each_packet_is_answered_or_counted_under_one_reason(ground: Ground) -> None:
+    rubbish = [b"", b"x" * 20, b"x" * 236, b"x" * 2100, build(DISCOVER, mac(1), 1)[:200],
+               b"\x02" + build(DISCOVER, mac(1), 1)[1:]]
+    for data in rubbish:
+        ground.relay.send(data)
+    ground.relay.send(build(DISCOVER, mac(5), 5, giaddr="10.99.0.1"))
+    ground.relay.send(build(ACK, mac(6), 6, giaddr=RELAY))
+    for n in range(10, 74):
+        ground.ask(DISCOVER, n)
+    assert len(ground.replies(64)) == 64
+    counts = ground.counts()
+    assert counts["received"] == len(rubbish) + 2 + 64
+    assert counts["sent"] == 64
+    assert counts["dropped"] == len(rubbish) + 2
+    reasons = {"too-short", "too-long", "not-request", "no-subnet", "server-message"}
+    assert reasons <= counts.keys()
+
+
+def test_each_decision_is_in_the_trace(ground: Ground) -> None:
+    address = ground.offer(3)
+    ground.relay.send(b"x" * 20)
+    eventually(lambda: ground.store.trace_head(WORKER) == 2)
+    first, second = ground.store.trace(WORKER, 0, 10)
+    assert (first["message_type"], first["reply_type"], first["xid"]) == (DISCOVER, OFFER, 3)
+    assert first["yiaddr"] == int(IPv4Address(address))
+    assert first["chaddr"] == mac(3)
+    assert (second["reply_type"], second["reason"]) == (0, drop_names().index("too-short"))
+
+
+def test_the_time_to_the_reply_is_counted_by_its_type(ground: Ground) -> None:
+    ground.offer()
+    words = ground.store.process_counters(WORKER)
+    at = int(Counter.COUNT_REPLY_TIME)
+    assert sum(words[at:at + 32]) == 1
+    assert sum(words[at + 32:at + 128]) == 0
+    assert 0 < words[int(Counter.COUNT_REPLY_SUM)] < 3_000_000
+
+
+def test_a_new_policy_is_taken_between_two_batches(ground: Ground) -> None:
+    ground.ask(DISCOVER)
+    assert ground.replies()[0].options[15] == b"first.example"
+    ground.channel.send({"type": "image", "generation": 2}, ground.image(2, "second"))
+    eventually(lambda: ground.store.process_generation(WORKER) == 2)
+    ground.ask(DISCOVER)
+    assert ground.replies()[0].options[15] == b"second.example"
+
+
+def test_an_idle_worker_beats_once_a_second_and_does_nothing_else(ground: Ground) -> None:
+    before, cpu = ground.store.beats(WORKER), _cpu_ticks(ground.process.pid)
+    time.sleep(3.2)
+    assert 2 <= ground.store.beats(WORKER) - before <= 4
+    assert _cpu_ticks(ground.process.pid) - cpu <= 1
+
+
+def _cpu_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_waiting_for_the_disk_it_sleeps(ground: Ground) -> None:
+    ground.ask(REQUEST, asks=ground.offer(), server=SERVER)
+    time.sleep(0.1)
+    cpu = _cpu_ticks(ground.process.pid)
+    time.sleep(1)
+    assert _cpu_ticks(ground.process.pid) - cpu <= 1
+
+
+def test_at_a_stop_what_is_held_may_still_leave(ground: Ground) -> None:
+    ground.ask(REQUEST, asks=ground.offer(), server=SERVER)
+    eventually(lambda: journal.pending_bytes(ground.store))
+    ground.channel.send({"type": "stop"})
+    time.sleep(0.05)
+    ground.settle()
+    assert ground.replies()[0].type == ACK
+    assert ground.process.wait(1) == 0
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_it_stops_soon_whatever_the_store_does(ground: Ground, held: bool) -> None:
+    address = ground.offer()
+    if held:
+        ground.ask(REQUEST, asks=address, server=SERVER)
+        time.sleep(0.05)
+    ground.channel.send({"type": "stop"})
+    assert ground.process.wait(1) == 0
+
+
+def test_it_ends_when_its_channel_closes(ground: Ground) -> None:
+    ground.channel.close()
+    assert ground.process.wait(1) == 0
+
+
+def test_killed_inside_apply_it_leaves_what_repair_mends(lab: Lab) -> None:
+    """Step 6: the entry is written, and not yet published. The lock is held."""
+    ground = Ground(lab, FASTDHCP_CRASH="worker:6:1")
+    try:
+        address = ground.offer()
+        ground.ask(REQUEST, asks=address, server=SERVER)
+        assert ground.process.wait(3) == -signal.SIGKILL
+        supervisor = Memory(ground.fds, STORE + 1)
+        assert journal.repair(supervisor, WORKER)
+        lease = ground.store.lease(0, int(IPv4Address(address)))
+        assert lease is not None
+        assert lease.state == 0
+    finally:
+        ground.close()
+
+
+def test_under_load_it_makes_no_other_system_calls(ground: Ground, tmp_path: Path) -> None:
+    """What Python was needed for was over before the first packet."""
+    trace = tmp_path / "strace"
+    tracer = subprocess.Popen(["strace", "-f", "-q", "-o", trace, "-p", str(ground.process.pid)])
+    time.sleep(0.3)
+    for n in range(20):
+        ground.ask(REQUEST, n=n, asks=ground.offer(n), server=SERVER)
+        eventually(ground.settle)
+        assert ground.replies()[0].type == ACK
+    tracer.send_signal(signal.SIGINT)
+    tracer.wait()
+    calls = {line.split(None, 1)[1].split("(")[0] for line in trace.read_text().splitlines()}
+    # The first is the poll that the tracer cut off.
+    calls -= {"restart_syscall", "<..."}
+    assert {call for call in calls if call.isidentifier()} == {
+        "poll", "recvmmsg", "sendmmsg", "read",
+    }
