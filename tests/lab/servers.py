@@ -191,10 +191,14 @@ class FastDHCP(Server):
         return found
 
     def pids(self, role: str) -> list[int]:
-        """The processes of a role (worker, store, control) as status names them, by index."""
-        rows = self.status()["processes"]
-        assert isinstance(rows, list)
-        return [row["pid"] for row in rows if row["role"] == role]
+        """The living processes of a role (worker, store, control), in the order of their index."""
+        found = {}
+        for pid in self.process.children():
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            if "fastdhcp.process" in words:
+                at = words.index("fastdhcp.process")
+                found[words[at + 1], int(words[at + 2])] = pid
+        return [pid for (kind, _), pid in sorted(found.items()) if kind == role]
 
     def leases(self) -> list[dict[str, object]]:
         """``fastdhcp leases export --json``: one object a line."""
