@@ -17,8 +17,8 @@ from bench._messages cimport REQUEST_LIST_MAX, form_init
 from bench._net cimport AF_INET, POLLIN, htonl, htons, pollfd, ppoll, sockaddr_in
 from bench._owners cimport owners_init
 from bench._state cimport (
-    CLIENTS_MAX, COUNT_KIND_COUNT, ERROR_KIND_COUNT, KIND_COUNT, MESSAGE_TYPES, WINDOW_MAX,
-    Client, LedgerEntry, Machine, Slot,
+    CLIENTS_MAX, COUNT_COMPLETED, COUNT_KIND_COUNT, ERROR_KIND_COUNT, KIND_COUNT, MESSAGE_TYPES,
+    WINDOW_MAX, Client, LedgerEntry, Machine, Slot,
 )
 from bench._trains cimport (
     TRAIN_COUNT_MAX, arrivals_init, arrivals_next, arrivals_receive, train_flush, train_init,
@@ -234,6 +234,11 @@ cdef class Load:
     def started(self) -> int:
         """Exchanges started since the beginning; `clear` does not touch it."""
         return self.m.started
+
+    @property
+    def completed(self) -> int:
+        """Exchanges completed since the beginning or the last `clear`."""
+        return self.m.counts[COUNT_COMPLETED]
 
     @property
     def bound(self) -> int:

@@ -20,7 +20,8 @@ def _render(report: Report) -> str:
         f"retransmissions {counts['retransmissions']}, late {counts['late']}, "
         f"duplicates {counts['duplicates']}",
         f"clients with a lease {report.bound}",
-        f"generator used {report.generator_cpu:.0%} of a core",
+        f"generator used {report.generator_cpu:.0%} of a core; "
+        f"the machine was {report.machine_idle:.0%} idle",
         "ms          p50      p90      p99      max",
     ]
     for name, latency in counts["latency"].items():
@@ -74,3 +75,7 @@ def bench(
         raise click.ClickException(str(error)) from error
     click.echo(msgspec.json.encode(report) if as_json else _render(report))
     sys.exit(0 if report.good else 1)
+
+
+if __name__ == "__main__":
+    bench()

@@ -1,6 +1,5 @@
 """A run of the load generator: prime, warm up, measure, drain, report."""
 
-import resource
 import time
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -9,6 +8,7 @@ import msgspec
 
 from fastdhcp_bench._load import Load
 from fastdhcp_bench.ledger import Entry, ledger_hash, read_ledger
+from fastdhcp_bench.machine import NOTHING, Sample
 from fastdhcp_bench.sockets import relay_socket
 
 Mode = Literal["dora", "renew", "reboot", "mix"]
@@ -64,15 +64,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, kw_only=True):
     """What a run showed.
 
-    Counts, errors and latencies are of the measured phase alone, the drain after it included;
+    `rate` is of the exchanges that completed while it measured. Counts, errors and latencies have
+    the drain after it in them, so that nothing goes unchecked;
     `exchanges_total` is of the whole run, for dividing the server's CPU by. `generator_cpu` is the
-    part of one core that the generator used while it measured.
+    part of one core that the generator used while it measured, `machine_idle` and
+    `machine_softirq` are parts of all cores in that time.
     """
 
     seconds: float
     rate: float
     exchanges_total: int
     generator_cpu: float
+    machine_idle: float
+    machine_softirq: float
     bound: int
     unfinished: int
     counts: dict[str, Any]
@@ -88,11 +92,6 @@ def _host_order(address: str) -> int:
     return int.from_bytes(bytes(map(int, address.split("."))), "big")
 
 
-def _cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
 class Generator:
     """Clients, their relay agent's socket, and the phases of a run.
 
@@ -105,7 +104,8 @@ class Generator:
         self.plan = plan
         self.stop = False
         self._seconds = 0.0
-        self._cpu = 0.0
+        self._completed = 0
+        self._machine = NOTHING
         self._unfinished = 0
         self._socket = relay_socket(plan.relay, plan.relay_port)
         try:
@@ -172,10 +172,11 @@ class Generator:
     def run(self, *, seconds: float = 1e9, exchanges: int = 0) -> None:
         """Go on for `seconds`, or until `exchanges` more were started and have ended."""
         limit = self.load.started + exchanges if exchanges else FOREVER
-        began, cpu = time.monotonic(), _cpu_seconds()
+        began, machine, completed = time.monotonic(), Sample.take(), self.load.completed
         self._turns(seconds, limit)
         self._seconds += time.monotonic() - began
-        self._cpu += _cpu_seconds() - cpu
+        self._completed += self.load.completed - completed
+        self._machine += Sample.take() - machine
 
     def drain(self, seconds: float | None = None) -> int:
         """Start nothing more; wait for what is under way, by default until its last try.
@@ -189,7 +190,9 @@ class Generator:
     def clear(self) -> None:
         """Measure from here on."""
         self.load.clear()
-        self._seconds = self._cpu = 0.0
+        self._seconds = 0.0
+        self._completed = 0
+        self._machine = NOTHING
 
     def ledger(self) -> list[Entry]:
         """One entry for each client that was ever sent an ACK. Not during a phase."""
@@ -200,9 +203,11 @@ class Generator:
         errors = counts.pop("errors")
         return Report(
             seconds=self._seconds,
-            rate=counts["completed"] / self._seconds if self._seconds else 0.0,
+            rate=self._completed / self._seconds if self._seconds else 0.0,
             exchanges_total=self.load.started,
-            generator_cpu=self._cpu / self._seconds if self._seconds else 0.0,
+            generator_cpu=self._machine.own / self._seconds if self._seconds else 0.0,
+            machine_idle=self._machine.idle / max(self._machine.total, 1e-9),
+            machine_softirq=self._machine.softirq / max(self._machine.total, 1e-9),
             bound=self.load.bound,
             unfinished=self._unfinished,
             counts=counts,

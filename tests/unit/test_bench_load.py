@@ -1,5 +1,6 @@
 """The load generator against the echo, and against answerers that are wrong in one way each."""
 
+import random
 import socket
 import struct
 import threading
@@ -61,27 +62,31 @@ def nak(right: bytes) -> bytes:
 
 
 @contextmanager
-def answerer(mistake: Mistake) -> Iterator[tuple[int, list[bytes]]]:
+def answerer(
+    mistake: Mistake, on_release: Callable[[bytes], object] = bytes
+) -> Iterator[tuple[int, list[bytes]]]:
     """A server on loopback that makes one mistake. Gives its port and what it was asked."""
     asked: list[bytes] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
-        over = threading.Event()
 
         def serve() -> None:
-            while not over.is_set():
+            while True:
                 message, source = sock.recvfrom(2048)
+                if not message:
+                    return
                 asked.append(message)
                 if right := answer(message, SERVER_ID):
                     for wrong in mistake(message, right):
                         sock.sendto(wrong, source)
+                else:
+                    on_release(message)
 
         thread = threading.Thread(target=serve)
         thread.start()
         try:
             yield sock.getsockname()[1], asked
         finally:
-            over.set()
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as waker:
                 waker.sendto(b"", sock.getsockname())
             thread.join()
@@ -276,7 +281,7 @@ def test_a_released_client_is_out_of_the_ledger_and_starts_anew() -> None:
             assert [entry.address for entry in generator.ledger()] == [None] * 8
             generator.run(seconds=5, exchanges=8)
             assert generator.load.bound == 8 and generator.report().errors == {}
-    releases = [m for m in asked if m and options_of(m)[53] == bytes((RELEASE,))]
+    releases = [m for m in asked if options_of(m)[53] == bytes((RELEASE,))]
     assert [m[12:16] for m in releases] == [b"\x0a" + m[31:34] for m in releases]
     assert all(options_of(m)[54] == struct.pack("!I", SERVER_ID) for m in releases)
 
@@ -316,7 +321,7 @@ def test_equal_runs_have_equal_hashes_and_the_seed_orders_the_clients() -> None:
             plan = msgspec.structs.replace(PLAN, server_port=port, seed=seed, window=1, clients=64)
             with Generator(plan) as generator:
                 generator.run(seconds=5, exchanges=64)
-                orders.append(([m[4:8] for m in asked if m], generator.report().result_hash))
+                orders.append(([m[4:8] for m in asked], generator.report().result_hash))
     assert orders[0] == orders[1]
     assert orders[0][0] != orders[2][0] and orders[0][1] == orders[2][1]
 
@@ -352,3 +357,52 @@ def test_ledger_of_a_new_generator_is_empty() -> None:
         load = Load(sock.fileno(), (0, 0), 0, clients=1, window=1)
         assert list(read_ledger(load.ledger())) == []
         assert load.examples() == {} and load.report()["errors"] == {}
+
+
+class PoolServer:
+    """A right server with fewer addresses than clients, but for one mistake in ten OFFERs."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.free = [f"10.9.{n // 256}.{n % 256}" for n in range(1, 700)]
+        self.held: dict[bytes, str] = {}
+        self.offered: dict[bytes, str] = {}
+        self.doubled = 0
+
+    def __call__(self, request: bytes, good: bytes) -> Answers:
+        client = request[28:34]
+        if is_ack(good):
+            self.held[client] = self.offered[client]
+            return [address(good, self.held[client])]
+        if client in self.held:
+            self.offered[client] = self.held[client]
+        else:
+            self.offered[client] = self.free.pop(self.random.randrange(len(self.free)))
+        others = [a for c, a in self.held.items() if c != client]
+        if others and self.random.random() < 0.1:
+            self.doubled += 1
+            return [address(good, self.random.choice(others))]
+        return [address(good, self.offered[client])]
+
+    def release(self, request: bytes) -> None:
+        self.free.append(self.held.pop(request[28:34]))
+
+
+def test_every_double_offer_is_found_and_nothing_else() -> None:
+    """Over thousands of leases given, released and given to others."""
+    server = PoolServer(seed=7)
+
+    with answerer(server, server.release) as (port, _):
+        plan = msgspec.structs.replace(
+            PLAN, server_port=port, clients=600, window=1, weights=(500, 0, 0, 500), timeout=5.0
+        )
+        with Generator(plan) as generator:
+            generator.run(seconds=60, exchanges=4000)
+            report = generator.report()
+            held = {e.chaddr: str(e.address) for e in generator.ledger() if e.address}
+    assert server.doubled > 100
+    assert report.errors == {
+        "offer-twice": server.doubled,
+        "address-changed": server.doubled,
+    }
+    assert held == server.held and report.bound == len(held)

@@ -1,0 +1,129 @@
+"""The bench as programs: the echo's processes, `fastdhcp bench`, servers side by side."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from click.testing import CliRunner
+
+from fastdhcp import bpf
+from fastdhcp_bench.cli import bench
+from fastdhcp_bench.compare import Setup, compare
+from fastdhcp_bench.contenders import find_contender
+from fastdhcp_bench.ledger import chaddr_of
+from fastdhcp_bench.run import Mode, Plan, measure
+
+pytestmark = pytest.mark.usefixtures("bench_on_path")
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+@contextmanager
+def echo(workers: int) -> Iterator[int]:
+    port = free_port()
+    argv = [sys.executable, "-m", "fastdhcp_bench.echo", "--listen", "127.0.0.1"]
+    argv += ["--port", str(port), "--workers", str(workers)]
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "ready\n"
+        try:
+            yield port
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("mode", ["dora", "renew", "reboot", "mix"])
+def test_two_processes_answer_all(mode: Mode) -> None:
+    assert {bpf.steer(chaddr_of(client), 2) for client in range(20)} == {0, 1}
+    with echo(workers=2) as port:
+        plan = Plan(
+            server="127.0.0.1",
+            relay="127.0.0.1",
+            server_port=port,
+            relay_port=0,
+            clients=2000,
+            window=128,
+            mode=mode,
+            train=1,  # loopback segments nothing: a filter would see the packets of a train
+            circuit_id=True,
+            client_id=True,
+            hostname=True,
+        )
+        report = measure(plan, exchanges=8000)
+    assert report.good, report.errors
+    assert report.counts["completed"] == 8000 and report.counts["retransmissions"] == 0
+
+
+def test_trains_go_out_and_come_in() -> None:
+    """One process has no filter: it takes whole trains, on loopback too."""
+    with echo(workers=1) as port:
+        plan = Plan(
+            server="127.0.0.1",
+            relay="127.0.0.1",
+            server_port=port,
+            relay_port=0,
+            clients=3000,
+            window=1000,
+        )
+        report = measure(plan, exchanges=9000)
+    assert report.good and report.counts["completed"] == 9000, report
+    assert report.bound == 3000
+
+
+def bench_arguments(port: int) -> list[str]:
+    argv = ["--server", "127.0.0.1", "--server-port", str(port), "--relay", "127.0.0.1"]
+    return [*argv, "--relay-port", "0", "--clients", "50", "--window", "10", "--exchanges", "200"]
+
+
+def test_the_command_reports_in_words_and_in_json() -> None:
+    with echo(workers=1) as port:
+        words = CliRunner().invoke(bench, bench_arguments(port))
+        as_json = CliRunner().invoke(bench, [*bench_arguments(port), "--json"])
+    assert words.exit_code == 0 and words.output.startswith("200 exchanges in ")
+    report = json.loads(as_json.output)
+    assert report["counts"]["completed"] == 200 and report["errors"] == {}
+    assert f"result hash {report['result_hash']}" in words.output
+
+
+def test_the_command_fails_if_nobody_answers() -> None:
+    argv = [*bench_arguments(free_port()), "--timeout", "0.02", "--tries", "1"]
+    result = CliRunner().invoke(bench, argv)
+    assert result.exit_code == 1 and "ERROR unanswered: 200" in result.output
+
+
+def test_the_command_names_an_address_that_is_not_here() -> None:
+    result = CliRunner().invoke(bench, ["--server", "127.0.0.1", "--relay", "192.0.2.1"])
+    assert result.exit_code == 1 and "Cannot assign requested address" in result.output
+
+
+@pytest.mark.net
+def test_servers_are_compared_in_namespaces_of_their_own() -> None:
+    setup = Setup(
+        rounds=1,
+        seconds=0.3,
+        warmup=0.1,
+        clients=500,
+        window=64,
+        workers=2,
+        mode="dora",
+        directory=None,
+        server_gro=False,
+    )
+    again = f"again={find_contender('echo').command[0]} -m fastdhcp_bench.echo"
+    again += " --listen 192.168.87.1 --workers {workers}"
+    comparison = compare([find_contender("echo"), find_contender(again)], setup)
+    first, second = comparison.lines
+    assert first.contender == "echo" and second.contender == "again"
+    assert first.rate_ratio == 1 and 0.1 < second.rate_ratio < 10
+    assert first.cpu_us > 1 and second.errors == {}
