@@ -6,6 +6,7 @@ server's figure is put. The address is 10. and octets 3 to 5 of chaddr, so the g
 hold: one address a client, none twice.
 """
 
+from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy, memset
@@ -23,6 +24,7 @@ from fastdhcp._wire cimport (
 
 cdef enum:
     BATCH = 64
+    TURNS = 10_000
     LEASE_TIME_S = 3600
     RELAY_INFO_MAX = 2 + 255
 
@@ -117,9 +119,10 @@ cdef void _send(int fd, Batch* batch, int count) noexcept nogil:
             done += 1               # it stops at the first that fails: skip it
 
 
+# Returns now and then, and when nothing comes, so that Python can look after signals.
 cdef int _serve(int fd, uint32_t server_id, Batch* batch) noexcept nogil:
-    cdef int count
-    while True:
+    cdef int count, turn
+    for turn in range(TURNS):
         _ready(batch)
         count = recvmmsg(fd, batch.messages, BATCH, MSG_WAITFORONE, NULL)
         if count > 0:
@@ -128,6 +131,7 @@ cdef int _serve(int fd, uint32_t server_id, Batch* batch) noexcept nogil:
             return 0
         else:
             return errno
+    return 0
 
 
 def answer(message: bytes, server_id: int) -> bytes:
@@ -154,3 +158,4 @@ def serve(int fd, uint32_t server_id) -> None:
             failed = _serve(fd, server_id, &batch)
         if failed:
             raise OSError(failed, "recvmmsg")
+        PyErr_CheckSignals()

@@ -54,7 +54,7 @@ def _unshare() -> Namespace:
     made = Namespace(holder)
     deadline = time.monotonic() + 5
     # Until it has left our namespace, and then become `sleep`.
-    while os.readlink(made.path) == os.readlink("/proc/self/ns/net"):
+    while Path(made.path).readlink() == Path("/proc/self/ns/net").readlink():
         if holder.poll() is not None or time.monotonic() > deadline:
             holder.kill()
             raise NetworkError("unshare --net: not allowed; run as root")
