@@ -6,10 +6,9 @@ from libc.string cimport memset
 
 from fastdhcp._atomic cimport lowest_bit_u64
 from fastdhcp._journal cimport journal_is_durable
-from fastdhcp._leases cimport ACTIVE, Binding, Memory, Table, leases_read
+from fastdhcp._leases cimport ACTIVE, Binding, Table, leases_read
 from fastdhcp._reply cimport Reply, reply_lower
 from fastdhcp._stats cimport DROP_HELD_STALE, Counters, count_drop
-from fastdhcp._wire cimport ACK, MESSAGE_SIZE_MIN, store_be32
 
 cdef enum Look:
     LOOK_LEAVES
@@ -169,72 +168,3 @@ cdef bint held_due(const Held* held, const Table* t) noexcept nogil:
         if is_durable(held, t, held.queues[queue].first):
             return True
     return False
-
-
-# -- Python ---------------------------------------------------------------------------------------
-
-cdef class HeldQueue:
-    """A held queue upon the lease table of `memory`, for tests: replies of a lease time only."""
-
-    cdef Held held
-    cdef Released released
-    cdef Memory memory
-
-    def __cinit__(self, Memory memory not None):
-        if not held_open(&self.held):
-            raise MemoryError("no memory for held replies")
-        self.memory = memory
-
-    def __dealloc__(self):
-        held_close(&self.held)
-
-    @property
-    def waiting(self):
-        return self.held.waiting
-
-    @property
-    def room(self):
-        return bool(held_room(&self.held))
-
-    @property
-    def due(self):
-        return bool(held_due(&self.held, &self.memory.table))
-
-    def push(self, uint32_t number, incarnation, uint32_t ring, uint64_t position, uint32_t expiry,
-             uint32_t since, uint32_t lease_s):
-        """Holds a reply; returns its number, which release() names. Raises BlockingIOError."""
-        cdef uint32_t place = held_take(&self.held)
-        cdef Reply* reply
-        if place == NO_REPLY:
-            raise BlockingIOError("the pool of replies is empty")
-        if ring >= QUEUE_LOCKED:
-            raise IndexError(f"there is no ring {ring}")
-        reply = &self.held.replies[place]
-        memset(reply, 0, sizeof(Reply))
-        reply.type = ACK
-        reply.number = number
-        reply.inc_epoch, reply.inc_n = incarnation
-        reply.ring = ring
-        reply.position = position
-        reply.expiry = expiry
-        reply.since = since
-        reply.lease_s = lease_s
-        reply.lease_at = 2
-        reply.size = MESSAGE_SIZE_MIN
-        store_be32(reply.data + reply.lease_at, lease_s)
-        held_push(&self.held, place)
-        return place
-
-    def release(self, uint32_t now):
-        """What may leave now: its number, and the lease time that it tells."""
-        cdef uint32_t i, place
-        cdef uint32_t process = self.memory.table.self
-        with nogil:
-            held_release(&self.held, &self.memory.table, now, &self.released,
-                         &self.memory.table.counters[process])
-        leaving = []
-        for i in range(self.released.count):
-            place = self.released.ready[i]
-            leaving.append((place, int.from_bytes(self.held.replies[place].data[2:6], "big")))
-            held_give(&self.held, place)
-        return leaving

@@ -3,25 +3,13 @@
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from fastdhcp._body cimport Bodies, Body, BodyKey, bodies_close, bodies_find, bodies_open
-from fastdhcp._codec cimport Packet, codec_decode, codec_option_size
-from fastdhcp._codec cimport HAS_RELAY_PORT, SCRATCH_SIZE
+from fastdhcp._body cimport Bodies, Body, BodyKey, bodies_find
+from fastdhcp._codec cimport HAS_RELAY_PORT, Packet, codec_option_size
 from fastdhcp._handle cimport Handled
-from fastdhcp._image cimport (
-    INFINITE,
-    NOWHERE,
-    Image,
-    Params,
-    image_params,
-    image_pool,
-    image_reservation,
-    image_subnet,
-)
+from fastdhcp._image cimport INFINITE, Image, Params, image_params
 from fastdhcp._scope cimport Arrival
-from fastdhcp._stats cimport COUNT_CACHE_MISS, DROP_NONE, Counters
+from fastdhcp._stats cimport Counters
 from fastdhcp._wire cimport *
-
-from fastdhcp._stats import drop_names
 
 cdef enum:
     HTYPE_ETHERNET = 1       # RFC 1700: the hardware address is what a frame can be sent to
@@ -292,87 +280,3 @@ cdef bint reply_write(Reply* reply, Bodies* bodies, const Image* image, const Pa
     if handled.reply_type == NAK:
         return write_nak(reply, &w, packet)
     return write_lease(reply, &w, bodies, image, packet, handled, counters)
-
-
-# -- Python ---------------------------------------------------------------------------------------
-
-cdef dict reply_dict(Reply* reply):
-    reply_head(reply)
-    return {
-        "message": reply.data[:reply.size], "head": reply.head[:FRAME_HEAD_SIZE],
-        "way": ("udp", "broadcast", "frame")[reply.way], "source": reply.source,
-        "destination": reply.destination, "port": reply.port, "ifindex": reply.ifindex,
-        "hw_address": reply.hw_address[:ETHERNET_HLEN] if reply.way == WAY_FRAME else b"",
-    }
-
-
-cdef uint32_t nearest_params(bytes image, uint32_t subnet, uint32_t pool, uint32_t reservation):
-    cdef const Image* at = <const Image*><const char*>image
-    if reservation != NOWHERE:
-        return image_reservation(at, reservation).params
-    if pool != NOWHERE:
-        return image_pool(at, pool).params
-    return 0 if subnet == NOWHERE else image_subnet(at, subnet).params
-
-
-cdef class ReplyMaker:
-    """Makes replies by a policy image, as a worker does, with a cache of bodies of its own."""
-
-    cdef Bodies bodies
-    cdef Counters counters
-    cdef bytes image
-    cdef Reply reply
-
-    def __cinit__(self, bytes image not None):
-        if not bodies_open(&self.bodies):
-            raise MemoryError("no memory for the bodies of replies")
-        memset(&self.counters, 0, sizeof(Counters))
-        self.image = image
-
-    def __dealloc__(self):
-        bodies_close(&self.bodies)
-
-    def set_image(self, bytes image not None):
-        """Another policy from now on; its generation must differ."""
-        self.image = image
-
-    @property
-    def misses(self):
-        """Bodies laid so far."""
-        return self.counters.words[<int>COUNT_CACHE_MISS]
-
-    def make(self, bytes request not None, *, int reply_type, uint32_t server_id,
-             uint32_t yiaddr=0, uint32_t lease_s=0, uint32_t subnet=NOWHERE,
-             uint32_t pool=NOWHERE, uint32_t reservation=NOWHERE, int ifindex=0,
-             uint16_t source_port=PORT_SERVER):
-        """The reply to `request` as a dict: message, head (of a frame), way, source, destination,
-        port, ifindex, hw_address. None: too long. Raises ValueError for no request."""
-        cdef uint8_t scratch[SCRATCH_SIZE]
-        cdef Packet packet
-        cdef Arrival arrival
-        cdef Handled handled
-        reason = codec_decode(request, <uint32_t>len(request), scratch, &packet)
-        if reason != DROP_NONE:
-            raise ValueError(drop_names()[<int>reason])
-        memset(&arrival, 0, sizeof(Arrival))
-        memset(&handled, 0, sizeof(Handled))
-        arrival.ifindex = ifindex
-        arrival.source_port = source_port
-        handled.reply_type = <uint8_t>reply_type
-        handled.scope.server_id = server_id
-        handled.yiaddr = yiaddr
-        handled.lease_s = lease_s
-        handled.subnet = subnet
-        handled.pool = pool
-        handled.reservation = reservation
-        handled.params = nearest_params(self.image, subnet, pool, reservation)
-        handled.expiry = INFINITE
-        if not reply_write(&self.reply, &self.bodies, <const Image*><const char*>self.image,
-                           &packet, &arrival, &handled, 1, &self.counters):
-            return None
-        return reply_dict(&self.reply)
-
-    def lower(self, uint32_t expiry, uint32_t now):
-        """The last reply as it would leave at `now`; None: nothing is left of it."""
-        self.reply.expiry = expiry
-        return reply_dict(&self.reply) if reply_lower(&self.reply, now) else None

@@ -6,13 +6,12 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
-from fastdhcp._held cimport Held, held_close, held_give, held_open, held_take
+from fastdhcp._held cimport Held, held_give
 from fastdhcp._reply cimport (
     BROADCAST_ADDRESS,
     FRAME_HEAD_SIZE,
     WAY_BROADCAST,
     WAY_FRAME,
-    WAY_UDP,
     Reply,
     reply_head,
 )
@@ -341,78 +340,3 @@ cdef void outbox_flush(Outbox* outbox) noexcept nogil:
     for i in range(outbox.count):
         held_give(outbox.held, outbox.numbers[i])
     outbox.count = 0
-
-
-# -- Python ---------------------------------------------------------------------------------------
-
-WAYS = {"udp": WAY_UDP, "broadcast": WAY_BROADCAST, "frame": WAY_FRAME}
-
-
-cdef class Sockets:
-    """A worker's two sockets, for tests: batches in and out as the worker has them.
-
-    `udp` has IP_PKTINFO and SO_TIMESTAMPNS on; `packet` is a packet socket or -1. They stay the
-    caller's. Raises MemoryError.
-    """
-
-    cdef Inbox* inbox
-    cdef Outbox* outbox
-    cdef Held held
-    cdef Counters counters
-
-    def __cinit__(self, int udp, int packet=-1):
-        memset(&self.counters, 0, sizeof(Counters))
-        self.inbox = <Inbox*>calloc(1, sizeof(Inbox))
-        self.outbox = <Outbox*>calloc(1, sizeof(Outbox))
-        if (self.inbox == NULL or self.outbox == NULL or not inbox_open(self.inbox, udp)
-                or not held_open(&self.held)):
-            raise MemoryError("no memory for batches")
-        outbox_open(self.outbox, udp, packet, &self.held, &self.counters)
-
-    def __dealloc__(self):
-        if self.inbox != NULL:
-            inbox_close(self.inbox)
-        held_close(&self.held)
-        free(self.inbox)
-        free(self.outbox)
-
-    def receive(self):
-        """What is there now: (data, arrival as a dict), data None if it was truncated."""
-        cdef Arrival arrival
-        cdef uint32_t i
-        batch = []
-        for i in range(inbox_receive(self.inbox)):
-            whole = inbox_arrival(self.inbox, i, &arrival)
-            data = inbox_data(self.inbox, i)[:inbox_size(self.inbox, i)] if whole else None
-            batch.append((data, arrival))
-        return batch
-
-    def send(self, messages):
-        """Sends (message, way, destination, port, source, ifindex, hw_address) each, grouped."""
-        cdef uint32_t number
-        cdef Reply* reply
-        for message, way, destination, port, source, ifindex, hw_address in messages:
-            number = held_take(&self.held)
-            reply = &self.held.replies[number]
-            reply.type = 0
-            reply.received_ns = 0
-            reply.size = <uint16_t>len(message)
-            memcpy(reply.data, <const uint8_t*><const char*>message, reply.size)
-            reply.way = WAYS[way]
-            reply.destination = destination
-            reply.port = port
-            reply.source = source
-            reply.ifindex = ifindex
-            memcpy(reply.hw_address, <const uint8_t*><const char*>hw_address, len(hw_address))
-            outbox_add(self.outbox, number)
-        outbox_flush(self.outbox)
-
-    @property
-    def sent(self):
-        """Messages that the kernel took."""
-        return self.counters.words[<int>COUNT_SENT]
-
-    @property
-    def failed(self):
-        """Messages that it did not."""
-        return self.counters.words[<int>COUNT_DROPPED + <int>DROP_SEND_FAILED]

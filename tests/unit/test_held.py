@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from fastdhcp import _journal as journal
-from fastdhcp._held import HeldQueue
+from fastdhcp import _store, _trial
 from fastdhcp._journal import ChangeKind
 from fastdhcp._leases import Memory, boot_time_ns
 from fastdhcp._stats import Counter, DropReason
+from fastdhcp._trial_replies import HeldQueue
 from tests.segments import CHADDR, KEY, OTHER_KEY, make_segments
 
 ADDRESS = 0x0A4D0105
@@ -31,7 +31,7 @@ class Ground:
 
     def bind(self, address: int = ADDRESS, key: bytes = KEY) -> tuple[Any, ...]:
         """Bound and not yet on disk: number, incarnation, ring, position."""
-        result, ring, position, incarnation, _ = journal.apply(
+        result, ring, position, incarnation, _ = _trial.apply(
             self.memory, ChangeKind.CHANGE_BIND, 0, address, key, CHADDR, expiry=EXPIRY, now=NOW
         )
         assert result == "applied"
@@ -44,8 +44,8 @@ class Ground:
         return self.queue.push(number, incarnation, ring, position, expiry, NOW, lease_s)
 
     def commit(self) -> None:
-        _, heads = journal.take(self.memory)
-        journal.settle(self.memory, heads)
+        _, heads = _store.take(self.memory)
+        _store.settle(self.memory, heads)
 
     def stale(self) -> int:
         dropped = int(Counter.COUNT_DROPPED) + int(DropReason.DROP_HELD_STALE)
@@ -80,7 +80,7 @@ def test_replies_leave_in_the_order_of_their_changes(ground: Ground) -> None:
 def test_a_repeated_request_waits_for_the_change_that_it_restates(ground: Ground) -> None:
     """Whoever made that change: the position is another worker's, in another ring."""
     other = Memory(ground.fds, 1)
-    result, ring, position, incarnation, _ = journal.apply(
+    result, ring, position, incarnation, _ = _trial.apply(
         other, ChangeKind.CHANGE_BIND, 0, ADDRESS, KEY, CHADDR, expiry=EXPIRY, now=NOW
     )
     assert (result, ring) == ("applied", 1)
@@ -121,14 +121,14 @@ def test_it_tells_what_is_left_until_the_instant_decided(
 def test_a_renewal_by_another_decision_gives_it_no_longer_time(ground: Ground) -> None:
     """The record says more by now: the reply never says more than its own decision made durable."""
     held = ground.hold(ground.bind())
-    journal.apply(ground.memory, ChangeKind.CHANGE_RENEW, 0, ADDRESS, KEY, CHADDR,
+    _trial.apply(ground.memory, ChangeKind.CHANGE_RENEW, 0, ADDRESS, KEY, CHADDR,
                   expiry=EXPIRY + 5000, now=NOW + 5)
     ground.commit()
     assert ground.queue.release(NOW + 5) == [(held, LEASE - 4)]
 
 
 def _end(ground: Ground) -> None:
-    journal.apply(ground.memory, ChangeKind.CHANGE_END, 0, ADDRESS, KEY, CHADDR, now=NOW)
+    _trial.apply(ground.memory, ChangeKind.CHANGE_END, 0, ADDRESS, KEY, CHADDR, now=NOW)
 
 
 def _end_and_bind_another(ground: Ground) -> None:
@@ -137,7 +137,7 @@ def _end_and_bind_another(ground: Ground) -> None:
 
 
 def _pend(ground: Ground) -> None:
-    journal.apply(ground.memory, ChangeKind.CHANGE_PEND, 0, ADDRESS, KEY, CHADDR, now=NOW)
+    _trial.apply(ground.memory, ChangeKind.CHANGE_PEND, 0, ADDRESS, KEY, CHADDR, now=NOW)
 
 
 @pytest.mark.parametrize("change", [_end, _end_and_bind_another, _pend])

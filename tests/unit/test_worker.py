@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fastdhcp import _journal as journal
+from fastdhcp import _journal, _store
 from fastdhcp._leases import Memory, boot_time_ns
 from fastdhcp._stats import Counter, drop_names
 from fastdhcp.channel import Channel
@@ -87,9 +87,9 @@ class Ground:
 
     def settle(self) -> bool:
         """One commit. True if the worker is to be woken, which it then is."""
-        _, heads = journal.take(self.store)
-        journal.settle(self.store, heads)
-        wanted = journal.wake_wanted(self.store, WORKER)
+        _, heads = _store.take(self.store)
+        _store.settle(self.store, heads)
+        wanted = _store.wake_wanted(self.store, WORKER)
         if wanted:
             os.eventfd_write(self.events[WORKER], 1)
         return wanted
@@ -172,15 +172,15 @@ def test_a_lease_that_is_durable_is_told_again_at_once(ground: Ground) -> None:
 def test_the_store_is_woken_only_if_it_asked_for_it(ground: Ground) -> None:
     address = ground.offer()
     ground.ask(REQUEST, asks=address, server=SERVER)
-    eventually(lambda: journal.pending_bytes(ground.store))
+    eventually(lambda: _store.pending_bytes(ground.store))
     with pytest.raises(BlockingIOError):
         os.eventfd_read(ground.events[STORE])
     ground.settle()
     assert ground.replies()[0].type == ACK
-    assert journal.sleep_begin(ground.store)
+    assert _store.sleep_begin(ground.store)
     ground.ask(REQUEST, n=2, asks=ground.offer(2), server=SERVER)
     assert select.select([ground.events[STORE]], [], [], 3)[0]
-    journal.sleep_end(ground.store)
+    _store.sleep_end(ground.store)
 
 
 def test_no_wake_up_is_lost(ground: Ground) -> None:
@@ -273,7 +273,7 @@ def test_waiting_for_the_disk_it_sleeps(ground: Ground) -> None:
 
 def test_at_a_stop_what_is_held_may_still_leave(ground: Ground) -> None:
     ground.ask(REQUEST, asks=ground.offer(), server=SERVER)
-    eventually(lambda: journal.pending_bytes(ground.store))
+    eventually(lambda: _store.pending_bytes(ground.store))
     ground.channel.send({"type": "stop"})
     time.sleep(0.05)
     ground.settle()
@@ -304,7 +304,7 @@ def test_killed_inside_apply_it_leaves_what_repair_mends(lab: Lab) -> None:
         ground.ask(REQUEST, asks=address, server=SERVER)
         assert ground.process.wait(3) == -signal.SIGKILL
         supervisor = Memory(ground.fds, STORE + 1)
-        assert journal.repair(supervisor, WORKER)
+        assert _journal.repair(supervisor, WORKER)
         lease = ground.store.lease(0, int(IPv4Address(address)))
         assert lease is not None
         assert lease.state == 0

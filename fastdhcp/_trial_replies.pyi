@@ -1,0 +1,58 @@
+"""By hand, for tests and tools: replies made, held until they are durable, received and sent."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastdhcp._leases import Memory
+
+class ReplyMaker:
+    """Makes replies by a policy image, as a worker does, with a cache of bodies of its own."""
+
+    def __init__(self, image: bytes) -> None: ...
+    def set_image(self, image: bytes) -> None: ...
+    @property
+    def misses(self) -> int: ...
+    def make(
+        self,
+        request: bytes,
+        *,
+        reply_type: int,
+        server_id: int,
+        yiaddr: int = ...,
+        lease_s: int = ...,
+        subnet: int = ...,
+        pool: int = ...,
+        reservation: int = ...,
+        ifindex: int = ...,
+        source_port: int = ...,
+    ) -> dict[str, Any] | None: ...
+    def lower(self, expiry: int, now: int) -> dict[str, Any] | None: ...
+
+class HeldQueue:
+    """A held queue upon the lease table of `memory`, for tests: replies of a lease time only."""
+
+    def __init__(self, memory: Memory) -> None: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def room(self) -> bool: ...
+    @property
+    def due(self) -> bool: ...
+    def push(
+        self, number: int, incarnation: tuple[int, int], ring: int, position: int, expiry: int,
+        since: int, lease_s: int,
+    ) -> int: ...
+    def release(self, now: int) -> list[tuple[int, int]]: ...
+
+class Sockets:
+    """A worker's two sockets, for tests: batches in and out as the worker has them."""
+
+    def __init__(self, udp: int, packet: int = ...) -> None: ...
+    def receive(self) -> list[tuple[bytes | None, dict[str, int]]]: ...
+    def send(
+        self, messages: Iterable[tuple[bytes, str, int, int, int, int, bytes]]
+    ) -> None: ...
+    @property
+    def sent(self) -> int: ...
+    @property
+    def failed(self) -> int: ...

@@ -1,0 +1,292 @@
+"""By hand, for tests and tools: replies made, held until they are durable, received and sent."""
+
+from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+from fastdhcp._body cimport Bodies, bodies_close, bodies_open
+from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
+from fastdhcp._handle cimport Handled
+from fastdhcp._held cimport (
+    NO_REPLY,
+    QUEUE_LOCKED,
+    Held,
+    Released,
+    held_close,
+    held_due,
+    held_give,
+    held_open,
+    held_push,
+    held_release,
+    held_room,
+    held_take,
+)
+from fastdhcp._image cimport (
+    INFINITE,
+    NOWHERE,
+    Image,
+    image_pool,
+    image_reservation,
+    image_subnet,
+)
+from fastdhcp._leases cimport Memory
+from fastdhcp._reply cimport (
+    FRAME_HEAD_SIZE,
+    PORT_SERVER,
+    WAY_BROADCAST,
+    WAY_FRAME,
+    WAY_UDP,
+    Reply,
+    reply_head,
+    reply_lower,
+    reply_write,
+)
+from fastdhcp._scope cimport Arrival
+from fastdhcp._socket cimport (
+    Inbox,
+    Outbox,
+    inbox_arrival,
+    inbox_close,
+    inbox_data,
+    inbox_open,
+    inbox_receive,
+    inbox_size,
+    outbox_add,
+    outbox_flush,
+    outbox_open,
+)
+from fastdhcp._stats cimport (
+    COUNT_CACHE_MISS,
+    COUNT_DROPPED,
+    COUNT_SENT,
+    DROP_NONE,
+    DROP_SEND_FAILED,
+    Counters,
+)
+from fastdhcp._wire cimport ACK, MESSAGE_SIZE_MIN, store_be32
+
+from fastdhcp._stats import drop_names
+
+cdef enum:
+    ETHERNET_HLEN = 6
+
+WAYS = {"udp": WAY_UDP, "broadcast": WAY_BROADCAST, "frame": WAY_FRAME}
+
+
+cdef dict reply_dict(Reply* reply):
+    reply_head(reply)
+    return {
+        "message": reply.data[:reply.size], "head": reply.head[:FRAME_HEAD_SIZE],
+        "way": ("udp", "broadcast", "frame")[reply.way], "source": reply.source,
+        "destination": reply.destination, "port": reply.port, "ifindex": reply.ifindex,
+        "hw_address": reply.hw_address[:ETHERNET_HLEN] if reply.way == WAY_FRAME else b"",
+    }
+
+
+cdef uint32_t nearest_params(bytes image, uint32_t subnet, uint32_t pool, uint32_t reservation):
+    cdef const Image* at = <const Image*><const char*>image
+    if reservation != NOWHERE:
+        return image_reservation(at, reservation).params
+    if pool != NOWHERE:
+        return image_pool(at, pool).params
+    return 0 if subnet == NOWHERE else image_subnet(at, subnet).params
+
+
+cdef class ReplyMaker:
+    """Makes replies by a policy image, as a worker does, with a cache of bodies of its own."""
+
+    cdef Bodies bodies
+    cdef Counters counters
+    cdef bytes image
+    cdef Reply reply
+
+    def __cinit__(self, bytes image not None):
+        if not bodies_open(&self.bodies):
+            raise MemoryError("no memory for the bodies of replies")
+        memset(&self.counters, 0, sizeof(Counters))
+        self.image = image
+
+    def __dealloc__(self):
+        bodies_close(&self.bodies)
+
+    def set_image(self, bytes image not None):
+        """Another policy from now on; its generation must differ."""
+        self.image = image
+
+    @property
+    def misses(self):
+        """Bodies laid so far."""
+        return self.counters.words[<int>COUNT_CACHE_MISS]
+
+    def make(self, bytes request not None, *, int reply_type, uint32_t server_id,
+             uint32_t yiaddr=0, uint32_t lease_s=0, uint32_t subnet=NOWHERE,
+             uint32_t pool=NOWHERE, uint32_t reservation=NOWHERE, int ifindex=0,
+             uint16_t source_port=PORT_SERVER):
+        """The reply to `request` as a dict: message, head (of a frame), way, source, destination,
+        port, ifindex, hw_address. None: too long. Raises ValueError for no request."""
+        cdef uint8_t scratch[SCRATCH_SIZE]
+        cdef Packet packet
+        cdef Arrival arrival
+        cdef Handled handled
+        reason = codec_decode(request, <uint32_t>len(request), scratch, &packet)
+        if reason != DROP_NONE:
+            raise ValueError(drop_names()[<int>reason])
+        memset(&arrival, 0, sizeof(Arrival))
+        memset(&handled, 0, sizeof(Handled))
+        arrival.ifindex = ifindex
+        arrival.source_port = source_port
+        handled.reply_type = <uint8_t>reply_type
+        handled.scope.server_id = server_id
+        handled.yiaddr = yiaddr
+        handled.lease_s = lease_s
+        handled.subnet = subnet
+        handled.pool = pool
+        handled.reservation = reservation
+        handled.params = nearest_params(self.image, subnet, pool, reservation)
+        handled.expiry = INFINITE
+        if not reply_write(&self.reply, &self.bodies, <const Image*><const char*>self.image,
+                           &packet, &arrival, &handled, 1, &self.counters):
+            return None
+        return reply_dict(&self.reply)
+
+    def lower(self, uint32_t expiry, uint32_t now):
+        """The last reply as it would leave at `now`; None: nothing is left of it."""
+        self.reply.expiry = expiry
+        return reply_dict(&self.reply) if reply_lower(&self.reply, now) else None
+
+
+cdef class HeldQueue:
+    """A held queue upon the lease table of `memory`, for tests: replies of a lease time only."""
+
+    cdef Held held
+    cdef Released released
+    cdef Memory memory
+
+    def __cinit__(self, Memory memory not None):
+        if not held_open(&self.held):
+            raise MemoryError("no memory for held replies")
+        self.memory = memory
+
+    def __dealloc__(self):
+        held_close(&self.held)
+
+    @property
+    def waiting(self):
+        return self.held.waiting
+
+    @property
+    def room(self):
+        return bool(held_room(&self.held))
+
+    @property
+    def due(self):
+        return bool(held_due(&self.held, &self.memory.table))
+
+    def push(self, uint32_t number, incarnation, uint32_t ring, uint64_t position, uint32_t expiry,
+             uint32_t since, uint32_t lease_s):
+        """Holds a reply; returns its number, which release() names. Raises BlockingIOError."""
+        cdef uint32_t place = held_take(&self.held)
+        cdef Reply* reply
+        if place == NO_REPLY:
+            raise BlockingIOError("the pool of replies is empty")
+        if ring >= QUEUE_LOCKED:
+            raise IndexError(f"there is no ring {ring}")
+        reply = &self.held.replies[place]
+        memset(reply, 0, sizeof(Reply))
+        reply.type = ACK
+        reply.number = number
+        reply.inc_epoch, reply.inc_n = incarnation
+        reply.ring = ring
+        reply.position = position
+        reply.expiry = expiry
+        reply.since = since
+        reply.lease_s = lease_s
+        reply.lease_at = 2
+        reply.size = MESSAGE_SIZE_MIN
+        store_be32(reply.data + reply.lease_at, lease_s)
+        held_push(&self.held, place)
+        return place
+
+    def release(self, uint32_t now):
+        """What may leave now: its number, and the lease time that it tells."""
+        cdef uint32_t i, place
+        cdef uint32_t process = self.memory.table.self
+        with nogil:
+            held_release(&self.held, &self.memory.table, now, &self.released,
+                         &self.memory.table.counters[process])
+        leaving = []
+        for i in range(self.released.count):
+            place = self.released.ready[i]
+            leaving.append((place, int.from_bytes(self.held.replies[place].data[2:6], "big")))
+            held_give(&self.held, place)
+        return leaving
+
+
+cdef class Sockets:
+    """A worker's two sockets, for tests: batches in and out as the worker has them.
+
+    `udp` has IP_PKTINFO and SO_TIMESTAMPNS on; `packet` is a packet socket or -1. They stay the
+    caller's. Raises MemoryError.
+    """
+
+    cdef Inbox* inbox
+    cdef Outbox* outbox
+    cdef Held held
+    cdef Counters counters
+
+    def __cinit__(self, int udp, int packet=-1):
+        memset(&self.counters, 0, sizeof(Counters))
+        self.inbox = <Inbox*>calloc(1, sizeof(Inbox))
+        self.outbox = <Outbox*>calloc(1, sizeof(Outbox))
+        if (self.inbox == NULL or self.outbox == NULL or not inbox_open(self.inbox, udp)
+                or not held_open(&self.held)):
+            raise MemoryError("no memory for batches")
+        outbox_open(self.outbox, udp, packet, &self.held, &self.counters)
+
+    def __dealloc__(self):
+        if self.inbox != NULL:
+            inbox_close(self.inbox)
+        held_close(&self.held)
+        free(self.inbox)
+        free(self.outbox)
+
+    def receive(self):
+        """What is there now: (data, arrival as a dict), data None if it was truncated."""
+        cdef Arrival arrival
+        cdef uint32_t i
+        batch = []
+        for i in range(inbox_receive(self.inbox)):
+            whole = inbox_arrival(self.inbox, i, &arrival)
+            data = inbox_data(self.inbox, i)[:inbox_size(self.inbox, i)] if whole else None
+            batch.append((data, arrival))
+        return batch
+
+    def send(self, messages):
+        """Sends (message, way, destination, port, source, ifindex, hw_address) each, grouped."""
+        cdef uint32_t number
+        cdef Reply* reply
+        for message, way, destination, port, source, ifindex, hw_address in messages:
+            number = held_take(&self.held)
+            reply = &self.held.replies[number]
+            reply.type = 0
+            reply.received_ns = 0
+            reply.size = <uint16_t>len(message)
+            memcpy(reply.data, <const uint8_t*><const char*>message, reply.size)
+            reply.way = WAYS[way]
+            reply.destination = destination
+            reply.port = port
+            reply.source = source
+            reply.ifindex = ifindex
+            memcpy(reply.hw_address, <const uint8_t*><const char*>hw_address, len(hw_address))
+            outbox_add(self.outbox, number)
+        outbox_flush(self.outbox)
+
+    @property
+    def sent(self):
+        """Messages that the kernel took."""
+        return self.counters.words[<int>COUNT_SENT]
+
+    @property
+    def failed(self):
+        """Messages that it did not."""
+        return self.counters.words[<int>COUNT_DROPPED + <int>DROP_SEND_FAILED]
