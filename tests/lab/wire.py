@@ -1,10 +1,11 @@
 """Senders of any DHCP packet: a station on the link, and a relay agent."""
 
 import dataclasses
+import itertools
 import select
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from .capture import Capture, grow_receive_buffer
@@ -95,12 +96,16 @@ class Received:
 
 
 class RelayAgent:
-    """A relay agent's UDP socket on port 67 of one address; sends from there or another port."""
+    """A relay agent's UDP socket on port 67 of one address; sends from there or another port.
+
+    All that came is kept in ``received``.
+    """
 
     def __init__(self, namespace: Namespace, address: str, server: str) -> None:
         self.namespace = namespace
         self.address = address
         self.server = server
+        self.received: list[Received] = []
         self.socket = self._bound(SERVER_PORT)
 
     def _bound(self, port: int) -> socket.socket:
@@ -129,8 +134,21 @@ class RelayAgent:
                 break
             raw, source = self.socket.recvfrom(65536)
             found.append(Received(Message.parse(raw), source))
+            self.received.append(found[-1])
             if count is not None and len(found) >= count:
                 limit = min(limit, time.monotonic() + quiet)
+        return found
+
+    def replies(self, kind: int, xids: Collection[int], *, timeout: float) -> list[Message]:
+        """The replies of a type to these transactions: one each, or what came in time."""
+        wanted, found = set(xids), list[Message]()
+        limit = time.monotonic() + timeout
+        while wanted and (left := limit - time.monotonic()) > 0:
+            for received in self.collect(timeout=left, quiet=0):
+                message = received.message
+                if message.type == kind and message.xid in wanted:
+                    wanted.remove(message.xid)
+                    found.append(message)
         return found
 
     def exchange(self, payload: bytes, *, timeout: float = 3) -> Message:
@@ -167,21 +185,22 @@ def dora(
 def leases_of(
     relay: RelayAgent, giaddr: str, chaddrs: Sequence[bytes], *, timeout: float = 2
 ) -> dict[bytes, Message]:
-    """DORA for many clients at once through a relay agent: the ACKs that came, by chaddr."""
+    """DORA for many clients at once through a relay agent: the ACKs that came, by chaddr.
+
+    Replies to anything else are passed over; they stand in ``relay.received``.
+    """
+    first = next(_xids)
     for n, chaddr in enumerate(chaddrs):
-        relay.send(build(DISCOVER, chaddr, n, giaddr=giaddr))
-    offers = _replies(relay, OFFER, len(chaddrs), timeout)
-    for offer in offers.values():
+        relay.send(build(DISCOVER, chaddr, first + n, giaddr=giaddr))
+    offers = relay.replies(OFFER, range(first, first + len(chaddrs)), timeout=timeout)
+    for offer in offers:
         chosen = {50: offer.yiaddr, 54: offer.server_id or ANY}
         relay.send(build(REQUEST, offer.chaddr, offer.xid, giaddr=giaddr, options=chosen))
-    return _replies(relay, ACK, len(offers), timeout)
+    acks = relay.replies(ACK, [offer.xid for offer in offers], timeout=timeout)
+    return {ack.chaddr: ack for ack in acks}
 
 
-def _replies(relay: RelayAgent, kind: int, count: int, timeout: float) -> dict[bytes, Message]:
-    if not count:
-        return {}
-    found = relay.collect(count=count, timeout=timeout, quiet=0)
-    return {r.message.chaddr: r.message for r in found if r.message.type == kind}
+_xids = itertools.count(0x1000_0000, 0x10_0000)
 
 
 __all__ = ["ALL", "ANY", "BROADCAST_MAC", "LinkClient", "RelayAgent", "dora", "leases_of", "only"]

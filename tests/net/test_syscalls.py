@@ -29,7 +29,7 @@ def test_a_loaded_worker_makes_no_other_system_calls(
     tracer.wait_for(r"poll|recvmmsg")
     for n in range(10, 40):
         lease = dora(link.ask, mac(n), flags=0x8000 * (n % 2))
-        link.ask(build(REQUEST, mac(n), n, ciaddr=lease.yiaddr, flags=0x8000))
+        link.ask(build(REQUEST, mac(n), n, options={50: lease.yiaddr}))
     assert len(leases_of(relay, "10.77.0.2", [mac(n) for n in range(100, 300)])) == 200
     tracer.stop()
     calls = set(re.findall(r"^(?:\[pid +\d+\] )?(\w+)\(", tracer.text(), re.MULTILINE))
