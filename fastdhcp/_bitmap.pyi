@@ -1,6 +1,6 @@
 """The address allocator, for tests and benchmarks."""
 
-from fastdhcp._leases import Memory
+from fastdhcp._memory import Memory
 
 SIZE_OF_HINT: int
 SIZE_OF_OPEN_BLOCK: int

@@ -11,7 +11,8 @@ from fastdhcp._atomic cimport (
     lowest_bit_u64,
 )
 from fastdhcp._image cimport NOWHERE, Pool, image_find_pool, image_pool, image_pool_mask
-from fastdhcp._leases cimport Memory, Table, leases_block, node_now
+from fastdhcp._leases cimport Table, leases_block, node_now
+from fastdhcp._memory cimport Memory
 
 SIZE_OF_HINT = sizeof(Hint)
 SIZE_OF_OPEN_BLOCK = sizeof(OpenBlock)

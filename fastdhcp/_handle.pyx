@@ -52,7 +52,6 @@ from fastdhcp._leases cimport (
     PENDING,
     STORE_FAILING,
     Binding,
-    Memory,
     Table,
     leases_candidates,
     leases_enter,
@@ -60,6 +59,7 @@ from fastdhcp._leases cimport (
     leases_read_address,
     node_now,
 )
+from fastdhcp._memory cimport Memory
 from fastdhcp._scope cimport Arrival, Scope, scope_select
 from fastdhcp._stats cimport (
     COUNT_REDECIDED,

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from fastdhcp._leases import Memory
+from fastdhcp._memory import Memory
 
 class ChangeKind(IntEnum):
     CHANGE_NONE = 0

@@ -68,7 +68,6 @@ from fastdhcp._leases cimport (
     RING_HEADER,
     TIME_INFINITE,
     Binding,
-    Memory,
     Record,
     Ring,
     Slot,
@@ -81,6 +80,7 @@ from fastdhcp._leases cimport (
     leases_step,
     node_now,
 )
+from fastdhcp._memory cimport Memory
 from fastdhcp._stats cimport (
     COUNT_BINDINGS,
     COUNT_OFFERS,

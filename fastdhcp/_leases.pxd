@@ -234,25 +234,6 @@ cdef inline Trace* leases_trace(const Table* t, uint32_t worker) noexcept nogil:
                                          + t.node.trace_size * sizeof(TraceEntry)))
 
 
-# One record, copied for Python.
-cdef class Lease:
-    cdef readonly object number, vrf, address, state, flags, htype, chaddr, key, client_id
-    cdef readonly object relay_info, hostname, subnet_id, class_id, version, change, incarnation
-    cdef readonly object expiry, acked_expiry, cltt, start, offer_key, offer_until, ring, position
-
-
-# What a process has mapped, as Python holds it.
-cdef class Memory:
-    cdef Table table
-    cdef object maps             # name -> mmap
-    cdef object image_maps       # the last few: a reader in a thread may still be at an older one
-    cdef object touched          # blocks whose pages touch_ahead() has made
-    cdef _place(self, uint64_t* places)
-    cdef Process* _process(self, int process) except NULL
-    cdef Trace* _trace(self, int worker) except NULL
-    cdef Lease _lease(self, uint32_t number)
-
-
 # CLOCK_BOOTTIME in nanoseconds, and node time in whole seconds (never 0, never INFINITE).
 cdef uint64_t boot_ns() noexcept nogil
 cdef uint32_t node_now(const Table* t) noexcept nogil

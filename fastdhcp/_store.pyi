@@ -1,6 +1,6 @@
 """What the store does with the table."""
 
-from fastdhcp._leases import Memory
+from fastdhcp._memory import Memory
 
 def take(memory: Memory) -> tuple[bytes, list[int]]:
     """What all rings hold now: their entries one ring after another, and the heads that they

@@ -51,7 +51,6 @@ from fastdhcp._leases cimport (
     RECORD_RELEASED,
     RING_HEADER,
     Binding,
-    Memory,
     Record,
     Ring,
     Table,
@@ -63,6 +62,7 @@ from fastdhcp._leases cimport (
     leases_ring,
     node_now,
 )
+from fastdhcp._memory cimport Memory
 from fastdhcp._stats cimport (
     COUNT_EXPIRED,
     COUNT_SWEPT,

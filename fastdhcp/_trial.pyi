@@ -1,6 +1,6 @@
 """By hand, for tests and tools: one change of a binding, one packet handled."""
 
-from fastdhcp._leases import Memory
+from fastdhcp._memory import Memory
 
 def apply(
     memory: Memory,

@@ -7,15 +7,8 @@ from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
 from fastdhcp._handle cimport Handled, handle_packet
 from fastdhcp._image cimport NOWHERE
 from fastdhcp._journal cimport Applied, Change, Outcome, apply_change, journal_change
-from fastdhcp._leases cimport (
-    BLOCK_SIZE,
-    Binding,
-    Memory,
-    Table,
-    leases_enter,
-    leases_read,
-    node_now,
-)
+from fastdhcp._leases cimport BLOCK_SIZE, Binding, Table, leases_enter, leases_read, node_now
+from fastdhcp._memory cimport Memory
 from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport DROP_NONE, DropReason
 from fastdhcp._wire cimport Span

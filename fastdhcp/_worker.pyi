@@ -1,6 +1,6 @@
 """The worker's loop, as worker.py runs it."""
 
-from fastdhcp._leases import Memory
+from fastdhcp._memory import Memory
 
 class Loop:
     """A worker's loop upon the segments of `memory`. Returns to Python only for the supervisor."""

@@ -8,7 +8,8 @@ from fastdhcp._atomic cimport fence_full, store_relaxed_u64, store_release_u32
 from fastdhcp._body cimport bodies_close, bodies_open
 from fastdhcp._held cimport held_close, held_due, held_open, held_release
 from fastdhcp._journal cimport journal_wake_wanted
-from fastdhcp._leases cimport Memory, boot_ns, node_now
+from fastdhcp._leases cimport boot_ns, node_now
+from fastdhcp._memory cimport Memory
 from fastdhcp._socket cimport (
     BATCH_MAX, inbox_close, inbox_open, inbox_receive, outbox_add, outbox_flush, outbox_open,
 )

@@ -10,7 +10,7 @@ import math
 from collections import deque
 
 from fastdhcp import _store
-from fastdhcp._leases import Memory
+from fastdhcp._memory import Memory
 from fastdhcp._stats import Counter
 from fastdhcp.crash import crash_point
 from fastdhcp.database import META_CHECKPOINT, Database, Write

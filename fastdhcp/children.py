@@ -20,7 +20,9 @@ class ChildDied(Exception):
 
 
 class Child:
-    """A process that runs one role, with its process number; ``on_exit`` is called once, with the child, after it is reaped.
+    """A process that runs one role, with its process number.
+
+    ``on_exit`` is called once, with the child, after it is reaped.
 
     ``on_message`` gets what nobody expects; descriptors that come are closed (none are due).
     """

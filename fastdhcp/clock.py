@@ -12,7 +12,7 @@ import time
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from fastdhcp._leases import boot_time_ns
+from fastdhcp._memory import boot_time_ns
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 TRUST_SYNCHRONIZED = "synchronized"

@@ -12,7 +12,8 @@ import socket
 import msgpack
 
 from fastdhcp import _store
-from fastdhcp._leases import Memory, StoreState
+from fastdhcp._leases import StoreState
+from fastdhcp._memory import Memory
 
 COMMAND_SIZE_MAX = 64 << 10
 HEAR_MAX = 64

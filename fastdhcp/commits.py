@@ -8,7 +8,8 @@ durable positions are published: an ACK that leaves is on disk.
 import time
 
 from fastdhcp import _store
-from fastdhcp._leases import Memory, StoreState, boot_time_ns
+from fastdhcp._leases import StoreState
+from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp._stats import Counter
 from fastdhcp.checkpoint import Checkpoint
 from fastdhcp.clock import Clock, Mark

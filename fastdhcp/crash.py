@@ -9,7 +9,7 @@ one comparison.
 import os
 import signal
 
-from fastdhcp._leases import Memory
+from fastdhcp._memory import Memory
 
 VARIABLE = "FASTDHCP_CRASH"
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fastdhcp import _store
-from fastdhcp._leases import Memory
+from fastdhcp._memory import Memory
 from fastdhcp.clock import Clock, Mark, settle_offset
 from fastdhcp.crash import crash_point
 from fastdhcp.database import (

@@ -10,7 +10,7 @@ import os
 import secrets
 from collections.abc import Mapping
 
-from fastdhcp._leases import format_node, layout_sizes
+from fastdhcp._memory import format_node, layout_sizes
 from fastdhcp.channel import close_all
 
 BLOCK_SIZE = 256

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 from fastdhcp import _store
-from fastdhcp._leases import Memory, StoreState
+from fastdhcp._leases import StoreState
+from fastdhcp._memory import Memory
 from fastdhcp.channel import Channel, Message, close_all
 from fastdhcp.checkpoint import Checkpoint, tail_bound
 from fastdhcp.clock import Clock

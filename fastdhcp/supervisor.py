@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 
 from fastdhcp import _journal
-from fastdhcp._leases import Memory
+from fastdhcp._memory import Memory
 from fastdhcp.alarms import Alarms
 from fastdhcp.briefing import brief_control, brief_store, brief_worker
 from fastdhcp.channel import Message

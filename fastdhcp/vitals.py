@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from fastdhcp._leases import Memory
+from fastdhcp._memory import Memory
 from fastdhcp._stats import counter_words, drop_names
 from fastdhcp.alarms import Alarms
 from fastdhcp.log import Log

@@ -2,7 +2,7 @@
 
 import os
 
-from fastdhcp._leases import Memory
+from fastdhcp._memory import Memory
 from fastdhcp._worker import Loop
 from fastdhcp.channel import Channel, close_all
 from fastdhcp.crash import arm

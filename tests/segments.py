@@ -2,12 +2,7 @@
 
 import os
 
-from fastdhcp._leases import (
-    Memory,
-    boot_time_ns,
-    format_node,
-    layout_sizes,
-)
+from fastdhcp._memory import Memory, boot_time_ns, format_node, layout_sizes
 
 ADDRESS = 0x0A4D0105  # 10.77.1.5
 KEY = bytes(range(16))

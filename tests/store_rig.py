@@ -14,7 +14,7 @@ from fastdhcp import _journal as journal
 from fastdhcp import _store, _trial
 from fastdhcp._entry import entries
 from fastdhcp._journal import ChangeKind
-from fastdhcp._leases import Memory
+from fastdhcp._memory import Memory
 from fastdhcp.channel import Channel, Message, close_all
 from fastdhcp.config.compile import Ids, compile_image
 from fastdhcp.config.load import load

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastdhcp import _store
 from fastdhcp._codec import encode
-from fastdhcp._leases import boot_time_ns
+from fastdhcp._memory import boot_time_ns
 from fastdhcp._stats import drop_names
 from fastdhcp._trial import handle
 from fastdhcp.config import load

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from fastdhcp._leases import boot_time_ns
+from fastdhcp._memory import boot_time_ns
 from fastdhcp.clock import Clock, Mark, Reading, settle_offset
 
 S = 10**9

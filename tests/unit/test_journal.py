@@ -9,7 +9,8 @@ import pytest
 from fastdhcp import _store, _trial
 from fastdhcp._entry import entries
 from fastdhcp._journal import ChangeKind
-from fastdhcp._leases import INFINITE, BindingState, RecordFlag
+from fastdhcp._leases import BindingState, RecordFlag
+from fastdhcp._memory import INFINITE
 from tests.segments import ADDRESS, CHADDR, KEY, OTHER_KEY, make_memory, records_of
 
 

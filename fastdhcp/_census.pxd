@@ -1,0 +1,22 @@
+"""Whole-table looks, for control. They take no lock and stall nobody: a count may be one off."""
+
+from libc.stdint cimport uint8_t, uint32_t
+
+from fastdhcp._image cimport Pool
+from fastdhcp._leases cimport Table
+
+
+cdef struct Tally:
+    uint32_t taken               # bits that are set
+    uint32_t offered
+    uint32_t active
+    uint32_t pending
+    uint32_t declined
+
+
+# Adds a pool's addresses to the sums.
+cdef void census_pool(const Table* t, const Pool* pool, Tally* sums) noexcept nogil
+# Numbers of the records with this hardware address, at most `room` (256 and more), from `block` on;
+# where to go on is in `block` afterwards.
+cdef uint32_t census_chaddr(const Table* t, const uint8_t* chaddr, uint8_t hlen, uint32_t* block,
+                            uint32_t* numbers, uint32_t room) noexcept nogil

@@ -1,0 +1,63 @@
+"""Whole-table looks: how much of a pool is taken, and which records a hardware address has."""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp
+
+from fastdhcp._atomic cimport count_bits_u64, load_relaxed_u64, lowest_bit_u64
+from fastdhcp._image cimport NOWHERE, Pool, image_pool_mask
+from fastdhcp._leases cimport (
+    ACTIVE,
+    BLOCK_SIZE,
+    DECLINED,
+    FREE,
+    PENDING,
+    Record,
+    Table,
+    leases_block,
+    leases_record,
+)
+
+
+cdef void tally_word(const Table* t, uint32_t first, uint64_t taken, Tally* sums) noexcept nogil:
+    cdef const Record* r
+    cdef uint8_t state
+    sums.taken += count_bits_u64(taken)
+    while taken:
+        r = leases_record(t, first + lowest_bit_u64(taken))
+        taken &= taken - 1
+        state = r.state
+        sums.offered += state == FREE
+        sums.active += state == ACTIVE
+        sums.pending += state == PENDING
+        sums.declined += state == DECLINED
+
+
+cdef void census_pool(const Table* t, const Pool* pool, Tally* sums) noexcept nogil:
+    cdef uint64_t allowed[4]
+    cdef uint32_t i, block
+    cdef int word
+    for i in range(pool.block_count):
+        block = leases_block(t, pool.vrf, (pool.block_first + i) << 8)
+        if block == NOWHERE:
+            continue
+        image_pool_mask(t.image, pool, pool.block_first + i, allowed)
+        for word in range(4):
+            tally_word(t, block * BLOCK_SIZE + word * 64,
+                       allowed[word] & load_relaxed_u64(&t.bits[block * 4 + word]), sums)
+
+
+# Numbers of the records with this hardware address, at most `room`; where to go on is in `block`.
+cdef uint32_t census_chaddr(const Table* t, const uint8_t* chaddr, uint8_t hlen, uint32_t* block,
+                          uint32_t* numbers, uint32_t room) noexcept nogil:
+    cdef uint32_t found = 0
+    cdef uint32_t i
+    cdef const Record* r
+    while block[0] < t.node.block_capacity and found + BLOCK_SIZE <= room:
+        if load_relaxed_u64(&t.directory[block[0]]) != 0:
+            for i in range(BLOCK_SIZE):
+                r = leases_record(t, block[0] * BLOCK_SIZE + i)
+                if r.version and r.hlen == hlen and memcmp(r.chaddr, chaddr, hlen) == 0:
+                    numbers[found] = block[0] * BLOCK_SIZE + i
+                    found += 1
+        block[0] += 1
+    return found

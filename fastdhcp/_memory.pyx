@@ -1,0 +1,486 @@
+"""The segments: how large they are, and Memory, which maps them all for one process."""
+
+import mmap
+import os
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from fastdhcp._atomic cimport (
+    fence_acquire,
+    load_acquire_u32,
+    load_acquire_u64,
+    load_relaxed_u32,
+    load_relaxed_u64,
+    store_relaxed_u64,
+    store_release_u32,
+)
+from fastdhcp._bitmap cimport Hint
+from fastdhcp._census cimport Tally, census_chaddr, census_pool
+from fastdhcp._image cimport IMAGE_LAYOUT, IMAGE_MAGIC, NOWHERE, Image, Pool, image_pool
+from fastdhcp._lease cimport Lease, lease_copy, lease_make
+from fastdhcp._leases cimport (
+    BLOCK_SIZE,
+    BUCKET_SIZE,
+    CHUNK_SIZE,
+    FREE,
+    LONG_SIZE,
+    RING_HEADER,
+    SEGMENT_LAYOUT,
+    SEGMENT_MAGIC,
+    WORKERS_MAX,
+    Node,
+    Process,
+    Record,
+    Slot,
+    Table,
+    Trace,
+    TraceEntry,
+    boot_ns,
+    leases_block,
+    leases_enter,
+    leases_record,
+    leases_ring,
+    leases_trace,
+    node_now,
+)
+from fastdhcp._stats cimport Counters
+
+cdef extern from "sys/mman.h" nogil:
+    int madvise(void* at, size_t size, int advice)
+
+cdef enum:
+    MADV_POPULATE_WRITE = 23     # since Linux 5.14; older kernels refuse, and nothing is lost
+    NODE_SIZE = 256
+    LINE = 64
+    PAGE = 4096
+    RING_SIZE = 1 << 22          # at 140 bytes an entry, 30,000 changes not yet on disk
+    TRACE_SIZE = 1 << 13         # the last 8,192 decisions of a worker
+
+INFINITE = 0xFFFFFFFF            # node time: never
+
+
+# ---- how large they are
+
+def _power_of_two(int wanted):
+    return 1 << max(wanted - 1, 1).bit_length()
+
+
+def layout_sizes(int workers, int block_limit, int ring_size=RING_SIZE,
+                 int trace_size=TRACE_SIZE):
+    """Bytes of each segment by name, for `block_limit` blocks of 256 addresses.
+
+    All but `node`, `rings`, `counters` and `traces` are sparse: room that is not touched costs
+    nothing.
+    """
+    if not 1 <= workers <= WORKERS_MAX:
+        raise ValueError(f"workers must be 1 to {WORKERS_MAX}, not {workers}")
+    if not 1 <= block_limit <= 1 << 23:
+        raise ValueError(f"blocks must be 1 to {1 << 23}, not {block_limit}")
+    processes = workers + 2
+    capacity = _power_of_two(2 * block_limit)
+    sizes = {
+        "node": NODE_SIZE + processes * 2 * LINE,
+        "directory": capacity * 8,
+        "records": capacity * BLOCK_SIZE * sizeof(Record),
+        "longs": capacity * BLOCK_SIZE * LONG_SIZE,
+        "bits": capacity * BLOCK_SIZE // 8,
+        "dirty": max(capacity * BLOCK_SIZE // CHUNK_SIZE // 8, 8),
+        "index": _bucket_count(block_limit) * BUCKET_SIZE * 8,
+        "again": capacity * BLOCK_SIZE * 4,
+        "rings": processes * (RING_HEADER + ring_size),
+        "counters": processes * sizeof(Counters),
+        "traces": workers * (sizeof(Trace) + trace_size * sizeof(TraceEntry)),
+    }
+    return {name: (int(size) + PAGE - 1) // PAGE * PAGE for name, size in sizes.items()}
+
+
+def _bucket_count(int block_limit):
+    # Two entries' room for every address: load at most 50 %.
+    return _power_of_two(2 * block_limit * BLOCK_SIZE // BUCKET_SIZE)
+
+
+def format_node(int fd, int workers, int block_limit, segment_id, int ring_size=RING_SIZE,
+                int trace_size=TRACE_SIZE):
+    """Writes the node page of fresh segments. The caller has made them of layout_sizes()."""
+    cdef Node node
+    cdef unsigned char* raw = <unsigned char*>&node
+    for i in range(sizeof(Node)):
+        raw[i] = 0
+    node.magic = SEGMENT_MAGIC
+    node.layout = SEGMENT_LAYOUT
+    node.segment_id = segment_id
+    node.workers = workers
+    node.processes = workers + 2
+    node.block_capacity = _power_of_two(2 * block_limit)
+    node.block_limit = block_limit
+    node.bucket_count = _bucket_count(block_limit)
+    node.ring_size = _power_of_two(ring_size)
+    node.trace_size = _power_of_two(trace_size)
+    if node.ring_size != ring_size or node.trace_size != trace_size:
+        raise ValueError("ring_size and trace_size must be powers of two")
+    os.pwrite(fd, raw[:sizeof(Node)], 0)
+
+
+def boot_time_ns():
+    """CLOCK_BOOTTIME in nanoseconds."""
+    return boot_ns()
+
+
+# ---- mapped
+
+cdef class Memory:
+    """All segments, mapped once for the life of the process; `process` is its number there.
+
+    Raises ValueError if a segment is missing or of another layout.
+    """
+
+    def __init__(self, fds, int process):
+        cdef unsigned char[::1] view
+        cdef uint64_t places[11]
+        names = ("node", "directory", "records", "longs", "bits", "dirty", "index", "again",
+                 "rings", "counters", "traces")
+        self.maps = {}
+        self.image_maps = []
+        self.touched = set()
+        for i, name in enumerate(names):
+            if name not in fds:
+                raise ValueError(f"segment {name!r} is missing")
+            size = os.fstat(fds[name]).st_size
+            self.maps[name] = mmap.mmap(fds[name], size)
+            view = self.maps[name]
+            places[i] = <uint64_t>&view[0]
+        self._place(places)
+        if self.table.node.magic != SEGMENT_MAGIC or self.table.node.layout != SEGMENT_LAYOUT:
+            raise ValueError("the segments are not of this layout")
+        if not 0 <= process < <int>self.table.node.processes:
+            raise ValueError(f"there is no process {process}")
+        self.table.self = process
+
+    cdef _place(self, uint64_t* places):
+        cdef Table* t = &self.table
+        t.node = <Node*>places[0]
+        t.processes = <Process*>(places[0] + NODE_SIZE)
+        t.slots = <Slot*>(t.processes + t.node.processes)
+        t.directory = <uint64_t*>places[1]
+        t.records = <Record*>places[2]
+        t.longs = <uint8_t*>places[3]
+        t.bits = <uint64_t*>places[4]
+        t.dirty = <uint64_t*>places[5]
+        t.index = <uint64_t*>places[6]
+        t.again = <uint32_t*>places[7]
+        t.rings = <uint8_t*>places[8]
+        t.counters = <Counters*>places[9]
+        t.traces = <uint8_t*>places[10]
+        t.image = NULL
+        t.hints = NULL
+        t.kill_step = 0
+        t.kill_after = 0
+
+    @property
+    def workers(self):
+        return self.table.node.workers
+
+    @property
+    def processes(self):
+        return self.table.node.processes
+
+    @property
+    def process(self):
+        return self.table.self
+
+    @property
+    def segment_id(self):
+        return self.table.node.segment_id
+
+    @property
+    def block_limit(self):
+        return self.table.node.block_limit
+
+    @property
+    def block_count(self):
+        return load_relaxed_u64(&self.table.node.block_count)
+
+    @property
+    def epoch(self):
+        return self.table.node.epoch
+
+    @epoch.setter
+    def epoch(self, value):
+        self.table.node.epoch = value
+
+    @property
+    def ready(self):
+        return load_acquire_u32(&self.table.node.ready) != 0
+
+    @ready.setter
+    def ready(self, value):
+        store_release_u32(&self.table.node.ready, 1 if value else 0)
+
+    @property
+    def store_state(self):
+        return load_relaxed_u32(&self.table.node.store_state)
+
+    @store_state.setter
+    def store_state(self, value):
+        store_release_u32(&self.table.node.store_state, value)
+
+    @property
+    def time_offset_ns(self):
+        return self.table.node.time_offset_ns
+
+    @time_offset_ns.setter
+    def time_offset_ns(self, value):
+        self.table.node.time_offset_ns = value
+
+    @property
+    def secret(self):
+        return self.table.node.secret[:16]
+
+    @secret.setter
+    def secret(self, bytes value):
+        if len(value) != 16:
+            raise ValueError("the secret has 16 bytes")
+        memcpy(self.table.node.secret, <const char*>value, 16)
+
+    @property
+    def generation(self):
+        return self.table.image.generation if self.table.image != NULL else 0
+
+    def set_image(self, int image_fd, int hints_fd):
+        """Works by this policy from now on; posts and returns its generation."""
+        cdef const unsigned char[::1] image_view
+        cdef unsigned char[::1] hints_view
+        image_map = mmap.mmap(image_fd, os.fstat(image_fd).st_size, prot=mmap.PROT_READ)
+        hints_map = mmap.mmap(hints_fd, os.fstat(hints_fd).st_size)
+        image_view = image_map
+        hints_view = hints_map
+        image = <const Image*>&image_view[0]
+        if image.magic != IMAGE_MAGIC or image.layout != IMAGE_LAYOUT:
+            raise ValueError("the policy image is not of this layout")
+        if image.workers != self.table.node.workers:
+            raise ValueError("the policy image is for another number of workers")
+        self.table.image = image
+        self.table.hints = &hints_view[0]
+        self.image_maps.extend((image_map, hints_map))
+        del self.image_maps[:len(self.image_maps) - 8]
+        store_release_u32(&self.table.processes[self.table.self].generation, image.generation)
+        return image.generation
+
+    def now(self):
+        """Node time in seconds."""
+        return node_now(&self.table)
+
+    # ---- life signs
+
+    def beat(self):
+        """Shows that this process lives; once a second."""
+        self.table.processes[self.table.self].beat += 1
+
+    def beats(self, int process):
+        return load_relaxed_u64(&self._process(process).beat)
+
+    def set_pid(self, int pid):
+        self.table.processes[self.table.self].pid = pid
+
+    def pid(self, int process):
+        return self._process(process).pid
+
+    def process_generation(self, int process):
+        return load_acquire_u32(&self._process(process).generation)
+
+    def set_busy(self, since_ns):
+        """The store, around a commit: boot_time_ns() when it began, 0 after it."""
+        store_relaxed_u64(&self.table.processes[self.table.self].busy_since_ns, since_ns)
+
+    def busy_since_ns(self, int process):
+        return load_relaxed_u64(&self._process(process).busy_since_ns)
+
+    cdef Process* _process(self, int process) except NULL:
+        if not 0 <= process < <int>self.table.node.processes:
+            raise IndexError(f"there is no process {process}")
+        return &self.table.processes[process]
+
+    def ring_head(self, int process):
+        self._process(process)
+        return load_acquire_u64(&leases_ring(&self.table, process).head)
+
+    def ring_tail(self, int process):
+        self._process(process)
+        return load_acquire_u64(&leases_ring(&self.table, process).tail)
+
+    def ring_durable(self, int process):
+        self._process(process)
+        return load_acquire_u64(&leases_ring(&self.table, process).durable)
+
+    # ---- records
+
+    cdef Lease _lease(self, uint32_t number):
+        cdef Record record
+        cdef uint8_t longs[LONG_SIZE]
+        cdef bint copied
+        with nogil:
+            copied = lease_copy(&self.table, number, &record, longs)
+        if not copied:
+            raise TimeoutError(f"record {number} stays locked")
+        return lease_make(&record, longs, number)
+
+    def lease(self, uint32_t vrf, uint32_t address):
+        """The record of an address, or None if it has no block. Raises TimeoutError if locked."""
+        cdef uint32_t block = leases_block(&self.table, vrf, address)
+        if block == NOWHERE:
+            return None
+        lease = self._lease(block * BLOCK_SIZE + (address & 255))
+        if lease.version == 0:
+            lease.vrf = vrf
+            lease.address = address
+        return lease
+
+    def blocks(self):
+        """(VRF, address / 256, block number) of every block in use, sorted."""
+        cdef uint32_t place
+        cdef uint64_t key
+        found = []
+        for place in range(self.table.node.block_capacity):
+            key = load_relaxed_u64(&self.table.directory[place])
+            if key:
+                found.append(((key - 1) >> 24, (key - 1) & 0xFFFFFF, place))
+        found.sort()
+        return found
+
+    def block_leases(self, uint32_t block, bint ever=False):
+        """Records of a block that are bound, offered or (`ever`) were bound before."""
+        cdef uint32_t i, number
+        cdef const Record* r
+        if block >= self.table.node.block_capacity:
+            raise IndexError(f"there is no block {block}")
+        found = []
+        for i in range(BLOCK_SIZE):
+            number = block * BLOCK_SIZE + i
+            r = leases_record(&self.table, number)
+            if r.state != FREE or r.offer_until or (ever and r.version):
+                found.append(self._lease(number))
+        return found
+
+    def find(self, bytes chaddr):
+        """Every record with this hardware address, by a scan of the table."""
+        cdef uint32_t numbers[1024]
+        cdef uint32_t block = 0
+        cdef uint32_t count, i
+        cdef const uint8_t* wanted = chaddr
+        cdef uint8_t hlen = len(chaddr)
+        found = []
+        while block < self.table.node.block_capacity:
+            with nogil:
+                count = census_chaddr(&self.table, wanted, hlen, &block, numbers, 1024)
+            for i in range(count):
+                found.append(self._lease(numbers[i]))
+        return [lease for lease in found if lease.chaddr == chaddr]
+
+    def bit(self, uint32_t vrf, uint32_t address):
+        cdef uint32_t block = leases_block(&self.table, vrf, address)
+        cdef uint32_t low = address & 255
+        if block == NOWHERE:
+            return False
+        return bool(load_relaxed_u64(&self.table.bits[block * 4 + low // 64]) >> (low % 64) & 1)
+
+    def tally(self):
+        """Per pool of the policy: addresses free, offered, active, pending, declined."""
+        cdef const Image* image = self.table.image
+        cdef Tally sums
+        cdef uint32_t i
+        cdef const Pool* pool
+        if image == NULL:
+            return []
+        totals = []
+        for i in range(image.pools.count):
+            pool = image_pool(image, i)
+            sums.taken = sums.offered = sums.active = sums.pending = sums.declined = 0
+            with nogil:
+                census_pool(&self.table, pool, &sums)
+            totals.append((pool.size - sums.taken, sums.offered, sums.active, sums.pending,
+                           sums.declined))
+        return totals
+
+    # ---- counters and trace
+
+    def process_counters(self, int process):
+        self._process(process)
+        return [self.table.counters[process].words[i] for i in range(320)]
+
+    def counters(self):
+        """The counter words summed over all processes (see _stats)."""
+        per_process = [self.process_counters(i) for i in range(self.processes)]
+        return [sum(words) for words in zip(*per_process)]
+
+    def add(self, int word, int value=1):
+        """Counts in this process's own block."""
+        if not 0 <= word < 320:
+            raise IndexError(f"there is no counter {word}")
+        self.table.counters[self.table.self].words[word] += value
+
+    def observe(self, int histogram, int sum_word, uint64_t microseconds):
+        """Puts a time into this process's own histogram."""
+        bucket = min(int(microseconds).bit_length(), 31)
+        self.add(histogram + bucket)
+        self.add(sum_word, microseconds)
+
+    def trace_head(self, int worker):
+        return load_acquire_u64(&self._trace(worker).head)
+
+    cdef Trace* _trace(self, int worker) except NULL:
+        if not 0 <= worker < <int>self.table.node.workers:
+            raise IndexError(f"there is no worker {worker}")
+        return leases_trace(&self.table, worker)
+
+    def trace(self, int worker, first, int limit):
+        """Decisions of a worker from the `first`-th on, as far as the ring still has them."""
+        cdef Trace* trace = self._trace(worker)
+        cdef TraceEntry* entries = <TraceEntry*>(trace + 1)
+        cdef TraceEntry e
+        size = self.table.node.trace_size
+        head = load_acquire_u64(&trace.head)
+        at = max(first, head - size, 0)
+        found = []
+        while at < head and len(found) < limit:
+            e = entries[at % size]
+            fence_acquire()
+            # Overwritten while it was copied: what is left of the ring begins later.
+            if load_acquire_u64(&trace.head) < at + size:
+                found.append({
+                    "number": at, "time_ns": e.time_ns, "xid": e.xid, "vrf": e.vrf,
+                    "giaddr": e.giaddr, "ciaddr": e.ciaddr, "requested": e.requested,
+                    "yiaddr": e.yiaddr, "chaddr": e.chaddr[:min(e.hlen, 16)], "htype": e.htype,
+                    "message_type": e.message_type, "reply_type": e.reply_type,
+                    "reason": e.reason, "ifindex": e.ifindex,
+                })
+            at += 1
+        return found
+
+    def set_kill_step(self, int step, int after=1):
+        """Crash tests: SIGKILL to itself when it reaches this numbered step."""
+        self.table.kill_step = step
+        self.table.kill_after = after
+
+    def touch_ahead(self, int blocks):
+        """Touches the pages of the next blocks of every pool, so that no worker waits for them."""
+        cdef const Image* image = self.table.image
+        cdef const Pool* pool
+        cdef uint32_t i, k, block, address
+        cdef uint64_t cursor
+        if image == NULL:
+            return
+        for i in range(image.pools.count):
+            pool = image_pool(image, i)
+            cursor = load_relaxed_u64(&(<Hint*>(self.table.hints + pool.hints_at)).cursor)
+            for k in range(blocks):
+                if cursor + k >= pool.block_count:
+                    break
+                address = (pool.block_first + <uint32_t>cursor + k) << 8
+                block = leases_enter(&self.table, pool.vrf, address)
+                if block == NOWHERE:
+                    return
+                if block not in self.touched:
+                    self.touched.add(block)
+                    madvise(self.table.records + <uint64_t>block * BLOCK_SIZE,
+                            BLOCK_SIZE * sizeof(Record), MADV_POPULATE_WRITE)
