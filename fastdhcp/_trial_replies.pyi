@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from fastdhcp._leases import Memory
+from fastdhcp._memory import Memory
 
 class ReplyMaker:
     """Makes replies by a policy image, as a worker does, with a cache of bodies of its own."""

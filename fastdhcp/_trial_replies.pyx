@@ -29,7 +29,7 @@ from fastdhcp._image cimport (
     image_reservation,
     image_subnet,
 )
-from fastdhcp._leases cimport Memory
+from fastdhcp._memory cimport Memory
 from fastdhcp._reply cimport (
     FRAME_HEAD_SIZE,
     PORT_SERVER,

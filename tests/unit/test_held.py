@@ -7,7 +7,7 @@ import pytest
 
 from fastdhcp import _store, _trial
 from fastdhcp._journal import ChangeKind
-from fastdhcp._leases import Memory, boot_time_ns
+from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp._stats import Counter, DropReason
 from fastdhcp._trial_replies import HeldQueue
 from tests.segments import CHADDR, KEY, OTHER_KEY, make_segments

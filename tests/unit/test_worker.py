@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from fastdhcp import _journal, _store
-from fastdhcp._leases import Memory, boot_time_ns
+from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp._stats import Counter, drop_names
 from fastdhcp.channel import Channel
 from fastdhcp.listeners import open_frames, open_group
