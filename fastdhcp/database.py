@@ -17,6 +17,8 @@ from pathlib import Path
 import lmdb
 import msgpack
 
+DATABASE_NAME = "leases"
+"""Folder of the environment, in the state directory."""
 FORMAT = 1
 """Of journal, leases and meta together; another one is refused."""
 MAP_SIZE = 1 << 40

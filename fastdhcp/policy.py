@@ -102,17 +102,24 @@ class Policy:
         try:
             if reload_wanted:
                 await self._reload()
+                self._tell_control(True, f"generation {self.generation.number} is in force")
             elif read_interfaces() != self.generation.interfaces:
                 await self._follow_interfaces()
-        except Refused as error:
-            event = "reload-refused" if reload_wanted else "interfaces-not-followed"
-            log.error(event, text=f"{error}; generation {self.generation.number} stays in force")
-        except ChildDied as error:
-            event = "reload-refused" if reload_wanted else "interfaces-not-followed"
-            text = f"{error} meanwhile; generation {self.generation.number} stays in force"
-            log.error(event, text=text)
-            if not reload_wanted:
+        except (Refused, ChildDied) as error:
+            meanwhile = " meanwhile" if isinstance(error, ChildDied) else ""
+            text = f"{error}{meanwhile}; generation {self.generation.number} stays in force"
+            log.error("reload-refused" if reload_wanted else "interfaces-not-followed", text=text)
+            if reload_wanted:
+                self._tell_control(False, text)
+            elif isinstance(error, ChildDied):
                 self._wanted.set()
+
+    def _tell_control(self, taken: bool, text: str) -> None:
+        """How a reload ended: somebody may be waiting who asked for it there."""
+        control = self._supervisor.children.get("control")
+        if control is not None and control.briefed:
+            number = self.generation.number
+            control.send({"type": "reloaded", "taken": taken, "generation": number, "text": text})
 
     # ---- how it comes
 

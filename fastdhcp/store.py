@@ -23,7 +23,13 @@ from fastdhcp.clock import Clock
 from fastdhcp.commands import Commands
 from fastdhcp.commits import Commits
 from fastdhcp.crash import arm, crash_point
-from fastdhcp.database import META_IDENTITY, Database, DatabaseError, DiskFull
+from fastdhcp.database import (
+    DATABASE_NAME,
+    META_IDENTITY,
+    Database,
+    DatabaseError,
+    DiskFull,
+)
 from fastdhcp.ids import Ids
 from fastdhcp.log import log
 from fastdhcp.recovery import attach, begin_run, recover
@@ -31,7 +37,6 @@ from fastdhcp.segments import wake
 
 ROLE = "store"
 LOCK_NAME = "store.lock"
-DATABASE_NAME = "leases"
 LOCK_WAIT_S = 5.0
 """A store that was killed may still be in its last sync."""
 COMMIT_DELAY_S = 500e-6

@@ -1,0 +1,288 @@
+"""The registry: each command is a request, a response, an access level and a handler.
+
+HTTP, the unix socket and the command line are made of it; docs list it.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from typing import Any, cast, get_type_hints
+
+import msgspec
+
+from fastdhcp import __version__, words
+from fastdhcp._leases import Memory, StoreState, boot_time_ns
+from fastdhcp._stats import drop_names
+from fastdhcp.api import messages
+from fastdhcp.api.errors import CommandError, Kind
+from fastdhcp.api.journal import Journal
+from fastdhcp.api.store_link import StoreLink
+from fastdhcp.api.table import Place, Table
+from fastdhcp.lease import STATES, Lease
+from fastdhcp.vitals import kernel_drops
+
+
+class Access(Enum):
+    """READ: by everybody who reaches the server; CHANGE: over the unix socket only."""
+
+    READ = "read"
+    CHANGE = "change"
+
+
+@dataclass
+class Context:
+    """What handlers work with; `facts` and `status` are the supervisor's last words."""
+
+    table: Table
+    store: StoreLink
+    journal: Journal
+    reload: Callable[[], Awaitable[messages.ReloadResponse]]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    status: Mapping[str, Any] = field(default_factory=dict)
+
+
+Handler = Callable[[Context, Any], Awaitable[Any]]
+Streamer = Callable[[Context, Any], AsyncIterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`path` may name fields of the request in braces. One of `handler` and `streamer` is there;
+    what streams gives one JSON object a line."""
+
+    name: str
+    method: str
+    path: str
+    access: Access
+    request: type[messages.Request]
+    summary: str
+    handler: Handler | None = None
+    streamer: Streamer | None = None
+
+
+COMMANDS: list[Command] = []
+
+
+def command(
+    name: str, method: str, path: str, access: Access = Access.READ
+) -> Callable[[Handler], Handler]:
+    """Enters a handler; its request is the type of its second argument."""
+
+    def enter(handler: Handler) -> Handler:
+        request, summary = _described(handler)
+        COMMANDS.append(Command(name, method, path, access, request, summary, handler=handler))
+        return handler
+
+    return enter
+
+
+def stream(name: str, path: str) -> Callable[[Streamer], Streamer]:
+    """Enters a handler that answers line by line."""
+
+    def enter(streamer: Streamer) -> Streamer:
+        request, summary = _described(streamer)
+        COMMANDS.append(
+            Command(name, "GET", path, Access.READ, request, summary, streamer=streamer)
+        )
+        return streamer
+
+    return enter
+
+
+def _described(handler: Callable[..., Any]) -> tuple[type[messages.Request], str]:
+    return get_type_hints(handler)["request"], (handler.__doc__ or "").partition("\n")[0]
+
+
+@command("status", "GET", "/v1/status")
+async def status(context: Context, request: messages.Nothing) -> messages.StatusResponse:
+    """The server as a whole: processes, alarms, warnings, interfaces."""
+    told, facts = context.status, context.facts
+    memory, catalog = context.table.memory, context.table.catalog
+    tallies = await context.table.tally()
+    return messages.StatusResponse(
+        version=__version__,
+        time=time.time(),
+        started=told.get("started"),
+        pid=told.get("pid"),
+        config=facts.get("file", ""),
+        listen=facts.get("listen", ""),
+        durability="commit" if catalog.durable else "async",
+        generation=catalog.generation,
+        store=StoreState(memory.store_state).name.removeprefix("STORE_").lower(),
+        leases=sum(tally.active + tally.pending for tally in tallies),
+        addresses=sum(pool.size for pool in catalog.pools),
+        subnets=len(catalog.subnets),
+        kernel_drops=kernel_drops(),
+        receive_buffer=told.get("receive_buffer"),
+        processes=msgspec.convert(_kebab(told.get("processes")), list[messages.Process]),
+        alarms=msgspec.convert(told.get("alarms", []), list[messages.Alarm]),
+        warnings=msgspec.convert(told.get("warnings", []), list[str]),
+        interfaces=msgspec.convert(told.get("interfaces", []), list[messages.Interface]),
+    )
+
+
+def _kebab(rows: Any) -> list[dict[str, Any]]:
+    """The supervisor's rows with keys as JSON has them."""
+    return [{key.replace("_", "-"): row[key] for key in row} for row in rows or ()]
+
+
+@command("pools", "GET", "/v1/pools")
+async def pools(context: Context, request: messages.Nothing) -> messages.PoolsResponse:
+    """Every pool with its addresses by state."""
+    catalog, tallies = context.table.catalog, await context.table.tally()
+    rows = [
+        messages.Pool(
+            vrf=pool.vrf,
+            subnet=pool.subnet,
+            pool=pool.name,
+            size=pool.size,
+            free=tally.free,
+            offered=tally.offered,
+            active=tally.active,
+            pending=tally.pending,
+            declined=tally.declined,
+        )
+        for pool, tally in zip(catalog.pools, tallies, strict=False)
+    ]
+    return messages.PoolsResponse(pools=rows)
+
+
+@command("leases-list", "GET", "/v1/leases")
+async def leases_list(context: Context, request: messages.ListRequest) -> messages.LeasesResponse:
+    """A page of leases in the order of VRF and address."""
+    if not 1 <= request.limit <= messages.PAGE_MAX:
+        raise CommandError(Kind.BAD_REQUEST, f"limit: from 1 to {messages.PAGE_MAX}")
+    if request.state is not None and request.state not in STATES:
+        raise CommandError(Kind.BAD_REQUEST, f"state: one of {', '.join(STATES)}")
+    after = None if request.after is None else _place(request.after)
+    page = await context.table.page(after, request.limit, partial(_is_wanted, request))
+    following = page.next and f"{page.next[0]}/{words.address_text(page.next[1])}"
+    return messages.LeasesResponse(leases=list(page.leases), next=following)
+
+
+def _is_wanted(request: messages.ListRequest, lease: Lease) -> bool:
+    return (
+        request.vrf in (None, lease.vrf)
+        and request.state in (None, lease.state)
+        and request.subnet in (None, lease.subnet)
+    )
+
+
+def _place(text: str) -> Place:
+    """Of "0/10.77.1.5", as `next` of a page says it."""
+    vrf, _, address = text.rpartition("/")
+    try:
+        return int(vrf or "0"), words.address_number(address)
+    except ValueError as error:
+        raise CommandError(Kind.BAD_REQUEST, f"after: {error}") from error
+
+
+@stream("leases-export", "/v1/leases/export")
+async def leases_export(context: Context, request: messages.Nothing) -> AsyncIterator[bytes]:
+    """Every lease, one JSON object a line."""
+    encode = msgspec.json.Encoder().encode_lines
+    async for piece in context.table.pieces(None):
+        yield encode(piece)
+
+
+@command("leases-show", "GET", "/v1/leases/{which}")
+async def leases_show(context: Context, request: messages.ShowRequest) -> messages.LeasesResponse:
+    """The lease at an address, or all that a hardware address has or had."""
+    try:
+        address = words.address_number(request.which)
+    except ValueError:
+        return await _show_hardware(context, request)
+    lease = await context.table.lease(request.vrf, address)
+    if lease is None:
+        text = f"{request.which} is in no subnet of VRF {request.vrf}, and was never bound"
+        raise CommandError(Kind.NOT_FOUND, text)
+    return messages.LeasesResponse(leases=[lease])
+
+
+async def _show_hardware(
+    context: Context, request: messages.ShowRequest
+) -> messages.LeasesResponse:
+    try:
+        chaddr = words.hardware_bytes(request.which)
+    except ValueError as error:
+        text = f"{request.which!r} is neither an address nor a hardware address"
+        raise CommandError(Kind.BAD_REQUEST, text) from error
+    leases = await context.table.find(chaddr)
+    if not leases:
+        text = f"no address is or was bound to {words.hardware_text(chaddr)}"
+        raise CommandError(Kind.NOT_FOUND, text)
+    return messages.LeasesResponse(leases=leases)
+
+
+@command("leases-release", "POST", "/v1/leases/{address}/release", Access.CHANGE)
+async def leases_release(
+    context: Context, request: messages.ReleaseRequest
+) -> messages.ReleaseResponse:
+    """Ends a lease in the operator's name: no renewal, or (`now`) no hold either."""
+    try:
+        address = words.address_number(request.address)
+    except ValueError as error:
+        raise CommandError(Kind.BAD_REQUEST, str(error)) from error
+    result = await context.store.ask("release", vrf=request.vrf, address=address, now=request.now)
+    return messages.ReleaseResponse(address=request.address, result=str(result))
+
+
+@command("trace", "GET", "/v1/trace")
+async def trace(context: Context, request: messages.TraceRequest) -> messages.TraceResponse:
+    """The last decisions, the newest last."""
+    if not 1 <= request.limit <= messages.TRACE_MAX:
+        raise CommandError(Kind.BAD_REQUEST, f"limit: from 1 to {messages.TRACE_MAX}")
+    chaddr: bytes | None = None
+    if request.hw_address is not None:
+        try:
+            chaddr = words.hardware_bytes(request.hw_address)
+        except ValueError as error:
+            raise CommandError(Kind.BAD_REQUEST, str(error)) from error
+    memory = context.table.memory
+    found = await asyncio.to_thread(_decisions, memory, chaddr, request.limit)
+    return messages.TraceResponse(decisions=found)
+
+
+def _decisions(memory: Memory, chaddr: bytes | None, limit: int) -> list[messages.Decision]:
+    """The last of all workers together; of one client as far back as the rings still go."""
+    rows: list[tuple[int, int, Mapping[str, Any]]] = []
+    for worker in range(memory.workers):
+        head = memory.trace_head(worker)
+        first = max(head - limit, 0) if chaddr is None else 0
+        for row in memory.trace(worker, first, head):
+            if chaddr in (None, row["chaddr"]):
+                rows.append((cast(int, row["time_ns"]), worker, row))
+    rows.sort(key=lambda found: found[:2])
+    boot_s = time.time() - boot_time_ns() / 1e9
+    return [_decision(row, worker, boot_s, drop_names()) for _, worker, row in rows[-limit:]]
+
+
+def _decision(
+    row: Mapping[str, Any], worker: int, boot_s: float, reasons: list[str]
+) -> messages.Decision:
+    """`boot_s`: Unix time of the kernel's boot."""
+    replied = row["reply_type"] != 0
+    return messages.Decision(
+        time=round(boot_s + row["time_ns"] / 1e9, 6),
+        worker=worker,
+        message=words.message_name(row["message_type"]),
+        reply=words.message_name(row["reply_type"]) if replied else None,
+        reason=None if replied else reasons[row["reason"]],
+        xid=f"{row['xid']:08x}",
+        vrf=row["vrf"],
+        hw_address=words.hardware_text(row["chaddr"]),
+        giaddr=words.address_text(row["giaddr"]),
+        ciaddr=words.address_text(row["ciaddr"]),
+        requested=words.address_text(row["requested"]),
+        yiaddr=words.address_text(row["yiaddr"]),
+        ifindex=row["ifindex"],
+    )
+
+
+@command("reload", "POST", "/v1/reload", Access.CHANGE)
+async def reload(context: Context, request: messages.Nothing) -> messages.ReloadResponse:
+    """Reads the configuration again, as HUP does; the old one stays if it is not right."""
+    return await context.reload()

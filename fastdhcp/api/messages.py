@@ -1,0 +1,164 @@
+"""What commands are asked and what they answer, as JSON has it. Times are Unix seconds."""
+
+import msgspec
+
+from fastdhcp.lease import Lease
+
+PAGE_MAX = 10_000
+TRACE_MAX = 10_000
+
+
+class Message(msgspec.Struct, rename="kebab", kw_only=True):
+    """A request or a response."""
+
+
+class Request(Message, forbid_unknown_fields=True):
+    """Fields come from path, query and body alike."""
+
+
+class Nothing(Request):
+    """A request that says no more than its command."""
+
+
+class ListRequest(Request):
+    """`after`: `next` of the page before; the rest: only leases that are so."""
+
+    after: str | None = None
+    limit: int = 100
+    vrf: int | None = None
+    state: str | None = None
+    subnet: str | None = None
+
+
+class ShowRequest(Request):
+    """`which`: an address, or a hardware address."""
+
+    which: str
+    vrf: int = 0
+
+
+class ReleaseRequest(Request):
+    """`now`: the address may be another's at once; else when the lease that was told ends."""
+
+    address: str
+    vrf: int = 0
+    now: bool = False
+
+
+class TraceRequest(Request):
+    """The last `limit` decisions; `hw_address`: of this client only."""
+
+    limit: int = 100
+    hw_address: str | None = None
+
+
+class LeasesResponse(Message):
+    """`next`: where the next page starts; null: this was the last."""
+
+    leases: list[Lease]
+    next: str | None = None
+
+
+class ReleaseResponse(Message):
+    """`result`: `ended`, `pending` (held until its expiry, no longer renewed), `free` (was bound
+    to nobody)."""
+
+    address: str
+    result: str
+
+
+class Pool(Message):
+    """Addresses of one pool by state. `active` holds those whose lease has ended within
+    `reuse-grace`; `pending` those that may not be renewed."""
+
+    vrf: int
+    subnet: str
+    pool: str
+    size: int
+    free: int
+    offered: int
+    active: int
+    pending: int
+    declined: int
+
+
+class PoolsResponse(Message):
+    pools: list[Pool]
+
+
+class Process(Message):
+    """`beat_age`: seconds since its last sign of life; null: none is expected."""
+
+    role: str
+    index: int
+    pid: int
+    state: str
+    restarts: int
+    since: float
+    beat_age: float | None = None
+
+
+class Alarm(Message):
+    name: str
+    text: str
+    since: float
+
+
+class Interface(Message):
+    index: int
+    name: str
+    up: bool
+    addresses: list[str]
+
+
+class StatusResponse(Message):
+    """The server as a whole. `store`: `starting`, `ok`, `failing`; `leases`: addresses bound."""
+
+    version: str
+    time: float
+    started: float | None
+    pid: int | None
+    config: str
+    listen: str
+    durability: str
+    generation: int
+    store: str
+    leases: int
+    addresses: int
+    subnets: int
+    kernel_drops: int
+    receive_buffer: int | None
+    processes: list[Process]
+    alarms: list[Alarm]
+    warnings: list[str]
+    interfaces: list[Interface]
+
+
+class Decision(Message):
+    """One packet and what was done about it. `reason`: why nothing was sent."""
+
+    time: float
+    worker: int
+    message: str
+    reply: str | None
+    reason: str | None
+    xid: str
+    vrf: int
+    hw_address: str | None
+    giaddr: str
+    ciaddr: str
+    requested: str
+    yiaddr: str
+    ifindex: int
+
+
+class TraceResponse(Message):
+    decisions: list[Decision]
+
+
+class ReloadResponse(Message):
+    """`generation`: of the policy in force now; `taken`: whether it is a new one."""
+
+    taken: bool
+    generation: int
+    text: str

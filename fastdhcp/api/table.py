@@ -1,0 +1,181 @@
+"""Reads of the lease table for commands: in threads, in bounded pieces, costly ones kept a while.
+
+A read copies records between two equal readings of their lock words and never takes a lock, so no
+worker waits for it.
+"""
+
+import asyncio
+import time
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from fastdhcp._leases import BindingState, Memory
+from fastdhcp._leases import Lease as Record
+from fastdhcp.api.catalog import Catalog
+from fastdhcp.lease import Lease, WallClock, lease_of, unbound
+from fastdhcp.words import address_number
+
+BLOCK_SIZE = 256
+PIECE_BLOCKS = 64
+"""Blocks read in one go: a few milliseconds."""
+LOCKED_TRIES = 40
+LOCKED_WAIT_S = 0.05
+"""A record stays locked that long only if its holder died; a repair takes less than 2 s."""
+TALLY_KEPT_S = 1.0
+TALLY_SHARE = 20
+"""Counting is done again after this many times what it took: at most 5 % of a core."""
+
+Place = tuple[int, int]
+"""VRF and address."""
+T = TypeVar("T")
+
+
+class RecordLocked(Exception):
+    """A record stays locked: the process that holds it died and is not repaired yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Addresses of a pool by state; `active` holds expired ones in their grace."""
+
+    free: int
+    offered: int
+    active: int
+    pending: int
+    declined: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Leases in the order of VRF and address, and where the next page starts (None: the end)."""
+
+    leases: Sequence[Lease]
+    next: Place | None
+
+
+class Table:
+    """The lease table with the names that belong to it."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self.catalog = Catalog()
+        self.wall = WallClock()
+        self._blocks: list[tuple[int, int, int]] = []
+        self._tally: list[Tally] = []
+        self._tally_until_s = 0.0
+        self._tally_lock = asyncio.Lock()
+        self._scan_lock = asyncio.Lock()
+
+    def set_catalog(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._tally_until_s = 0.0
+
+    def now(self) -> int:
+        """Node time, with the wall clock held against it."""
+        self.wall.read(self.memory.time_offset_ns)
+        return self.memory.now()
+
+    async def lease(self, vrf: int, address: int) -> Lease | None:
+        """What stands at an address; None if no subnet holds it and it was never bound."""
+        record = await self._read(partial(self.memory.lease, vrf, address))
+        if record is not None and record.version:
+            return self._shown(record, self.now())
+        subnet = self.catalog.subnet_at(vrf, address)
+        if record is not None and record.offer_until > self.now():
+            return self._shown(record, self.now())
+        if subnet is None:
+            return None
+        return unbound(vrf, address, subnet.name, self.catalog.is_reserved(vrf, address))
+
+    async def find(self, chaddr: bytes) -> list[Lease]:
+        """Every address that is or was last bound to this hardware address, by a scan; one scan
+        at a time."""
+        async with self._scan_lock:
+            records = await self._read(partial(self.memory.find, chaddr))
+        now = self.now()
+        return [self._shown(record, now) for record in records]
+
+    async def page(self, after: Place | None, limit: int, keep: Callable[[Lease], bool]) -> Page:
+        """At most `limit` leases behind `after` that are wanted."""
+        found: list[Lease] = []
+        async for leases in self.pieces(after):
+            wanted = [lease for lease in leases if keep(lease)]
+            if len(found) + len(wanted) > limit:
+                found += wanted[: limit - len(found)]
+                return Page(found, _place_of(found[-1]) if found else after)
+            found += wanted
+        return Page(found, None)
+
+    async def pieces(self, after: Place | None) -> AsyncIterator[list[Lease]]:
+        """All leases behind `after`, that were ever bound or are offered, piece by piece."""
+        from_block = -1, -1
+        if after is not None:
+            from_block = after[0], after[1] // BLOCK_SIZE - 1
+        while True:
+            blocks = self.blocks()
+            at = bisect_right(blocks, from_block, key=lambda block: block[:2])
+            piece = blocks[at : at + PIECE_BLOCKS]
+            if not piece:
+                return
+            records = await self._read(partial(self._records, piece))
+            now = self.now()
+            shown = [self._shown(r, now) for r in records if after is None or _key(r) > after]
+            if shown:
+                yield shown
+            from_block = piece[-1][:2]
+
+    def blocks(self) -> list[tuple[int, int, int]]:
+        """Blocks in use, sorted by VRF and address; looked for again when there are more."""
+        if len(self._blocks) != self.memory.block_count:
+            self._blocks = self.memory.blocks()
+        return self._blocks
+
+    async def tally(self) -> Sequence[Tally]:
+        """Per pool of the catalog, at most a second old (or 20 times what counting takes)."""
+        async with self._tally_lock:
+            started_s = time.monotonic()
+            if started_s >= self._tally_until_s:
+                counted = await asyncio.to_thread(self.memory.tally)
+                self._tally = [Tally(*row) for row in counted]
+                took_s = time.monotonic() - started_s
+                self._tally_until_s = started_s + max(TALLY_KEPT_S, TALLY_SHARE * took_s)
+            return self._tally
+
+    def _records(self, blocks: Sequence[tuple[int, int, int]]) -> list[Record]:
+        return [
+            record
+            for _, _, number in blocks
+            for record in self.memory.block_leases(number, ever=True)
+        ]
+
+    def _shown(self, record: Record, now: int) -> Lease:
+        subnet = self.catalog.names_by_id.get(record.subnet_id)
+        if subnet is None or not record.version:
+            holder = self.catalog.subnet_at(record.vrf, record.address)
+            subnet = holder.name if holder else None
+        reserved = record.state == BindingState.FREE and self.catalog.is_reserved(
+            record.vrf, record.address
+        )
+        return lease_of(record, now, self.wall, subnet, reserved)
+
+    async def _read(self, read: Callable[[], T]) -> T:
+        """In a thread; again while a record is locked. Raises RecordLocked."""
+        for _ in range(LOCKED_TRIES):
+            try:
+                return await asyncio.to_thread(read)
+            except TimeoutError:
+                await asyncio.sleep(LOCKED_WAIT_S)
+        raise RecordLocked(
+            "a record stays locked: its holder died and is being repaired; try again"
+        )
+
+
+def _key(record: Record) -> Place:
+    return record.vrf, record.address
+
+
+def _place_of(lease: Lease) -> Place:
+    return lease.vrf, address_number(lease.address)

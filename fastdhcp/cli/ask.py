@@ -1,0 +1,117 @@
+"""`fastdhcp status`, `pools`, `trace` and `reload`: one question to a running server each."""
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from fastdhcp.cli import render
+from fastdhcp.cli.client import Client, as_json, reaches_server
+
+
+@click.command()
+@as_json
+@reaches_server
+def status(client: Client, as_json: bool) -> None:
+    """How a running server is: processes, alarms, warnings, interfaces."""
+    found = client.get("/v1/status")
+    click.echo(json.dumps(found) if as_json else _status_text(found))
+
+
+def _status_text(found: dict[str, Any]) -> str:
+    parts = [
+        f"fastdhcp {found['version']}, pid {found['pid']}, up {render.age(found['started'])}",
+        f"serving {found['listen']} by {found['config']}, generation {found['generation']}",
+        f"{found['leases']:,} leases, {found['addresses']:,} addresses in "
+        f"{found['subnets']:,} subnets; store {found['store']}, durability {found['durability']}; "
+        f"{found['kernel-drops']:,} packets dropped by the kernel",
+        "",
+    ]
+    for alarm in found["alarms"]:
+        since = render.instant(alarm["since"])
+        parts.append(click.style(f"ALARM {alarm['name']} since {since}: {alarm['text']}", "red"))
+    parts += [click.style(f"warning: {text}", "yellow") for text in found["warnings"]]
+    if not found["alarms"]:
+        parts.append("no alarms")
+    processes = [
+        (_name(p), str(p["pid"]), p["state"], render.age(p["since"]), p["restarts"])
+        for p in found["processes"]
+    ]
+    heads = ("process", "pid", "state", "for", "restarts")
+    parts += ["", render.table(heads, processes), ""]
+    interfaces = [
+        (i["name"], "up" if i["up"] else "down", " ".join(i["addresses"]))
+        for i in found["interfaces"]
+    ]
+    parts.append(render.table(("interface", "link", "addresses"), interfaces))
+    return "\n".join(parts)
+
+
+def _name(process: dict[str, Any]) -> str:
+    role = str(process["role"])
+    return f"{role} {process['index']}" if role == "worker" else role
+
+
+@click.command()
+@as_json
+@reaches_server
+def pools(client: Client, as_json: bool) -> None:
+    """Addresses of each pool, by state."""
+    found = client.get("/v1/pools")["pools"]
+    if as_json:
+        for pool in found:
+            click.echo(json.dumps(pool))
+        return
+    keys = ("size", "free", "offered", "active", "pending", "declined")
+    rows = [
+        (pool["vrf"], pool["subnet"], pool["pool"], *(pool[key] for key in keys), _used(pool))
+        for pool in found
+    ]
+    click.echo(render.table(("vrf", "subnet", "pool", *keys, "used"), rows))
+
+
+def _used(pool: dict[str, Any]) -> str:
+    return f"{1 - pool['free'] / pool['size']:.0%}" if pool["size"] else "-"
+
+
+@click.command()
+@click.option("--limit", default=40, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--hw-address", metavar="MAC", help="Of this client only.")
+@as_json
+@reaches_server
+def trace(client: Client, limit: int, hw_address: str | None, as_json: bool) -> None:
+    """The last packets and what was decided about each, the newest last."""
+    found = client.get("/v1/trace", limit=limit, hw_address=hw_address)["decisions"]
+    if as_json:
+        for decision in found:
+            click.echo(json.dumps(decision))
+        return
+    rows = [
+        (
+            f"{render.instant(d['time'])}.{int(d['time'] % 1 * 1000):03d}",
+            d["worker"],
+            d["message"],
+            d["reply"] or d["reason"],
+            d["hw-address"],
+            d["yiaddr"] if d["reply"] else d["requested"],
+            d["giaddr"],
+            d["xid"],
+        )
+        for d in found
+    ]
+    heads = ("time", "worker", "message", "answer", "hw-address", "address", "giaddr", "xid")
+    click.echo(render.table(heads, rows))
+
+
+@click.command()
+@as_json
+@reaches_server
+def reload(client: Client, as_json: bool) -> None:
+    """Have the server read its configuration again; it keeps the old one if it is not right."""
+    found = client.post("/v1/reload", {})
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        click.echo(found["text"])
+    sys.exit(0 if found["taken"] else 1)

@@ -1,0 +1,152 @@
+"""The way to a running server: HTTP over its unix socket, and how it is found."""
+
+import functools
+import http.client
+import json
+import socket
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import click
+
+DEFAULT_SOCKET = Path("/run/fastdhcp/control.sock")
+SOCKET_NAME = "control.sock"
+TIMEOUT_S = 90.0
+"""A reload may take a minute; all else answers at once."""
+EXIT_CONFIG = 78
+Values = Mapping[str, object]
+Command = Callable[..., None]
+
+
+class ConfigUnreadable(click.ClickException):
+    """The file named by -c does not tell where the server is."""
+
+    exit_code = EXIT_CONFIG
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class Client:
+    """Asks one server. What fails is a ClickException in words: exit code 1."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def get(self, path: str, **query: object) -> dict[str, Any]:
+        """The answer to a GET; fields that are None are left out."""
+        asked = {key.replace("_", "-"): v for key, v in query.items() if v is not None}
+        return self._json("GET", f"{path}?{urlencode(asked)}" if asked else path)
+
+    def post(self, path: str, body: Values) -> dict[str, Any]:
+        return self._json("POST", path, json.dumps(body))
+
+    def lines(self, path: str) -> Iterator[bytes]:
+        """A stream, line by line."""
+        with self._answer("GET", path) as answer:
+            try:
+                yield from answer
+            except (http.client.HTTPException, OSError) as error:
+                raise click.ClickException("the server broke off: its answer is cut") from error
+
+    def _json(self, method: str, path: str, body: str | None = None) -> dict[str, Any]:
+        with self._answer(method, path, body) as answer:
+            found = json.load(answer)
+        assert isinstance(found, dict)
+        return found
+
+    def _answer(self, method: str, path: str, body: str | None = None) -> http.client.HTTPResponse:
+        connection = _UnixConnection(self.path)
+        try:
+            # The connection ends with the answer: nothing is kept open.
+            connection.request(method, path, body, {"Connection": "close"})
+            answer = connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise click.ClickException(self._why(error)) from error
+        if answer.status != http.client.OK:
+            with answer:
+                raise click.ClickException(_refusal(answer))
+        return answer
+
+    def _why(self, error: Exception) -> str:
+        if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+            return (
+                f"no server answers at {self.path}: is it running? "
+                "(-c FILE or --socket PATH names another)"
+            )
+        return f"{self.path}: {getattr(error, 'strerror', None) or error or type(error).__name__}"
+
+
+def _refusal(answer: http.client.HTTPResponse) -> str:
+    """The server's words, if it is one of ours."""
+    try:
+        return str(json.load(answer)["text"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP status {answer.status}"
+
+
+def path_part(text: str) -> str:
+    """Text as one part of a path."""
+    return quote(text, safe=":")
+
+
+def socket_of(config: Path) -> Path:
+    """Where the server of a configuration listens.
+
+    Only `runtime-directory` is read: the server may well run on a file that was edited since.
+    Raises ConfigUnreadable.
+    """
+    try:
+        text = config.read_text(encoding="utf-8")
+        found = json.loads(text) if config.suffix == ".json" else tomllib.loads(text)
+        folder = found.get("server", {}).get("runtime-directory", str(DEFAULT_SOCKET.parent))
+        return config.parent / Path(folder) / SOCKET_NAME
+    except OSError as error:
+        raise ConfigUnreadable(f"{config}: {error.strerror}") from error
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ConfigUnreadable(f"{config}: {error}; `fastdhcp check` says more") from error
+
+
+def reaches_server(function: Command) -> Command:
+    """Gives a command -c and --socket; it gets a Client as its first argument. Both may stand
+    before a subcommand too."""
+
+    @click.option(
+        "-c",
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="The server's configuration file.",
+    )
+    @click.option(
+        "--socket",
+        "socket_path",
+        type=click.Path(path_type=Path),
+        metavar="PATH",
+        help=f"The server's unix socket  [default: {DEFAULT_SOCKET}]",
+    )
+    def wrapped(config: Path | None, socket_path: Path | None, **rest: object) -> None:
+        context = click.get_current_context()
+        inherited = context.find_object(Client)
+        if socket_path is None and config is not None:
+            socket_path = socket_of(config)
+        if socket_path is None and inherited is not None:
+            socket_path = inherited.path
+        context.obj = Client(socket_path or DEFAULT_SOCKET)
+        function(context.obj, **rest)
+
+    return functools.update_wrapper(wrapped, function)
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="JSON, one object a line.")

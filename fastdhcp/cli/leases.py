@@ -1,0 +1,148 @@
+"""`fastdhcp leases`: list, show, release and export."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from fastdhcp.cli import render
+from fastdhcp.cli.client import Client, as_json, path_part, reaches_server
+
+LIST_LIMIT = 100
+PAGE_SIZE = 1000
+Lease = dict[str, Any]
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="At most so many  [default: 100; with --json: all]"
+)
+@click.option("--state", help="Only those in this state.")
+@click.option("--subnet", metavar="PREFIX", help="Only those of this subnet.")
+@click.option("--vrf", type=int, metavar="ID", help="Only those of this VRF; 0 is the default.")
+@as_json
+@reaches_server
+def leases(
+    client: Client,
+    limit: int | None,
+    state: str | None,
+    subnet: str | None,
+    vrf: int | None,
+    as_json: bool,
+) -> None:
+    """List leases; or show, release or export them."""
+    if click.get_current_context().invoked_subcommand is not None:
+        return
+    wanted = {"state": state, "subnet": subnet, "vrf": vrf}
+    if as_json:
+        for lease in _pages(client, limit, wanted):
+            click.echo(json.dumps(lease))
+        return
+    limit = limit or LIST_LIMIT
+    found = list(_pages(client, limit + 1, wanted))
+    click.echo(_table(found[:limit]))
+    if len(found) > limit:
+        click.echo(f"and more: --limit, or `leases export` ({limit} shown)", err=True)
+
+
+def _pages(client: Client, limit: int | None, wanted: Mapping[str, object]) -> Iterator[Lease]:
+    """Leases page by page, at most `limit`."""
+    after: str | None = None
+    left = limit
+    while left is None or left > 0:
+        size = PAGE_SIZE if left is None else min(left, PAGE_SIZE)
+        page = client.get("/v1/leases", after=after, limit=size, **wanted)
+        yield from page["leases"]
+        after = page["next"]
+        if after is None:
+            return
+        if left is not None:
+            left -= len(page["leases"])
+
+
+def _table(found: list[Lease]) -> str:
+    rows = [
+        (
+            lease["address"],
+            _state(lease),
+            lease["hw-address"],
+            lease["client-id"],
+            lease["hostname"],
+            render.instant(lease["expires"]),
+            lease["subnet"],
+        )
+        for lease in found
+    ]
+    heads = ("address", "state", "hw-address", "client-id", "hostname", "expires", "subnet")
+    return render.table(heads, rows)
+
+
+def _state(lease: Lease) -> str:
+    return f"{lease['state']}, pending" if lease.get("pending") else str(lease["state"])
+
+
+@leases.command()
+@click.argument("which", metavar="ADDR|MAC")
+@click.option("--vrf", default=0, metavar="ID", help="VRF of the address.")
+@as_json
+@reaches_server
+def show(client: Client, which: str, vrf: int, as_json: bool) -> None:
+    """The lease at an address, or all that a hardware address has or had."""
+    found = client.get(f"/v1/leases/{path_part(which)}", vrf=vrf)["leases"]
+    if as_json:
+        for lease in found:
+            click.echo(json.dumps(lease))
+    else:
+        click.echo("\n\n".join(map(_in_full, found)))
+
+
+def _in_full(lease: Lease) -> str:
+    ends = "never" if lease["state"] == "active" else "-"
+    shown = {
+        **lease,
+        "state": _state(lease),
+        "starts": render.instant(lease["starts"]),
+        "expires": render.instant(lease["expires"], ends),
+        "version": str(lease["version"]),
+    }
+    shown.pop("pending", None)
+    return render.fields(list(shown.items()))
+
+
+@leases.command()
+@click.argument("address", metavar="ADDR")
+@click.option("--vrf", default=0, metavar="ID", help="VRF of the address.")
+@click.option(
+    "--now",
+    is_flag=True,
+    help="Give it to others at once, though its client was told that it may use it longer.",
+)
+@as_json
+@reaches_server
+def release(client: Client, address: str, vrf: int, now: bool, as_json: bool) -> None:
+    """End a lease. Without --now its client keeps the address until the lease that it was told
+    of ends, but is not allowed to renew."""
+    body = {"vrf": vrf, "now": now}
+    found = client.post(f"/v1/leases/{path_part(address)}/release", body)
+    words = {
+        "ended": "released; others may get it at once",
+        "pending": "may not be renewed any more; free when the lease that was told ends",
+        "free": "was bound to nobody",
+    }
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        click.echo(f"{found['address']} {words.get(found['result'], found['result'])}")
+
+
+@leases.command()
+@as_json
+@reaches_server
+def export(client: Client, as_json: bool) -> None:
+    """Every lease as JSON, one object a line (with or without --json)."""
+    out = sys.stdout.buffer
+    for line in client.lines("/v1/leases/export"):
+        out.write(line)
+    out.flush()

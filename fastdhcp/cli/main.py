@@ -1,0 +1,58 @@
+"""The command `fastdhcp`: its subcommands by name; each is imported only when it is called."""
+
+import importlib
+
+import click
+
+from fastdhcp import __version__
+
+SUBCOMMANDS = {
+    "serve": ("fastdhcp.cli.server:serve", "Run the server, in the foreground."),
+    "check": ("fastdhcp.cli.server:check", "Check a configuration."),
+    "demo": ("fastdhcp.demo:demo", "See a server with clients in a private network."),
+    "status": ("fastdhcp.cli.ask:status", "How a running server is."),
+    "pools": ("fastdhcp.cli.ask:pools", "Addresses of each pool, by state."),
+    "leases": ("fastdhcp.cli.leases:leases", "List, show, release or export leases."),
+    "trace": ("fastdhcp.cli.ask:trace", "The last packets and what was decided."),
+    "reload": ("fastdhcp.cli.ask:reload", "Have the server read its configuration again."),
+    "probe": ("fastdhcp.probe:probe", "One exchange against any DHCP server, step by step."),
+    "bench": ("fastdhcp_bench.cli:bench", "Load any DHCP server with many clients."),
+    "version": ("fastdhcp.cli.main:version", "Print the version."),
+}
+"""Name: where it stands, and what the help says of it."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its members' names and help without importing them: `serve` starts
+    without the client's parts, and the client without the server's."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        module, _, name = SUBCOMMANDS[cmd_name][0].partition(":")
+        found = getattr(importlib.import_module(module), name)
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in SUBCOMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def main() -> None:
+    """A DHCPv4 server: fast, and no lease is told before it is on disk.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 75 port or state directory in use, 78 the
+    configuration is not right.
+    """
+
+
+@click.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"fastdhcp {__version__}")

@@ -1,0 +1,49 @@
+"""`fastdhcp serve` and `fastdhcp check`: what takes a configuration file."""
+
+import sys
+from pathlib import Path
+
+import click
+
+EXIT_CONFIG = 78
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("-c", "--config", type=FILE, required=True, help="Configuration file.")
+@click.option(
+    "--http-fd",
+    type=click.IntRange(min=0),
+    metavar="FD",
+    help="A listening TCP socket that serves HTTP instead of control.listen.",
+)
+def serve(config: Path, http_fd: int | None) -> None:
+    """Run the server, in the foreground, until TERM or INT.
+
+    HUP reads the configuration again, USR1 logs the counters.
+    """
+    from fastdhcp.supervisor import serve as run
+
+    sys.exit(run(config, http_fd=http_fd))
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def check(file: Path, as_json: bool) -> None:
+    """Check a configuration: each problem with file, line and key, and what would be right."""
+    import json
+
+    from fastdhcp.config import check as examine
+
+    errors, warnings = examine(file)
+    for level, problems in (("error", errors), ("warning", warnings)):
+        for problem in problems:
+            if as_json:
+                place = {"file": problem.file, "line": problem.line, "key": problem.key}
+                click.echo(json.dumps({"level": level, **place, "text": problem.text}))
+            else:
+                click.echo(f"{problem}{' (warning)' if level == 'warning' else ''}")
+    if not errors and not as_json:
+        click.echo(f"{file}: {len(warnings)} warnings" if warnings else f"{file}: good")
+    sys.exit(EXIT_CONFIG if errors else 0)

@@ -1,0 +1,172 @@
+"""The control process: answers over HTTP on the unix socket and on TCP, and changes nothing itself.
+
+It reads shared memory and the store on disk; what changes a lease goes to the store, what changes
+the policy to the supervisor. Its death costs nobody a lease, nor a packet.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from fastdhcp._leases import Memory
+from fastdhcp.api.catalog import Catalog
+from fastdhcp.api.commands import Context
+from fastdhcp.api.errors import CommandError, Kind
+from fastdhcp.api.http import make_app
+from fastdhcp.api.journal import Journal
+from fastdhcp.api.listener import Listener
+from fastdhcp.api.messages import ReloadResponse
+from fastdhcp.api.store_link import StoreLink
+from fastdhcp.api.table import Table
+from fastdhcp.channel import Channel, close_all
+from fastdhcp.log import log
+
+BEAT_S = 1.0
+RELOAD_S = 70.0
+"""The supervisor gives the store a minute to put a million leases into the index anew."""
+NOT_SEGMENTS = ("image", "hints", "unix", "tcp", "store")
+
+
+def main(channel: Channel, index: int) -> int:
+    """Runs until the supervisor says stop, or is gone. Returns the exit code."""
+    received = channel.receive()
+    while received is not None and received[0]["type"] not in ("start", "stop"):
+        close_all(received[1].values())
+        received = channel.receive()
+    if received is None or received[0]["type"] == "stop":
+        return 0
+    return asyncio.run(_run(channel, *received))
+
+
+async def _run(channel: Channel, message: dict[str, object], fds: dict[str, int]) -> int:
+    control = Control(channel, cast(dict[str, Any], message["config"]), fds)
+    try:
+        await control.run()
+    finally:
+        control.close()
+    return 0
+
+
+class Control:
+    """From the supervisor's first message to its last."""
+
+    def __init__(self, channel: Channel, facts: Mapping[str, Any], fds: dict[str, int]) -> None:
+        self._channel = channel
+        channel.setblocking(False)
+        segments = {name: fd for name, fd in fds.items() if name not in NOT_SEGMENTS}
+        # It counts nothing and applies nothing; the number after the store's is nobody else's yet.
+        self._memory = Memory(segments, facts["workers"] + 1)
+        close_all(segments.values())
+        self._context = Context(
+            table=Table(self._memory),
+            store=StoreLink(socket.socket(fileno=fds["store"])),
+            journal=Journal(Path(facts["state_directory"])),
+            reload=self._reload,
+            facts=facts,
+        )
+        self._take_image(fds)
+        self._reload_lock = asyncio.Lock()
+        self._reloaded: asyncio.Future[dict[str, Any]] | None = None
+        self._listeners = [Listener(make_app(self._context, may_change=True), _unix(fds["unix"]))]
+        if "tcp" in fds:
+            app = make_app(self._context, may_change=False)
+            self._listeners.append(Listener(app, _tcp(fds["tcp"])))
+
+    async def run(self) -> None:
+        """Until it is told to stop."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._channel.fileno(), self._readable)
+        beats = loop.create_task(self._beat())
+        try:
+            await asyncio.gather(*(one.run_until_stopped() for one in self._listeners))
+        finally:
+            beats.cancel()
+            loop.remove_reader(self._channel.fileno())
+
+    def close(self) -> None:
+        self._context.store.close()
+
+    async def _beat(self) -> None:
+        log.info("control-ready", pid=os.getpid())
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                self._channel.send({"type": "beat"})
+            await asyncio.sleep(BEAT_S)
+
+    # ---- what the supervisor says
+
+    def _readable(self) -> None:
+        while True:
+            try:
+                received = self._channel.receive()
+            except BlockingIOError:
+                return
+            if received is None:
+                self._stop()
+                return
+            message, fds = received
+            self._dispatch(message, fds)
+
+    def _dispatch(self, message: dict[str, Any], fds: dict[str, int]) -> None:
+        kind = message["type"]
+        if kind == "image":
+            self._context.facts = message["config"]
+            self._take_image(fds)
+            return
+        close_all(fds.values())
+        if kind == "status":
+            self._context.status = message
+        elif kind == "reloaded":
+            if self._reloaded is not None and not self._reloaded.done():
+                self._reloaded.set_result(message)
+        elif kind == "stop":
+            self._stop()
+
+    def _take_image(self, fds: Mapping[str, int]) -> None:
+        image, hints = fds["image"], fds["hints"]
+        try:
+            self._context.table.set_catalog(Catalog.read(image))
+            self._memory.set_image(image, hints)
+        finally:
+            close_all([image, hints])
+
+    def _stop(self) -> None:
+        for listener in self._listeners:
+            listener.stop()
+
+    # ---- what it is asked
+
+    async def _reload(self) -> ReloadResponse:
+        """Asks the supervisor, and waits for its word. Raises CommandError."""
+        async with self._reload_lock:
+            self._reloaded = asyncio.get_running_loop().create_future()
+            try:
+                self._channel.send({"type": "reload"})
+                message = await asyncio.wait_for(self._reloaded, RELOAD_S)
+            except TimeoutError:
+                text = f"the supervisor did not answer within {RELOAD_S:g} s; its log says more"
+                raise CommandError(Kind.NO_ANSWER, text) from None
+            except OSError as error:
+                text = f"the supervisor cannot be reached: {error.strerror}"
+                raise CommandError(Kind.BUSY, text) from error
+            finally:
+                self._reloaded = None
+        return ReloadResponse(
+            taken=message["taken"], generation=message["generation"], text=message["text"]
+        )
+
+
+def _unix(fd: int) -> list[socket.socket]:
+    return [socket.socket(fileno=fd)]
+
+
+def _tcp(fd: int) -> list[socket.socket]:
+    """With its protocol named: without it asyncio leaves Nagle's algorithm on for what it accepts,
+    and an answer waits for the client's delayed acknowledgement."""
+    found = socket.socket(fileno=fd)
+    kind, family = found.type, found.family
+    return [socket.socket(family, kind, socket.IPPROTO_TCP, fileno=found.detach())]

@@ -1,0 +1,210 @@
+"""What /metrics says: Prometheus text made of the counters of all processes.
+
+Names and labels do not change once they work. Nothing is kept: each scrape reads shared memory.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from fastdhcp import __version__
+from fastdhcp._leases import Memory, StoreState
+from fastdhcp._stats import counter_words, drop_names
+from fastdhcp.api.catalog import Catalog
+from fastdhcp.api.journal import Journal
+from fastdhcp.api.table import Table, Tally
+from fastdhcp.vitals import kernel_drops
+from fastdhcp.words import UNDECODED, message_name
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+PREFIX = "fastdhcp_"
+HISTOGRAM_BUCKETS = 32
+REPLY_TYPES = ("offer", "ack", "nak", "inform")
+RECEIVED_ALWAYS = (0, 1, 3, 4, 7, 8, UNDECODED)
+"""Message types that are shown from the start, so that their first packet is a rate."""
+SENT_ALWAYS = (2, 5, 6)
+
+COUNTERS: Mapping[str, tuple[str, str]] = {
+    "COUNT_BINDINGS": ("bindings_total", "Changes of bindings applied."),
+    "COUNT_OFFERS": ("offers_total", "Offers noted in the table."),
+    "COUNT_HELD": ("replies_held_total", "Replies that waited for the store."),
+    "COUNT_REDECIDED": (
+        "decisions_repeated_total",
+        "Decisions made again because the record had moved.",
+    ),
+    "COUNT_CACHE_MISS": ("reply_cache_misses_total", "Bodies of replies built anew."),
+    "COUNT_INDEX_FULL": ("index_full_total", "Clients left out of the client index."),
+    "COUNT_REPAIRS": ("repairs_total", "Records repaired after a process's death."),
+    "COUNT_COMMIT_FAILED": ("commit_failures_total", "Commits that failed."),
+    "COUNT_SWEPT": ("offers_lapsed_total", "Offers that nobody took."),
+    "COUNT_EXPIRED": ("leases_expired_total", "Leases ended by time."),
+    "COUNT_CHECKPOINT_CHUNKS": ("checkpoint_chunks_total", "Chunks written by checkpoints."),
+}
+"""Counters without a label, by their name in _stats: metric, help."""
+
+
+class Exposition:
+    """The text, family by family."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def family(
+        self,
+        name: str,
+        kind: str,
+        text: str,
+        samples: Iterable[tuple[Mapping[str, object], float]],
+    ) -> None:
+        """A counter or gauge with its samples."""
+        self._head(name, kind, text)
+        self._lines += [_sample(name, labels, value) for labels, value in samples]
+
+    def histograms(
+        self,
+        name: str,
+        text: str,
+        series: Iterable[tuple[Mapping[str, object], Sequence[int], int]],
+    ) -> None:
+        """Each series: labels, counts by power of two of microseconds, their sum in those."""
+        self._head(name, "histogram", text)
+        for labels, counts, sum_us in series:
+            total = 0
+            for i, count in enumerate(counts):
+                total += count
+                bound = f"{(1 << i) / 1e6:g}" if i < len(counts) - 1 else "+Inf"
+                self._lines.append(_sample(f"{name}_bucket", {**labels, "le": bound}, total))
+            self._lines.append(_sample(f"{name}_sum", labels, sum_us / 1e6))
+            self._lines.append(_sample(f"{name}_count", labels, total))
+
+    def text(self) -> str:
+        return "\n".join(self._lines) + "\n"
+
+    def _head(self, name: str, kind: str, text: str) -> None:
+        self._lines.append(f"# HELP {PREFIX}{name} {text}")
+        self._lines.append(f"# TYPE {PREFIX}{name} {kind}")
+
+
+def _sample(name: str, labels: Mapping[str, object], value: float) -> str:
+    pairs = ",".join(f'{key}="{_escaped(str(label))}"' for key, label in labels.items())
+    number = f"{value:d}" if isinstance(value, int) else repr(value)
+    return f"{PREFIX}{name}{{{pairs}}} {number}" if pairs else f"{PREFIX}{name} {number}"
+
+
+def _escaped(label: str) -> str:
+    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+async def exposition(table: Table, journal: Journal) -> str:
+    """All metrics now; pools are as old as Table.tally() allows."""
+    memory, page = table.memory, Exposition()
+    tallies = await table.tally()
+    counts = memory.counters()
+    at = counter_words()
+    _packets(page, counts, at)
+    _pools(page, table.catalog, tallies)
+    _times(page, counts, at)
+    for word, (name, text) in COUNTERS.items():
+        page.family(name, "counter", text, [({}, counts[at[word]])])
+    _journal(page, journal)
+    _server(page, memory, table.catalog)
+    return page.text()
+
+
+def _packets(page: Exposition, counts: Sequence[int], at: Mapping[str, int]) -> None:
+    received = counts[at["COUNT_RECEIVED"] :][:32]
+    sent = counts[at["COUNT_SENT"] :][:32]
+    page.family(
+        "packets_received_total", "counter", "Packets read, by message type.",
+        _by_type(received, RECEIVED_ALWAYS),
+    )  # fmt: skip
+    page.family(
+        "packets_sent_total", "counter", "Replies sent, by message type.",
+        _by_type(sent, SENT_ALWAYS),
+    )  # fmt: skip
+    dropped = counts[at["COUNT_DROPPED"] :]
+    reasons = [({"reason": n}, dropped[i]) for i, n in enumerate(drop_names()) if i]
+    page.family(
+        "packets_dropped_total", "counter", "Packets read that drew no reply, by reason.", reasons
+    )
+    page.family(
+        "kernel_drops_total", "counter",
+        "Datagrams that found a receive buffer full, in this network namespace.",
+        [({}, kernel_drops())],
+    )  # fmt: skip
+
+
+def _by_type(
+    counts: Sequence[int], always: Sequence[int]
+) -> list[tuple[Mapping[str, object], float]]:
+    return [
+        ({"type": message_name(number)}, count)
+        for number, count in enumerate(counts)
+        if count or number in always
+    ]
+
+
+def _pools(page: Exposition, catalog: Catalog, tallies: Sequence[Tally]) -> None:
+    samples: list[tuple[Mapping[str, object], float]] = []
+    for pool, tally in zip(catalog.pools, tallies, strict=False):
+        labels = {"vrf": pool.vrf, "subnet": pool.subnet, "pool": pool.name}
+        for state in ("free", "offered", "active", "pending", "declined"):
+            samples.append(({**labels, "state": state}, getattr(tally, state)))
+    page.family("pool_addresses", "gauge", "Addresses of each pool, by state.", samples)
+
+
+def _times(page: Exposition, counts: Sequence[int], at: Mapping[str, int]) -> None:
+    def words(first: int) -> Sequence[int]:
+        return counts[first : first + HISTOGRAM_BUCKETS]
+
+    page.histograms(
+        "commit_seconds",
+        "Time of a commit, sync included.",
+        [({}, words(at["COUNT_COMMIT_TIME"]), counts[at["COUNT_COMMIT_SUM"]])],
+    )
+    page.histograms(
+        "reply_seconds",
+        "Time from a packet's arrival in the kernel to its reply, by the reply's type.",
+        [
+            (
+                {"type": name},
+                words(at["COUNT_REPLY_TIME"] + i * HISTOGRAM_BUCKETS),
+                counts[at["COUNT_REPLY_SUM"] + i],
+            )
+            for i, name in enumerate(REPLY_TYPES)
+        ],
+    )
+
+
+def _journal(page: Exposition, journal: Journal) -> None:
+    """Left out while the store on disk cannot be read: a figure that is not known is none."""
+    found = journal.sequences()
+    if found is None:
+        return
+    last, checkpoint = found
+    page.family("journal_sequence", "gauge", "Sequence of the last commit.", [({}, last)])
+    page.family(
+        "journal_checkpoint_sequence", "gauge", "Sequence up to which the checkpoint holds all.",
+        [({}, checkpoint)],
+    )  # fmt: skip
+
+
+def _server(page: Exposition, memory: Memory, catalog: Catalog) -> None:
+    rings = [
+        ({"process": i}, memory.ring_head(i) - memory.ring_durable(i))
+        for i in range(memory.processes)
+    ]
+    page.family("ring_pending_bytes", "gauge", "Changes that are not yet on disk.", rings)
+    page.family(
+        "table_blocks", "gauge", "Blocks of 256 addresses in use.", [({}, memory.block_count)]
+    )
+    page.family(
+        "table_blocks_max", "gauge", "Blocks that there is room for.", [({}, memory.block_limit)]
+    )
+    page.family(
+        "store_failing", "gauge", "1 while the store cannot commit.",
+        [({}, int(memory.store_state == StoreState.STORE_FAILING))],
+    )  # fmt: skip
+    page.family(
+        "policy_generation", "gauge", "Generation of the policy in force.",
+        [({}, catalog.generation)],
+    )  # fmt: skip
+    page.family("info", "gauge", "The version.", [({"version": __version__}, 1)])

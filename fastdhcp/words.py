@@ -1,0 +1,77 @@
+"""Numbers and octets of the data plane as people read and write them."""
+
+import socket
+from collections.abc import Iterator
+
+MESSAGE_NAMES = (
+    "bootp", "discover", "offer", "request", "decline", "ack", "nak", "release", "inform",
+    "forcerenew", "leasequery", "leaseunassigned", "leaseunknown", "leaseactive",
+    "bulkleasequery", "leasequerydone", "activeleasequery", "leasequerystatus", "tls",
+)  # fmt: skip
+"""By option 53 (RFC 2132 9.6 and its followers); 0 stands for BOOTP, which has none."""
+UNDECODED = 31
+"""The number under which what could not be decoded is counted."""
+
+CIRCUIT_ID, REMOTE_ID = 1, 2  # RFC 3046 3.1, 3.2
+
+
+def message_name(number: int) -> str:
+    """`discover` for 1; what has no name is `undecoded` or its number."""
+    if number < len(MESSAGE_NAMES):
+        return MESSAGE_NAMES[number]
+    return "undecoded" if number == UNDECODED else str(number)
+
+
+def address_text(address: int) -> str:
+    return socket.inet_ntoa(address.to_bytes(4))
+
+
+def address_number(text: str) -> int:
+    """Raises ValueError for anything but four numbers with dots between."""
+    try:
+        return int.from_bytes(socket.inet_pton(socket.AF_INET, text))
+    except OSError:
+        raise ValueError(f"{text!r} is no address; write four numbers as in 10.0.0.1") from None
+
+
+def hardware_text(chaddr: bytes) -> str | None:
+    """Hex with colons; None for a client that sent none."""
+    return chaddr.hex(":") if chaddr else None
+
+
+def hardware_bytes(text: str) -> bytes:
+    """Octets of `02:ee:00:00:00:01`, also with dashes or dots, or without anything between.
+
+    Raises ValueError.
+    """
+    digits = text.replace(":", "").replace("-", "").replace(".", "")
+    try:
+        chaddr = bytes.fromhex(digits)
+    except ValueError:
+        chaddr = b""
+    if not 1 <= len(chaddr) <= 16:
+        raise ValueError(f"{text!r} is no hardware address; write pairs of hex digits, 1 to 16")
+    return chaddr
+
+
+def identifier_text(octets: bytes) -> str | None:
+    """Text where all of it is printable ASCII, else `hex:...`; None if it is empty.
+
+    What reads `hex:...` itself is written in hex, so that no two identifiers look alike.
+    """
+    if not octets:
+        return None
+    if all(0x20 <= octet < 0x7F for octet in octets) and not octets.startswith(b"hex:"):
+        return octets.decode("ascii")
+    return f"hex:{octets.hex()}"
+
+
+def relay_sub_options(relay_info: bytes) -> Iterator[tuple[int, bytes]]:
+    """Sub-options of option 82 (RFC 3046 2.0) as far as they can be read."""
+    at = 0
+    while at + 2 <= len(relay_info):
+        code, size = relay_info[at], relay_info[at + 1]
+        if at + 2 + size > len(relay_info):
+            return
+        yield code, relay_info[at + 2 : at + 2 + size]
+        at += 2 + size
