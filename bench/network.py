@@ -77,9 +77,10 @@ def _link(server: Namespace, generator: Namespace, *, server_gro: bool) -> None:
     generator.call("ip", "addr", "add", f"{RELAY_ADDRESS}/32", "dev", "lo")
     server.call("ip", "route", "add", SUBNET, "via", GENERATOR_ADDRESS)
     # The generator's trains are cut in its own softirq time, before the wire: the server sees
-    # ordinary single packets, and steering filters see each one.
+    # ordinary single packets, and steering filters see each one. GRO stays off on its link: packet
+    # by packet nothing aggregates there (0.7 us an exchange for nothing), and a server's trains
+    # come whole to the UDP_GRO socket without it.
     generator.call("ethtool", "-K", "gen0", "tx-udp-segmentation", "off")
-    generator.call("ethtool", "-K", "gen0", "gro", "on")
     if server_gro:
         server.call("ethtool", "-K", "srv0", "gro", "on")
 

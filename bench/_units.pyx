@@ -1,0 +1,162 @@
+"""Units of the packet path in loops of C, so that a benchmark measures them and not the calls.
+
+Every method returns something that depends on each step: a loop that does nothing is found out.
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+from fastdhcp._bitmap cimport bitmap_next
+from fastdhcp._body cimport Bodies, bodies_close, bodies_open
+from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
+from fastdhcp._handle cimport Handled, handle_packet
+from fastdhcp._image cimport Pool, image_pool
+from fastdhcp._journal cimport (
+    CHANGE_RENEW, Applied, Change, Outcome, apply_change, journal_change,
+)
+from fastdhcp._leases cimport Binding, Memory, Table, leases_candidates, leases_read, node_now
+from fastdhcp._reply cimport Reply, reply_write
+from fastdhcp._scope cimport Arrival, Scope, scope_select
+from fastdhcp._stats cimport DROP_NONE
+
+cdef enum:
+    CANDIDATES = 16
+
+
+cdef class Units:
+    """One worker's view of a table; `local` is the address that packets come to."""
+
+    cdef Memory memory
+    cdef Arrival arrival
+    cdef Bodies bodies
+    cdef uint8_t* scratch
+    cdef Reply* written
+
+    def __cinit__(self, Memory memory, uint32_t local):
+        self.memory = memory
+        memset(&self.arrival, 0, sizeof(Arrival))
+        self.arrival.destination = self.arrival.local = local
+        self.scratch = <uint8_t*>malloc(SCRATCH_SIZE)
+        self.written = <Reply*>malloc(sizeof(Reply))
+        if self.scratch == NULL or self.written == NULL or not bodies_open(&self.bodies):
+            raise MemoryError
+
+    def __dealloc__(self):
+        bodies_close(&self.bodies)
+        free(self.scratch)
+        free(self.written)
+
+    def decode(self, bytes messages, uint32_t size) -> int:
+        """Decode messages of `size` octets each. Returns the sum of their xids."""
+        cdef const uint8_t* at = <const uint8_t*><const char*>messages
+        cdef const uint8_t* end = at + len(messages)
+        cdef Packet packet
+        cdef uint64_t total = 0
+        with nogil:
+            while at < end:
+                if codec_decode(at, size, self.scratch, &packet) == DROP_NONE:
+                    total += packet.xid
+                at += size
+        return total
+
+    def handle(self, bytes messages, uint32_t size) -> list:
+        """Decode, select, decide and apply each. Returns their yiaddr, 0 for no reply."""
+        cdef const uint8_t* at = <const uint8_t*><const char*>messages
+        cdef uint32_t count = <uint32_t>(len(messages) // size), i
+        cdef uint32_t* told = <uint32_t*>malloc(count * sizeof(uint32_t))
+        cdef uint32_t now = node_now(&self.memory.table)
+        cdef Handled handled
+        cdef Packet packet
+        with nogil:
+            for i in range(count):
+                memset(&handled, 0, sizeof(handled))
+                if codec_decode(at + i * size, size, self.scratch, &packet) == DROP_NONE:
+                    handle_packet(&self.memory.table, &packet, &self.arrival, now, &handled)
+                told[i] = handled.yiaddr
+        result = [told[i] for i in range(count)]
+        free(told)
+        return result
+
+    def encode(self, bytes message, uint32_t count) -> bytes:
+        """Handle a message once and write its reply `count` times. Returns the reply."""
+        cdef Table* t = &self.memory.table
+        cdef uint32_t now = node_now(t), i
+        cdef Packet packet
+        cdef Handled handled
+        cdef bint written = False
+        memset(&handled, 0, sizeof(handled))
+        memset(self.written, 0, sizeof(Reply))
+        if codec_decode(<const uint8_t*><const char*>message, len(message), self.scratch,
+                        &packet) != DROP_NONE:
+            raise ValueError("the message is no request")
+        handle_packet(t, &packet, &self.arrival, now, &handled)
+        with nogil:
+            for i in range(count):
+                written = reply_write(self.written, &self.bodies, t.image, &packet, &self.arrival,
+                                      &handled, now, &t.counters[t.self])
+        return self.written.data[:self.written.size] if written and handled.reply_type else b""
+
+    def allocate(self, uint32_t pool, uint32_t count) -> list:
+        """The next `count` addresses of a pool, by its index in the image, that look free."""
+        cdef Table* t = &self.memory.table
+        cdef const Pool* of = image_pool(t.image, pool)
+        cdef uint32_t now = node_now(t), i
+        cdef uint32_t* found = <uint32_t*>malloc(count * sizeof(uint32_t))
+        with nogil:
+            for i in range(count):
+                found[i] = bitmap_next(t, of, now)
+        result = [found[i] for i in range(count)]
+        free(found)
+        return result
+
+    def network_of(self, bytes message) -> int:
+        """The number of the network that a message belongs to."""
+        cdef Packet packet
+        cdef Scope scope
+        if (codec_decode(<const uint8_t*><const char*>message, len(message), self.scratch,
+                         &packet) != DROP_NONE
+                or scope_select(self.memory.table.image, &packet, &self.arrival,
+                                &scope) != DROP_NONE):
+            raise ValueError("the message belongs to no network")
+        return scope.network_number
+
+    def look_up(self, uint32_t network, bytes keys) -> int:
+        """Find the record of each client by its 16-octet key. Returns how many were found."""
+        cdef Table* t = &self.memory.table
+        cdef const uint8_t* at = <const uint8_t*><const char*>keys
+        cdef const uint8_t* end = at + len(keys)
+        cdef uint32_t numbers[CANDIDATES]
+        cdef uint64_t key[2]
+        cdef uint32_t i, found = 0
+        cdef Binding binding
+        with nogil:
+            while at < end:
+                memcpy(key, at, 16)
+                for i in range(leases_candidates(t, network, key[0], numbers, CANDIDATES)):
+                    if (leases_read(t, numbers[i], &binding) and binding.key[0] == key[0]
+                            and binding.key[1] == key[1]):
+                        found += 1
+                        break
+                at += 16
+        return found
+
+    def renew(self, list numbers, uint32_t expiry) -> int:
+        """Renew records by number: lock, entry into the ring, replay. Returns how many were."""
+        cdef Table* t = &self.memory.table
+        cdef uint32_t count = len(numbers), i, now = node_now(t), applied = 0
+        cdef uint32_t* at = <uint32_t*>malloc(count * sizeof(uint32_t))
+        cdef Binding binding
+        cdef Change change
+        cdef Outcome outcome
+        for i in range(count):
+            at[i] = numbers[i]
+        with nogil:
+            for i in range(count):
+                if not leases_read(t, at[i], &binding):
+                    continue
+                journal_change(t, &binding, CHANGE_RENEW, now, &change)
+                change.expiry = expiry
+                applied += apply_change(t, &change, &outcome) == Applied.APPLIED
+        free(at)
+        return applied
