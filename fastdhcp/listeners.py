@@ -24,10 +24,13 @@ from fastdhcp.obstacles import (
 )
 
 # Linux, asm-generic/socket.h and linux/in.h; not in every version of the socket module.
-SO_RCVBUFFORCE = 33
+SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
 SO_TIMESTAMPNS = 35
 IP_PKTINFO = 8
 IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0
+SEND_BUFFER = 8 << 20
+"""Octets a socket. A reply to an address that does not answer ARP stays in it for three seconds:
+the default 208 KB would be full after some 270 such, and then nobody would be answered."""
 CONTROL_BACKLOG = 128
 UNIX_PATH_MAX = 107
 """Octets of a path in sockaddr_un, without its NUL."""
@@ -100,7 +103,10 @@ def open_unix(path: Path) -> socket.socket:
     try:
         sock.bind(os.fspath(path))
         path.chmod(0o660)
-        sock.listen(CONTROL_BACKLOG)
+        sock.listen(SEND_BUFFER = 8 << 20
+"""Octets a socket. A reply to an address that does not answer ARP stays in it for three seconds:
+the default 208 KB would be full after some 270 such, and then nobody would be answered."""
+CONTROL_BACKLOG)
     except OSError as error:
         sock.close()
         text = f"cannot listen on {path}: {error.strerror}"
@@ -119,7 +125,10 @@ def open_tcp(address: str, port: int) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((address, port))
-        sock.listen(CONTROL_BACKLOG)
+        sock.listen(SEND_BUFFER = 8 << 20
+"""Octets a socket. A reply to an address that does not answer ARP stays in it for three seconds:
+the default 208 KB would be full after some 270 such, and then nobody would be answered."""
+CONTROL_BACKLOG)
     except OSError as error:
         sock.close()
         taken = error.errno == errno.EADDRINUSE
@@ -149,6 +158,10 @@ def _prepare(sock: socket.socket, receive_buffer: int) -> None:
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, receive_buffer)
     except PermissionError:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, struct.pack("i", 1))

@@ -139,6 +139,19 @@ def test_sending_goes_on_behind_one_that_fails(ground: Ground) -> None:
     assert (ground.sockets.sent, ground.sockets.failed) == (2, 3)
 
 
+def test_a_full_send_buffer_is_waited_for_once_and_then_counted(ground: Ground) -> None:
+    """Who does not answer ARP keeps the messages to it in our send buffer, for three seconds."""
+    ground.udp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    began = time.monotonic()
+    ground.sockets.send([ground.message(b"x" * 300, to=NOBODY) for _ in range(50)])
+    assert time.monotonic() - began < 0.3
+    assert 0 < ground.sockets.sent < 50
+    assert ground.sockets.sent + ground.sockets.failed == 50
+    ground.lab.ip("server", "neighbour", "flush", "dev", "srv0")
+    ground.sockets.send([ground.message(b"again")])
+    assert ground.client.recv(99) == b"again"
+
+
 def test_rfc2131_4_1_a_broadcast_names_its_interface(ground: Ground) -> None:
     ground.lab.veth("server:other0=10.68.0.1/24", "elsewhere:cli0=10.68.0.2/24")
     ground.lab.ip("server", "route", "add", "default", "dev", "other0")

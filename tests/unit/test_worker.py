@@ -251,6 +251,22 @@ def test_a_new_policy_is_taken_between_two_batches(ground: Ground) -> None:
     assert ground.replies()[0].options[15] == b"second.example"
 
 
+def test_what_the_held_queue_has_no_room_for_is_dropped_under_its_name(ground: Ground) -> None:
+    """And nothing of it is applied; an OFFER needs no room there."""
+    address = ground.offer()
+    for n in range(8192 // 64 + 4):
+        for _ in range(64):
+            ground.ask(REQUEST, asks=address, server=SERVER)
+        eventually(lambda n=n: ground.counts()["received"] == 1 + 64 * (n + 1))
+    assert ground.counts()["held-full"] == 4 * 64
+    written = _store.pending_bytes(ground.store)
+    ground.ask(REQUEST, n=2, asks=ground.offer(2), server=SERVER)
+    eventually(lambda: ground.counts()["held-full"] == 4 * 64 + 1)
+    assert _store.pending_bytes(ground.store) == written
+    ground.settle()
+    eventually(lambda: ground.counts()["sent"] == 2 + 8192)
+
+
 def test_an_idle_worker_beats_once_a_second_and_does_nothing_else(ground: Ground) -> None:
     before, cpu = ground.store.beats(WORKER), _cpu_ticks(ground.process.pid)
     time.sleep(3.2)
