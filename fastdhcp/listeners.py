@@ -103,10 +103,7 @@ def open_unix(path: Path) -> socket.socket:
     try:
         sock.bind(os.fspath(path))
         path.chmod(0o660)
-        sock.listen(SEND_BUFFER = 8 << 20
-"""Octets a socket. A reply to an address that does not answer ARP stays in it for three seconds:
-the default 208 KB would be full after some 270 such, and then nobody would be answered."""
-CONTROL_BACKLOG)
+        sock.listen(CONTROL_BACKLOG)
     except OSError as error:
         sock.close()
         text = f"cannot listen on {path}: {error.strerror}"
@@ -125,10 +122,7 @@ def open_tcp(address: str, port: int) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((address, port))
-        sock.listen(SEND_BUFFER = 8 << 20
-"""Octets a socket. A reply to an address that does not answer ARP stays in it for three seconds:
-the default 208 KB would be full after some 270 such, and then nobody would be answered."""
-CONTROL_BACKLOG)
+        sock.listen(CONTROL_BACKLOG)
     except OSError as error:
         sock.close()
         taken = error.errno == errno.EADDRINUSE
