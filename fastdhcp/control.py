@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from fastdhcp._leases import Memory
+from fastdhcp._memory import Memory
 from fastdhcp.api.catalog import Catalog
 from fastdhcp.api.commands import Context
 from fastdhcp.api.errors import CommandError, Kind

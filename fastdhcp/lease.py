@@ -6,8 +6,9 @@ import time
 import msgspec
 
 from fastdhcp import words
-from fastdhcp._leases import INFINITE, BindingState, RecordFlag, boot_time_ns
-from fastdhcp._leases import Lease as Record
+from fastdhcp._lease import Lease as Record
+from fastdhcp._leases import BindingState, RecordFlag
+from fastdhcp._memory import INFINITE, boot_time_ns
 
 STATES = ("free", "offered", "active", "expired", "released", "declined", "reserved")
 KEEP_S = 0.75

@@ -6,7 +6,8 @@ Names and labels do not change once they work. Nothing is kept: each scrape read
 from collections.abc import Iterable, Mapping, Sequence
 
 from fastdhcp import __version__
-from fastdhcp._leases import Memory, StoreState
+from fastdhcp._leases import StoreState
+from fastdhcp._memory import Memory
 from fastdhcp._stats import counter_words, drop_names
 from fastdhcp.api.catalog import Catalog
 from fastdhcp.api.journal import Journal

@@ -14,7 +14,8 @@ from typing import Any, cast, get_type_hints
 import msgspec
 
 from fastdhcp import __version__, words
-from fastdhcp._leases import Memory, StoreState, boot_time_ns
+from fastdhcp._leases import StoreState
+from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp._stats import drop_names
 from fastdhcp.api import messages
 from fastdhcp.api.errors import CommandError, Kind

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from fastdhcp._leases import BindingState, Memory
-from fastdhcp._leases import Lease as Record
+from fastdhcp._lease import Lease as Record
+from fastdhcp._leases import BindingState
+from fastdhcp._memory import Memory
 from fastdhcp.api.catalog import Catalog
 from fastdhcp.lease import Lease, WallClock, lease_of, unbound
 from fastdhcp.words import address_number
