@@ -10,12 +10,20 @@ OTHER_KEY = bytes(range(16, 32))
 CHADDR = bytes.fromhex("02ee00000001")
 
 
+class Segments(dict[str, int]):
+    """Descriptors by name, closed with the last reference to them."""
+
+    def __del__(self) -> None:
+        for fd in self.values():
+            os.close(fd)
+
+
 def make_segments(
     workers: int = 2, blocks: int = 64, ring_size: int = 1 << 16, trace_size: int = 64
-) -> dict[str, int]:
+) -> Segments:
     """Fresh segments as the supervisor makes them: names and descriptors."""
     sizes = layout_sizes(workers, blocks, ring_size, trace_size)
-    fds = {name: os.memfd_create(name) for name in sizes}
+    fds = Segments({name: os.memfd_create(name) for name in sizes})
     for name, size in sizes.items():
         os.ftruncate(fds[name], size)
     format_node(fds["node"], workers, blocks, 0x5EC, ring_size, trace_size)

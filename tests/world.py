@@ -1,5 +1,6 @@
 """A server's decisions without its sockets: a configuration, real segments, packets, answers."""
 
+import os
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
@@ -70,7 +71,10 @@ class World:
         ids = Ids({**vrfs, "": 0}, list(range(1, len(config.subnets) + 1)))
         self.generation += 1
         compiled = compile_image(config, ids, self.links, self.generation)
-        self.memory.set_image(*compiled.memfds())
+        fds = compiled.memfds()
+        self.memory.set_image(*fds)
+        for fd in fds:
+            os.close(fd)
 
     def set_now(self, now: int) -> None:
         self.now = now
