@@ -121,8 +121,8 @@ cdef void _send(int fd, Batch* batch, int count) noexcept nogil:
 
 # Returns now and then, and when nothing comes, so that Python can look after signals.
 cdef int _serve(int fd, uint32_t server_id, Batch* batch) noexcept nogil:
-    cdef int count, turn
-    for turn in range(TURNS):
+    cdef int count, _turn
+    for _turn in range(TURNS):
         _ready(batch)
         count = recvmmsg(fd, batch.messages, BATCH, MSG_WAITFORONE, NULL)
         if count > 0:

@@ -81,7 +81,7 @@ cdef class Units:
     def encode(self, bytes message, uint32_t count) -> bytes:
         """Handle a message once and write its reply `count` times. Returns the reply."""
         cdef Table* t = &self.memory.table
-        cdef uint32_t now = node_now(t), i
+        cdef uint32_t now = node_now(t), _i
         cdef Packet packet
         cdef Handled handled
         cdef bint written = False
@@ -92,7 +92,7 @@ cdef class Units:
             raise ValueError("the message is no request")
         handle_packet(t, &packet, &self.arrival, now, &handled)
         with nogil:
-            for i in range(count):
+            for _i in range(count):
                 written = reply_write(self.written, &self.bodies, t.image, &packet, &self.arrival,
                                       &handled, now, &t.counters[t.self])
         return self.written.data[:self.written.size] if written and handled.reply_type else b""
