@@ -1,4 +1,4 @@
-from fastdhcp._leases import Memory
+from fastdhcp._memory import Memory
 
 class Units:
     def __init__(self, memory: Memory, local: int) -> None: ...

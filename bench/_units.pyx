@@ -15,7 +15,8 @@ from fastdhcp._image cimport Pool, image_pool
 from fastdhcp._journal cimport (
     CHANGE_RENEW, Applied, Change, Outcome, apply_change, journal_change,
 )
-from fastdhcp._leases cimport Binding, Memory, Table, leases_candidates, leases_read, node_now
+from fastdhcp._leases cimport Binding, Table, leases_candidates, leases_read, node_now
+from fastdhcp._memory cimport Memory
 from fastdhcp._reply cimport Reply, reply_write
 from fastdhcp._scope cimport Arrival, Scope, scope_select
 from fastdhcp._stats cimport DROP_NONE

@@ -12,7 +12,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from fastdhcp import _store
 from fastdhcp._codec import decode, encode
-from fastdhcp._leases import Memory
+from fastdhcp._memory import Memory
 from fastdhcp_bench._units import Units
 from tests.policies import compile_text
 from tests.segments import make_memory
