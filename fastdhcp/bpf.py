@@ -127,8 +127,8 @@ def attach_steering(sock: socket.socket, index: int, count: int) -> None:
     if count == 1:
         return
     if index == 0:
-        _attach(sock, SO_ATTACH_REUSEPORT_CBPF, select_program(count))
-    _attach(sock, SO_ATTACH_FILTER, filter_program(index, count))
+        attach(sock, SO_ATTACH_REUSEPORT_CBPF, select_program(count))
+    attach(sock, SO_ATTACH_FILTER, filter_program(index, count))
 
 
 def packed(program: Program) -> bytes:
@@ -136,7 +136,11 @@ def packed(program: Program) -> bytes:
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
 
-def _attach(sock: socket.socket, option: int, program: Program) -> None:
+def attach(sock: socket.socket, option: int, program: Program) -> None:
+    """Give the socket a program, by SO_ATTACH_FILTER or another option of its kind.
+
+    Raises OSError if the kernel refuses it.
+    """
     code = ctypes.create_string_buffer(packed(program))
     sock_fprog = struct.pack("@HP", len(program), ctypes.addressof(code))
     sock.setsockopt(socket.SOL_SOCKET, option, sock_fprog)
