@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastdhcp.probe.paths import SERVER_PORT
+from fastdhcp.probe.paths import CLIENT_PORT, SERVER_PORT
 from fastdhcp.probe.trouble import Stopped, Trouble
 
 # linux/sockios.h, linux/if.h, linux/if_arp.h
@@ -84,6 +84,13 @@ def own_addresses() -> dict[str, str]:
 
     found = read_interfaces()
     return {str(own.ip): interface.name for interface in found for own in interface.addresses}
+
+
+def port_68_holders() -> str:
+    """Who has a client's port on this host, in words; empty if nobody has."""
+    from fastdhcp.obstacles import port_holders
+
+    return " and ".join(map(str, port_holders(CLIENT_PORT)))
 
 
 def silence_on_link(link: Link, received_before: int, *, own_hw_address: bool) -> Trouble:

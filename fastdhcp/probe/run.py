@@ -39,6 +39,8 @@ def probe_link(
         return report
     before = link.received()
     exchange = Exchange(path, client, report, tell, patience, server)
+    if isinstance(path, LinkPath) and (holders := diagnosis.port_68_holders()):
+        exchange.say("port-68", f"UDP port 68 is in use by {holders}: left alone, frames need none")
     # With our own address a server may give us the lease that this host lives on.
     keep = diagnosis.own_addresses() if own else {}
     silence = lambda: diagnosis.silence_on_link(link, before, own_hw_address=own)  # noqa: E731
