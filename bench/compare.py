@@ -22,6 +22,7 @@ import click
 import msgspec
 
 from fastdhcp_bench.contenders import Contender, find_contender
+from fastdhcp_bench.machine import Sample
 from fastdhcp_bench.network import (
     RELAY_ADDRESS,
     SERVER_ADDRESS,
@@ -55,11 +56,16 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Round(msgspec.Struct, kw_only=True):
-    """One contender in one round. cpu_us is the server's, all its processes, per exchange."""
+    """One contender in one round.
+
+    cpu_us is the server's, all its processes, per exchange. other_cores is what neither server nor
+    generator used of the machine: on a machine that is not quiet, it is taken from both.
+    """
 
     contender: str
     rate: float
     cpu_us: float
+    other_cores: float
     limit: str
     report: Report
 
@@ -75,6 +81,7 @@ class Line(msgspec.Struct, kw_only=True):
     cpu_ratio: float
     p50_ms: float
     p99_ms: float
+    other_cores: float
     limits: dict[str, int]
     errors: dict[str, int]
 
@@ -159,19 +166,21 @@ def measure_once(contender: Contender, setup: Setup) -> Round:
         _running(contender, setup, its) as (server, log),
     ):
         _wait_ready(server, ours, log)
-        before, began = group_cpu_seconds(server.pid), time.monotonic()
+        before, machine, began = group_cpu_seconds(server.pid), Sample.take(), time.monotonic()
         report = _generate(
             ours, "--mode", setup.mode, "--clients", str(setup.clients),
             "--window", str(setup.window), "--seconds", str(setup.seconds),
             "--warmup", str(setup.warmup),
         )  # fmt: skip
         cpu, took = group_cpu_seconds(server.pid) - before, time.monotonic() - began
+        machine = Sample.take() - machine
         if server.poll() is not None:
             raise ContenderError(f"{contender.name} ended:\n{log.read_text()[-2000:]}")
     return Round(
         contender=contender.name,
         rate=report.rate,
         cpu_us=cpu / max(report.exchanges_total, 1) * 1e6,
+        other_cores=(machine.total - machine.idle - machine.children - machine.own - cpu) / took,
         limit=_limit(report, cpu / took, setup.workers),
         report=report,
     )
@@ -195,6 +204,7 @@ def _line(name: str, rounds: list[Round], base: list[Round]) -> Line:
         cpu_ratio=statistics.median(r.cpu_us / b.cpu_us for r, b in zip(rounds, base, strict=True)),
         p50_ms=statistics.median(latency["p50_ns"] for latency in latencies) / 1e6,
         p99_ms=statistics.median(latency["p99_ns"] for latency in latencies) / 1e6,
+        other_cores=statistics.median(r.other_cores for r in rounds),
         limits=limits,
         errors=errors,
     )
@@ -209,7 +219,7 @@ def compare(contenders: list[Contender], setup: Setup) -> Comparison:
             by_name[contender.name].append(made)
             click.echo(
                 f"round {number + 1}: {made.contender:<10} {made.rate:>9.0f}/s"
-                f" {made.cpu_us:>7.2f} us/exchange",
+                f" {made.cpu_us:>7.2f} us/exchange, others {made.other_cores:.2f} cores",
                 err=True,
             )
     base = by_name[contenders[0].name]
@@ -229,15 +239,16 @@ def _render(comparison: Comparison) -> str:
         f"{setup.clients} clients, window {setup.window}, {setup.mode}, {setup.rounds} rounds of "
         f"{setup.seconds:g} s",
         f"{'':<10} {'exchanges/s':>11} {'ratio (min..max)':>19} {'CPU us':>8} {'ratio':>6} "
-        f"{'p50 ms':>8} {'p99 ms':>8}  at its limit",
+        f"{'p50 ms':>8} {'p99 ms':>8} {'others':>6}  at its limit",
     ]
+    text[0] += "; others: cores that neither server nor generator used"
     for line in comparison.lines:
         low, high = line.rate_ratio_range
         limits = ", ".join(f"{limit} {count}x" for limit, count in line.limits.items())
         text.append(
             f"{line.contender:<10} {line.rate:>11.0f} {line.rate_ratio:>6.2f} "
             f"({low:.2f}..{high:.2f}) {line.cpu_us:>8.2f} {line.cpu_ratio:>6.2f} "
-            f"{line.p50_ms:>8.2f} {line.p99_ms:>8.2f}  {limits}"
+            f"{line.p50_ms:>8.2f} {line.p99_ms:>8.2f} {line.other_cores:>6.2f}  {limits}"
         )
         text += [f"  ERROR {kind}: {count}" for kind, count in line.errors.items()]
     return "\n".join(text)
