@@ -195,9 +195,11 @@ def test_perfdhcp_loses_nothing(
     result = perfdhcp(
         lab, "relay", "192.168.9.1", "10.77.0.1", rate=rate, seconds=seconds, clients=20_000
     )
-    assert result.received == result.sent, result.text
-    assert result.sent[0] >= 0.9 * rate * seconds, result.text
     assert not lab.udp_counters("server")["RcvbufErrors"]
+    # On a busy machine perfdhcp's own small receive buffer (166 packets) loses some answers.
+    lost_at_perfdhcp = lab.udp_counters("relay")["RcvbufErrors"]
+    assert sum(result.sent) - sum(result.received) == lost_at_perfdhcp, result.text
+    assert result.sent[0] >= 0.9 * rate * seconds, result.text
 
 
 def test_every_client_of_the_table_is_known() -> None:
