@@ -26,6 +26,8 @@ MAP_SIZE = 1 << 40
 READERS_MAX = 126
 READ_S_MAX = 1.0
 """A read transaction pins every page that was freed since it began, so none lasts longer."""
+LOCK_BYTES = 8192
+"""LMDB's lock file for READERS_MAX readers."""
 FULL_BYTES = 1 << 20
 """With less room than this, EIO is taken for a full disk: LMDB reports a short write as EIO."""
 
@@ -93,6 +95,8 @@ class Database:
     def __init__(self, path: Path, *, readonly: bool = False, map_size: int = MAP_SIZE) -> None:
         self.path = path
         try:
+            if not readonly:
+                _allocate_lock(path)
             self._env = lmdb.open(
                 str(path),
                 map_size=map_size,
@@ -210,6 +214,16 @@ class Database:
         except OSError:
             return False
         return found.f_bavail * found.f_frsize < FULL_BYTES
+
+
+def _allocate_lock(path: Path) -> None:
+    """LMDB writes its lock file through a mapping: a hole in it on a full disk is SIGBUS."""
+    path.mkdir(mode=0o750, exist_ok=True)
+    fd = os.open(path / "lock.mdb", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        os.posix_fallocate(fd, 0, LOCK_BYTES)
+    finally:
+        os.close(fd)
 
 
 def batch_of(node_time_s: int, wall_ns: int, entries: bytes) -> bytes:

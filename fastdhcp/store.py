@@ -123,9 +123,7 @@ class Store:
         self.events = [fds[f"event.{i}"] for i in range(self.memory.processes)]
         self.bits_fd = fds["bits"]
         self.commands = Commands(fds.get("commands"), self.memory)
-        folder = Path(str(start["state_directory"])) / DATABASE_NAME
-        folder.mkdir(mode=0o750, exist_ok=True)
-        self.database = Database(folder)
+        self.database = Database(Path(str(start["state_directory"])) / DATABASE_NAME)
         self.ids = Ids.load(self.database)
         self.clock = Clock()
         self.alarm: str | None = None
