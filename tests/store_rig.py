@@ -1,5 +1,6 @@
 """The real store process over real segments, driven as supervisor and workers drive it."""
 
+import hashlib
 import json
 import os
 import select
@@ -158,7 +159,7 @@ class Rig:
         """One change, published; the store is woken if it asked for it. Position of its entry."""
         memory = self.other if worker else self.memory
         client = client or address
-        key = client.to_bytes(16, "big")
+        key = hashlib.blake2b(client.to_bytes(8, "big"), digest_size=16).digest()
         chaddr = client.to_bytes(6, "big")
         result, _, position, _, _ = _trial.apply(memory, kind, 0, address, key, chaddr, **fields)
         assert result == "applied", result
