@@ -15,10 +15,10 @@ Place = tuple[int, int]
 class Ledger:
     """Every state that each address was ever in, and the newest that a client was told of."""
 
-    def __init__(self, rig: Rig, seed: int, addresses: int = 600) -> None:
+    def __init__(self, rig: Rig, seed: int, addresses: int = 600, first: int = NETWORK + 1) -> None:
         self.rig = rig
         self.random = random.Random(seed)
-        self.addresses = [NETWORK + 1 + i * 37 for i in range(addresses)]
+        self.addresses = [first + i * 37 for i in range(addresses)]
         self.states: dict[Place, dict[int, Record]] = {}
         self.told: dict[Place, int] = {}
         self._published: list[tuple[int, int, Place, int]] = []  # ring, position, place, version

@@ -65,6 +65,12 @@ def drive(rig, ledger, until, changes=20000):
     pytest.fail("nothing happened")
 
 
+def chance(rig, size):
+    """True once so many bytes more went through the first worker's ring."""
+    start = rig.memory.ring_head(0)
+    return lambda: rig.memory.ring_head(0) - start > size
+
+
 def settle(rig, ledger):
     wait_for(lambda: (ledger.hear(), ledger.all_told)[1], "all told")
 
@@ -158,6 +164,29 @@ def test_killed_in_an_attach(tmp_path, point):
         records = rig.records()
         cut_power(rig, ledger)
         assert rig.records() == records
+
+
+def test_what_the_dead_one_copied_its_successor_writes(tmp_path):
+    """The dirty bit is gone, the copy was never committed: only the attach knows."""
+    with Rig(tmp_path, **SMALL_JOURNAL) as rig:
+        ledger = Ledger(rig, seed=13)
+        assert rig.start("checkpoint-copied:30") is not None
+        drive(rig, ledger, until=lambda: False)
+        assert killed(rig.reap())
+        assert rig.start()["attached"]
+        settle(rig, ledger)
+        last = rig.disk().batches[-1][0]
+        elsewhere = Ledger(rig, seed=14, addresses=50, first=0x0A4D8000)
+        elsewhere.states = ledger.states
+        elsewhere.told = ledger.told
+        for _ in range(100):
+            drive(rig, elsewhere, until=chance(rig, 100000))
+            if rig.disk().batches[0][0] > last:
+                break
+        else:
+            pytest.fail("the journal was never trimmed")
+        settle(rig, elsewhere)
+        cut_power(rig, elsewhere)
 
 
 def test_a_store_that_dies_again_and_again_loses_nothing(tmp_path):
