@@ -43,7 +43,7 @@ format: $(VENV)/test.stamp ## lay the Python out as lint wants it
 	$(BIN)/ruff format
 
 bench: build $(VENV)/test.stamp ## the units' benchmarks, for real
-	$(BIN)/python -m pytest -q --benchmark-enable --benchmark-only tests/unit $(ARGS)
+	$(BIN)/python -m pytest -q --benchmark-enable --benchmark-only tests/bench $(ARGS)
 
 compare: build $(VENV)/test.stamp ## the floor: this server beside the echo, in one run
 	$(BIN)/fastdhcp bench compare $(ARGS)

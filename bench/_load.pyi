@@ -1,11 +1,11 @@
-from typing import Any
+from typing import Any, Self
 
 ERROR_NAMES: tuple[str, ...]
 COUNT_NAMES: tuple[str, ...]
 
 class Load:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         fd: int,
         server: tuple[int, int],
         relay: int,
@@ -24,7 +24,7 @@ class Load:
         circuit_id: bool = False,
         request_list: bytes = b"",
         expect: dict[int, bytes] | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     def turn(self, seconds: float, limit: int) -> int: ...
     def weigh(self, weights: tuple[int, int, int, int]) -> None: ...
     @property

@@ -5,6 +5,7 @@ import sys
 import click
 import msgspec
 
+from fastdhcp_bench.compare import main as compare
 from fastdhcp_bench.run import Mode, Plan, Report, measure
 
 
@@ -32,9 +33,9 @@ def _render(report: Report) -> str:
     return "\n".join(lines)
 
 
-@click.command()
-@click.option("--server", required=True, metavar="ADDR", help="The DHCP server's address.")
-@click.option("--relay", required=True, metavar="ADDR", help="giaddr: an address of this host.")
+@click.group(invoke_without_command=True)
+@click.option("--server", metavar="ADDR", help="The DHCP server's address.")
+@click.option("--relay", metavar="ADDR", help="giaddr: an address of this host.")
 @click.option("--server-port", default=67, show_default=True)
 @click.option("--relay-port", default=67, show_default=True)
 @click.option("--clients", default=1000, show_default=True, help="Number of clients.")
@@ -53,19 +54,27 @@ def _render(report: Report) -> str:
 @click.option("--hostname", is_flag=True, help="Send option 12.")
 @click.option("--circuit-id", is_flag=True, help="Send option 82, a circuit-id for each client.")
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
+@click.pass_context
 def bench(
+    context: click.Context,
+    /,
     seconds: float | None,
     exchanges: int | None,
     warmup: float,
     as_json: bool,
     mode: Mode,
-    **plan: str | int | float | bool,
+    **plan: str | int | float | bool | None,
 ) -> None:
     """Load a DHCP server with many clients behind one relay agent, and check every answer.
 
     The relay agent's address must be this host's, and the server must have a subnet for it. Exit
     code 1 if any answer was wrong, none came, or one was missing after the last try.
     """
+    if context.invoked_subcommand is not None:
+        return
+    for name in ("server", "relay"):
+        if plan[name] is None:
+            raise click.UsageError(f"--{name} ADDR is needed", context)
     if seconds is None:
         seconds = 1e9 if exchanges else 10.0
     try:
@@ -75,6 +84,9 @@ def bench(
         raise click.ClickException(str(error)) from error
     click.echo(msgspec.json.encode(report) if as_json else _render(report))
     sys.exit(0 if report.good else 1)
+
+
+bench.add_command(compare)
 
 
 if __name__ == "__main__":

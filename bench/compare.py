@@ -1,6 +1,4 @@
-"""Servers side by side on this machine, in interleaved rounds, under one generator.
-
-python -m fastdhcp_bench.compare [CONTENDER...]
+"""`fastdhcp bench compare`: servers side by side in interleaved rounds, under one generator.
 
 The first contender is the measure of the others. In each round each is started anew in a network
 namespace of its own, with an empty state directory, nothing pinned, and loaded with DORAs of many
@@ -254,7 +252,7 @@ def _render(comparison: Comparison) -> str:
     return "\n".join(text)
 
 
-@click.command()
+@click.command("compare")
 @click.argument("contenders", nargs=-1)
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--seconds", default=5.0, show_default=True, help="Measured, of each round.")
