@@ -35,11 +35,12 @@ class Answer:
 @dataclass(frozen=True)
 class Patience:
     """Times in seconds: when a message is sent again, when we give up, how long other servers may
-    take after the first OFFER."""
+    take after the first OFFER, and after the ACK."""
 
     resend: float = 2.0
     limit: float = 8.0
     window: float = 1.0
+    linger: float = 0.1
 
 
 class Exchange:
@@ -58,6 +59,7 @@ class Exchange:
         self.patience, self.chosen_server = patience, chosen_server
         self._tell = tell
         self._start = time.monotonic()
+        self._foreign_nak: tuple[str, str] | None = None
         self._held: Answer | None = None
         """The OFFER that we asked for: from then on there may be a lease to give back."""
 
@@ -164,30 +166,46 @@ class Exchange:
             line = f"REQUEST sent{again} for {offer.packet.yiaddr} of {offer.server}"
             self.say("request", line)
             until = min(deadline, sent + self.patience.resend)
-            while answer := self._next(sent, until):
-                if answer.packet.message_type == NAK:
-                    self._refused(offer, answer)
-                if answer.packet.message_type == ACK:
-                    self._bound(offer, answer)
-                    return
-                self._unexpected(answer)
+            if ack := self._await_ack(offer, sent, until):
+                self._bound(offer, ack)
+                self._await_ack(offer, sent, time.monotonic() + self.patience.linger)
+                return
+        if self._foreign_nak:
+            raise Stopped("nak", *self._foreign_nak)
         raise Stopped(
             "no-ack",
             f"{offer.server} offered {offer.packet.yiaddr}, but did not answer the REQUEST",
             "its log says why: a full disk, a failing lease database, or a REQUEST that it lost",
         )
 
-    def _refused(self, held: Answer, answer: Answer) -> None:
-        self._held = None  # RFC 2131 4.3.2: there is no lease of ours at that server
-        said = printable(answer.packet.options[MESSAGE]) if MESSAGE in answer.packet.options else ""
-        line = f"NAK by {answer.server} after {milliseconds(answer.seconds)}"
-        self.say("nak", f'{line}: "{said}"' if said else f"{line}, without a reason")
-        other = "" if answer.server == held.server else f" by {held.server}"
-        cure = "another client took the address meanwhile, or its configuration changed"
-        if other:
+    def _await_ack(self, offer: Answer, sent: float, until: float) -> Answer | None:
+        """The ACK. Raises Stopped for a NAK of the server that offered; another's is told only, to
+        see whether the ACK comes too: clients believe whichever is the first."""
+        while answer := self._next(sent, until):
+            kind = answer.packet.message_type
+            if kind == ACK:
+                return answer
+            if kind != NAK:
+                self._unexpected(answer)
+                continue
+            said = self._told_nak(answer)
+            refused = f"{answer.server} refused {offer.packet.yiaddr}, which was offered"
+            if answer.server == offer.server and self.report.lease is None:
+                self._held = None  # RFC 2131 4.3.2: there is no lease of ours at that server
+                cure = "another client took the address meanwhile, or the configuration changed"
+                raise Stopped("nak", refused + said, cure)
             cure = "two servers that do not know of each other: only one may be authoritative"
-        line = f"{answer.server} refused {held.packet.yiaddr}, which was offered{other}"
-        raise Stopped("nak", f'{line}: "{said}"' if said else line, cure)
+            self._foreign_nak = f"{refused} by {offer.server}{said}", cure
+            self.warn(Trouble("nak-of-another", *self._foreign_nak))
+        return None
+
+    def _told_nak(self, answer: Answer) -> str:
+        """Says it; returns the server's words (option 56)."""
+        data = answer.packet.options.get(MESSAGE)
+        said = f': "{printable(data)}"' if data else ""
+        line = f"NAK by {answer.server} after {milliseconds(answer.seconds)}"
+        self.say("nak", line + (said or ", without a reason"))
+        return said
 
     def _bound(self, offer: Answer, answer: Answer) -> None:
         packet = answer.packet

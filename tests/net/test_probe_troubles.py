@@ -17,7 +17,7 @@ from tests.lab.wire import ALL, CLIENT_PORT, SERVER_PORT, only
 pytestmark = pytest.mark.net
 
 
-PROBE = [sys.executable, "-c", "from fastdhcp.probe import probe; probe()"]
+PROBE = [sys.executable, "-m", "fastdhcp", "probe"]
 ENVIRONMENT = environment()
 
 SERVER, SERVER_UP, RELAY_UP, GIADDR = "10.77.0.1", "192.168.9.1", "192.168.9.2", "10.88.0.1"
@@ -458,6 +458,14 @@ def _nak_of_another(server: Scripted) -> None:
     server.ends(1, r"NAK by 10\.77\.0\.66 .*without a reason", "only one may be authoritative")
 
 
+def _nak_of_another_and_ack(server: Scripted) -> None:
+    _offer(server)
+    request = server.wait(REQUEST)
+    server.answer(ACK, request, "10.77.1.5")
+    server.answer(NAK, request, "0.0.0.0", options={54: "10.77.0.66"})
+    server.ends(0, "only one may be authoritative", r"^lease: 10\.77\.1\.5")
+
+
 def _another_address(server: Scripted) -> None:
     _offer(server)
     server.answer(ACK, server.wait(REQUEST), "10.77.1.6")
@@ -490,7 +498,8 @@ def _router_elsewhere(server: Scripted) -> None:
 @pytest.mark.parametrize(
     "script",
     [
-        _offer_without_server_id, _offer_twice, _nak_of_another, _another_address, _unreadable,
+        _offer_without_server_id, _offer_twice, _nak_of_another, _nak_of_another_and_ack,
+        _another_address, _unreadable,
         _late_rogue, _router_elsewhere,
     ],
     ids=lambda script: script.__name__.strip("_"),
