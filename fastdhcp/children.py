@@ -20,11 +20,10 @@ class ChildDied(Exception):
 
 
 class Child:
-    """A process that runs one role, with its process number.
+    """A process that runs one role; ``index`` is its process number.
 
-    ``on_exit`` is called once, with the child, after it is reaped.
-
-    ``on_message`` gets what nobody expects; descriptors that come are closed (none are due).
+    ``on_exit`` is called once, with the child, after it is reaped. ``on_message`` gets what nobody
+    expects; descriptors that come are closed (none are due).
     """
 
     def __init__(self, role: str, index: int) -> None:

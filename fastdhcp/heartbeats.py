@@ -30,27 +30,27 @@ class Heartbeats:
     """Judges processes by their beats; the clock is the caller's (seconds, monotonic)."""
 
     def __init__(self) -> None:
-        self._pulses: dict[object, Pulse] = {}
+        self._pulses: dict[str, Pulse] = {}
         self._looked_s: float | None = None
 
-    def watch(self, who: object, beats: int, now_s: float) -> None:
+    def watch(self, who: str, beats: int, now_s: float) -> None:
         """A process started; ``beats`` is what its predecessor left."""
         self._pulses[who] = Pulse(beats, now_s)
 
-    def forget(self, who: object) -> None:
+    def forget(self, who: str) -> None:
         self._pulses.pop(who, None)
 
-    def excuse(self, who: object, now_s: float) -> None:
+    def excuse(self, who: str, now_s: float) -> None:
         """It is known to live: its time begins anew."""
         if pulse := self._pulses.get(who):
             pulse.seen_s, pulse.suspect = now_s, False
 
-    def age(self, who: object, now_s: float) -> float:
+    def age(self, who: str, now_s: float) -> float:
         """Seconds since the last beat that was seen; 0 for one that is not watched."""
         pulse = self._pulses.get(who)
         return now_s - pulse.seen_s if pulse else 0.0
 
-    def look(self, beats: dict[object, int], now_s: float) -> list[object]:
+    def look(self, beats: dict[str, int], now_s: float) -> list[str]:
         """Who hangs, seen at two looks in a row. To be called every LOOK_S."""
         late = self._looked_s is not None and now_s - self._looked_s > PAUSE_S
         self._looked_s = now_s

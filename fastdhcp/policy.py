@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 SETTLE_S = 0.1
 """An interface that is made anew says so many times; they are taken together."""
+AGAIN_S = 1.0
+"""Interfaces that could not be followed are looked at again after this."""
+STORE_START_S = 10.0
 STORE_ANSWER_S = 60.0
 """The store may be reindexing millions of leases."""
 POSTED_S = 10.0
@@ -106,13 +109,12 @@ class Policy:
             elif read_interfaces() != self.generation.interfaces:
                 await self._follow_interfaces()
         except (Refused, ChildDied) as error:
-            meanwhile = " meanwhile" if isinstance(error, ChildDied) else ""
-            text = f"{error}{meanwhile}; generation {self.generation.number} stays in force"
+            text = f"{error}; generation {self.generation.number} stays in force"
             log.error("reload-refused" if reload_wanted else "interfaces-not-followed", text=text)
             if reload_wanted:
                 self._tell_control(False, text)
-            elif isinstance(error, ChildDied):
-                self._wanted.set()
+            else:
+                asyncio.get_running_loop().call_later(AGAIN_S, self._wanted.set)
 
     def _tell_control(self, taken: bool, text: str) -> None:
         """How a reload ended: somebody may be waiting who asked for it there."""
@@ -178,10 +180,10 @@ class Policy:
     async def _adopt(self, config: Configuration, interfaces: tuple[Interface, ...]) -> None:
         """Compiles and hands out. Raises Refused or ChildDied: then nobody has left the old one
         but perhaps the store, which died."""
-        store = self._supervisor.children["store"]
-        if not store.begun:
-            raise Refused("the store is not there to take it")
-        ids = ids_of(await self._ask(store, {"type": "names", **store_names(config)}, "ids"))
+        store = await self._store_at_work()
+        ids = self.generation.ids
+        if config is not self.generation.config:
+            ids = ids_of(await self._ask(store, {"type": "names", **store_names(config)}, "ids"))
         new = await self._compiled(config, interfaces, ids)
         old = self.generation
         try:
@@ -204,6 +206,17 @@ class Policy:
             )
         except (OverflowError, OSError) as error:
             raise Refused(str(error)) from error
+
+    async def _store_at_work(self) -> Child:
+        """One that died is back in a moment."""
+        deadline = time.monotonic() + STORE_START_S
+        while (
+            not (store := self._supervisor.children["store"]).begun or store.returncode is not None
+        ):
+            if time.monotonic() > deadline:
+                raise Refused("the store is not there to take it")
+            await asyncio.sleep(POSTED_LOOK_S)
+        return store
 
     async def _ask(self, child: Child, message: Message, answer: str) -> Message:
         child.send(message)

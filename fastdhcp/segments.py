@@ -10,8 +10,11 @@ import os
 import secrets
 from collections.abc import Mapping
 
-from fastdhcp._memory import format_node, layout_sizes
+from fastdhcp._memory import Memory, format_node, layout_sizes
 from fastdhcp.channel import close_all
+from fastdhcp.config.model import Configuration
+from fastdhcp.log import log
+from fastdhcp.obstacles import Obstacle
 
 BLOCK_SIZE = 256
 """Addresses of a block of the table."""
@@ -80,3 +83,24 @@ def wake(events: list[int]) -> None:
             os.eventfd_write(fd, 1)
         except BlockingIOError:
             continue  # its count is at the top: it is awake, or will be
+
+
+def make_table(config: Configuration) -> tuple[Segments, Memory]:
+    """Fresh segments of the configured size, mapped here for repairs and counters, with their
+    budget in the log. Raises Obstacle."""
+    workers, addresses = config.server.workers, config.block_limit * BLOCK_SIZE
+    try:
+        segments = Segments.make(workers, config.block_limit)
+        # The supervisor maps as the link does, which has a place and no process yet.
+        memory = Memory(dict(segments.fds), workers + 1)
+    except (OSError, MemoryError) as error:
+        text = f"no room for {addresses} addresses: {error}; lower server.max-addresses"
+        raise Obstacle("memory-failed", text) from error
+    facts: dict[str, object] = {"addresses": addresses, "total_at_most": _megabytes(segments.size)}
+    facts |= {n: _megabytes(size) for n, size in segments.sizes.items() if size >= 1 << 20}
+    log.info("memory-budget", **facts)
+    return segments, memory
+
+
+def _megabytes(size: int) -> str:
+    return f"{size >> 20}M"

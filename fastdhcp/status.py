@@ -1,7 +1,6 @@
 """What the supervisor tells control: processes, alarms, warnings, interfaces, generation."""
 
 import os
-import time
 from typing import TYPE_CHECKING
 
 from fastdhcp.channel import Message
@@ -37,7 +36,7 @@ def _process(supervisor: "Supervisor", child: Child) -> dict[str, object]:
         "state": "serving" if child.begun and child.returncode is None else "starting",
         "restarts": supervisor.restarts.count(child.name),
         "since": child.since,
-        "beat_age": round(supervisor.heartbeats.age(child.name, time.monotonic()), 1),
+        "beat_age": round(supervisor.lookout.age_s(child), 1),
     }
 
 

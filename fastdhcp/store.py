@@ -154,7 +154,7 @@ class Store:
         self._await_image()
         facts = self._start_fresh() if fresh else self._start_attached()
         facts["seconds"] = round(time.monotonic() - began_s, 6)
-        log.info("store-ready", **facts)
+        log.info("store-recovered", **facts)
         self.channel.send({"type": "ready", **facts})
         crash_point("start-ready-sent")
         gc.freeze()  # what is here by now stays

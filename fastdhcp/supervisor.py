@@ -14,32 +14,27 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 
 from fastdhcp import _journal
-from fastdhcp._memory import Memory
 from fastdhcp.alarms import Alarms
 from fastdhcp.briefing import brief_control, brief_store, brief_worker
 from fastdhcp.channel import Message
 from fastdhcp.children import Child, ChildDied
 from fastdhcp.config import ConfigError, Configuration, load
-from fastdhcp.heartbeats import LOOK_S, Heartbeats
 from fastdhcp.listeners import RECEIVE_BUFFER_LOW, receive_buffer
 from fastdhcp.log import log
-from fastdhcp.notify import Notifier, watchdog_interval
+from fastdhcp.lookout import Lookout
+from fastdhcp.notify import Notifier
 from fastdhcp.obstacles import EXIT_CONFIG, EXIT_FAILED, Obstacle
 from fastdhcp.policy import Policy
 from fastdhcp.resources import Resources, open_resources
-from fastdhcp.restarts import LIVED_S, Restarts
-from fastdhcp.segments import Segments, wake
+from fastdhcp.restarts import Restarts
+from fastdhcp.segments import make_table, wake
 from fastdhcp.status import status_message
-from fastdhcp.vitals import Vitals, counters_in_words
+from fastdhcp.vitals import counters_in_words
 
 STORE_TRIES = 3
 """Exits of the store's own will, before it was ever ready, until the start is given up."""
 WORKER_STOP_S = 3.0
 STORE_STOP_S = 30.0
-STORE_SLOW_S = 1.0
-"""A commit that takes so long is an alarm, never a death."""
-EXTEND_S = 15.0
-"""What systemd is asked for while the store reads its journal."""
 
 
 def serve(config_path: Path | str, *, http_fd: int | None = None) -> int:
@@ -48,6 +43,8 @@ def serve(config_path: Path | str, *, http_fd: int | None = None) -> int:
     ``http_fd``: a listening TCP socket that serves instead of ``control.listen``.
     """
     path = Path(config_path)
+    for number in (signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)  # until there is something to reload or to count
     try:
         config = load(path)
     except ConfigError as error:
@@ -80,16 +77,15 @@ class Supervisor:
         self.resources = resources
         self.notifier = notifier
         self.alarms = Alarms(log)
-        self.heartbeats = Heartbeats()
         self.restarts = Restarts()
+        self.lookout = Lookout(self)
         self.policy = Policy(self)
         self.children: dict[str, Child] = {}
-        self.segments, self.memory = make_segments(config)
+        self.segments, self.memory = make_table(config)
         self.started = time.time()
         self.serving = False
         self.receive_buffer = min(receive_buffer(sock) for sock in resources.udp)
         self.warnings = self._buffer_warning()
-        self._vitals = Vitals(self.alarms, log)
         self._tasks: set[asyncio.Task[None]] = set()
         self._recovered = asyncio.Event()
         self._stop_wanted = asyncio.Event()
@@ -105,7 +101,7 @@ class Supervisor:
         self._spawn("store", self.store_number)
         for index in range(self.config.server.workers):
             self._spawn("worker", index)
-        self._task(self._watch())
+        self._task(self.lookout.run())
         await self._stop_wanted.wait()
         graceful = await self._stop()
         if self._obstacle is not None:
@@ -165,7 +161,7 @@ class Supervisor:
                 self._brief_control(child)
 
     async def _bring_up_store(self, child: Child) -> None:
-        self._watch_beats(child)
+        self.lookout.watch(child)
         child.send(*brief_store(self.config, self.resources, self.segments))
         ids = await child.expect("ids")
         generation = await self.policy.first(ids)
@@ -173,10 +169,9 @@ class Supervisor:
         child.brief(
             {"type": "image", "generation": generation.number, "reindex": False}, generation.fds()
         )
-        found = await child.expect("ready")
+        await child.expect("ready")
         child.has_begun()
         self.alarms.clear("store-down")
-        log.info("store-recovered", leases=found.get("leases"), seconds=found.get("seconds"))
         self._recovered.set()
 
     async def _bring_up_worker(self, child: Child) -> None:
@@ -184,13 +179,13 @@ class Supervisor:
         await self._recovered.wait()
         if child.returncode is not None:
             return
-        self._watch_beats(child)
+        self.lookout.watch(child)
         generation = self.policy.generation
         child.brief(*brief_worker(child.index, self.resources, self.segments, generation))
         await child.expect("ready")
         child.has_begun()
         log.info("process-started", process=child.name, pid=child.pid)
-        if not self.serving and all(c.begun for c in self._of("worker")):
+        if not self.serving and self.all_begun("worker"):
             self._begin_serving()
 
     def _brief_control(self, child: Child) -> None:
@@ -204,6 +199,7 @@ class Supervisor:
             )
         )
         child.has_begun()
+        log.info("process-started", process=child.name, pid=child.pid)
         self.push_status()
 
     def _begin_serving(self) -> None:
@@ -226,14 +222,14 @@ class Supervisor:
     # ---- deaths
 
     def _on_exit(self, child: Child) -> None:
-        self.heartbeats.forget(child.name)
+        self.lookout.forget(child)
+        if child.role == "worker":
+            self._repair(child)
         if self._stopping:
             return
         log.error("process-died", process=child.name, pid=child.pid, how=child.how_it_ended())
         if child.role == "store":
             self._store_died(child)
-        elif child.role == "worker":
-            self._repair(child)
         delay_s = self.restarts.delay_s(child.name, child.served_s())
         if self.restarts.again_and_again(child.name):
             text = f"{child.name} dies again and again: {child.how_it_ended()}"
@@ -256,7 +252,7 @@ class Supervisor:
             text = f"the store ended with {child.how_it_ended()} each time it was started"
             self.give_up(Obstacle("store-failed", text))
         old = self.segments
-        self.segments, self.memory = make_segments(self.config)
+        self.segments, self.memory = make_table(self.config)
         old.close()
 
     def _repair(self, child: Child) -> None:
@@ -281,7 +277,7 @@ class Supervisor:
         elif kind == "beat":
             child.beats += 1
             if child.beats == 1:
-                self.heartbeats.watch(child.name, 1, time.monotonic())
+                self.lookout.watch(child)
         elif kind == "failed" and not self._recovered.is_set():
             exit_code = message.get("exit_code")
             code = exit_code if isinstance(exit_code, int) else EXIT_FAILED
@@ -294,58 +290,6 @@ class Supervisor:
         else:
             self.alarms.clear(name)
         self.push_status()
-
-    # ---- watching
-
-    async def _watch(self) -> None:
-        """Twice a second: who hangs; every second time: how all is."""
-        watchdog = watchdog_interval() is not None
-        second = False
-        while True:
-            await asyncio.sleep(LOOK_S)
-            now_s = time.monotonic()
-            self._look_at_beats(now_s)
-            second = not second
-            if second or not self._recovered.is_set():
-                if not self.serving:
-                    self.notifier.extend_timeout(EXTEND_S)
-                continue
-            self._vitals.look(self.memory, self.policy.pool_names, now_s)
-            self._clear_restart_alarms()
-            self.push_status()
-            if watchdog and all(c.begun for c in self._of("worker", "store")):
-                self.notifier.beat()
-
-    def _look_at_beats(self, now_s: float) -> None:
-        beats: dict[object, int] = {}
-        for name, child in self.children.items():
-            in_memory = child.role != "control"
-            beats[name] = self.memory.beats(child.index) if in_memory else child.beats
-        self._look_at_store(now_s)
-        for name in self.heartbeats.look(beats, now_s):
-            child = self.children[str(name)]
-            silent = f"{self.heartbeats.age(name, now_s):.1f}s"
-            log.error("process-hung", process=child.name, pid=child.pid, silent=silent)
-            child.kill()
-
-    def _look_at_store(self, now_s: float) -> None:
-        """One that is in a commit waits for the disk: slow, never hung."""
-        since_ns = self.memory.busy_since_ns(self.store_number)
-        busy_s = (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - since_ns) / 1e9 if since_ns else 0.0
-        if busy_s:
-            self.heartbeats.excuse("store", now_s)
-        if busy_s >= STORE_SLOW_S:
-            self.alarms.raise_alarm("store-slow", f"a commit takes {busy_s:.1f} s so far")
-        else:
-            self.alarms.clear("store-slow")
-
-    def _clear_restart_alarms(self) -> None:
-        for child in self.children.values():
-            if child.served_s() >= LIVED_S:
-                self.alarms.clear(f"{child.name}-restarting")
-
-    def _watch_beats(self, child: Child) -> None:
-        self.heartbeats.watch(child.name, self.memory.beats(child.index), time.monotonic())
 
     def push_status(self) -> None:
         """What control shows; lost if it does not read, the next comes in a second."""
@@ -391,6 +335,9 @@ class Supervisor:
         """The store's process number."""
         return self.config.server.workers
 
+    def all_begun(self, *roles: str) -> bool:
+        return all(child.begun for child in self._of(*roles))
+
     def _of(self, *roles: str) -> list[Child]:
         return [child for child in self.children.values() if child.role in roles]
 
@@ -409,21 +356,3 @@ class Supervisor:
             self.give_up(error)
         elif error is not None:
             self.give_up(Obstacle("internal-error", f"{type(error).__name__}: {error}"))
-
-
-def make_segments(config: Configuration) -> tuple[Segments, Memory]:
-    """Fresh ones, mapped here too, for repairs and counters. Raises Obstacle."""
-    workers = config.server.workers
-    try:
-        segments = Segments.make(workers, config.block_limit)
-        # The supervisor maps as the link does, which has a place and no process yet.
-        memory = Memory(dict(segments.fds), workers + 1)
-    except (OSError, MemoryError) as error:
-        text = f"no room for {config.server.max_addresses} addresses: {error}"
-        raise Obstacle("memory-failed", f"{text}; lower server.max-addresses") from error
-    sizes: dict[str, object] = {
-        name: f"{size >> 20}M" for name, size in segments.sizes.items() if size >= 1 << 20
-    }
-    total, addresses = f"{segments.size >> 20}M", config.block_limit * 256
-    log.info("memory-budget", addresses=addresses, total_at_most=total, **sizes)
-    return segments, memory

@@ -10,17 +10,17 @@ class Bench:
     def __init__(self) -> None:
         self.hearts = Heartbeats()
         self.now_s = 100.0
-        self.beats: dict[object, int] = {"a": 0, "b": 0}
+        self.beats: dict[str, int] = {"a": 0, "b": 0}
         for who in self.beats:
             self.hearts.watch(who, 0, self.now_s)
 
-    def step(self, *beating: str, seconds: float = LOOK_S) -> list[object]:
+    def step(self, *beating: str, seconds: float = LOOK_S) -> list[str]:
         self.now_s += seconds
         for who in beating:
             self.beats[who] += 1
         return self.hearts.look(self.beats, self.now_s)
 
-    def steps(self, seconds: float, *beating: str) -> list[object]:
+    def steps(self, seconds: float, *beating: str) -> list[str]:
         return [who for _ in range(int(seconds / LOOK_S)) for who in self.step(*beating)]
 
 

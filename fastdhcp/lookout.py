@@ -1,0 +1,93 @@
+"""The supervisor's look-out: twice a second who hangs, once a second how all is."""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from fastdhcp.children import Child
+from fastdhcp.heartbeats import LOOK_S, Heartbeats
+from fastdhcp.log import log
+from fastdhcp.notify import watchdog_interval
+from fastdhcp.restarts import LIVED_S
+from fastdhcp.vitals import Vitals
+
+if TYPE_CHECKING:
+    from fastdhcp.supervisor import Supervisor
+
+STORE_SLOW_S = 1.0
+"""A commit that takes so long is an alarm, never a death."""
+EXTEND_S = 15.0
+"""What systemd is asked for while the store reads its journal."""
+
+
+class Lookout:
+    """Kills what hangs; its end is then like any other."""
+
+    def __init__(self, supervisor: "Supervisor") -> None:
+        self._supervisor = supervisor
+        self._heartbeats = Heartbeats()
+        self._vitals = Vitals(supervisor.alarms, log)
+
+    async def run(self) -> None:
+        watchdog = watchdog_interval() is not None
+        supervisor = self._supervisor
+        second = False
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now_s = time.monotonic()
+            self._look_at_store(now_s)
+            self._look_at_beats(now_s)
+            second = not second
+            if not supervisor.serving:
+                supervisor.notifier.extend_timeout(EXTEND_S)
+            elif second:
+                self._each_second(now_s)
+                if watchdog and supervisor.all_begun("worker", "store"):
+                    supervisor.notifier.beat()
+
+    def watch(self, child: Child) -> None:
+        """It has been told to start."""
+        self._heartbeats.watch(child.name, self._beats(child), time.monotonic())
+
+    def forget(self, child: Child) -> None:
+        self._heartbeats.forget(child.name)
+
+    def age_s(self, child: Child) -> float:
+        """Seconds since its last beat."""
+        return self._heartbeats.age(child.name, time.monotonic())
+
+    def _beats(self, child: Child) -> int:
+        """Control has no place in shared memory: it may send its beats, and is judged if so."""
+        if child.role == "control":
+            return child.beats
+        return self._supervisor.memory.beats(child.index)
+
+    def _look_at_beats(self, now_s: float) -> None:
+        children = self._supervisor.children
+        beats = {name: self._beats(child) for name, child in children.items()}
+        for name in self._heartbeats.look(beats, now_s):
+            child = children[name]
+            silent = f"{self._heartbeats.age(name, now_s):.1f}s"
+            log.error("process-hung", process=name, pid=child.pid, silent=silent)
+            child.kill()
+
+    def _look_at_store(self, now_s: float) -> None:
+        """One that is in a commit waits for the disk: slow, never hung."""
+        supervisor = self._supervisor
+        since_ns = supervisor.memory.busy_since_ns(supervisor.store_number)
+        busy_s = (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - since_ns) / 1e9 if since_ns else 0.0
+        if busy_s:
+            self._heartbeats.excuse("store", now_s)
+        if busy_s >= STORE_SLOW_S:
+            text = f"a commit takes {busy_s:.1f} s so far"
+            supervisor.alarms.raise_alarm("store-slow", text)
+        else:
+            supervisor.alarms.clear("store-slow")
+
+    def _each_second(self, now_s: float) -> None:
+        supervisor = self._supervisor
+        self._vitals.look(supervisor.memory, supervisor.policy.pool_names, now_s)
+        for child in supervisor.children.values():
+            if child.served_s() >= LIVED_S:
+                supervisor.alarms.clear(f"{child.name}-restarting")
+        supervisor.push_status()
