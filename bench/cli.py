@@ -33,6 +33,17 @@ def _render(report: Report) -> str:
     return "\n".join(lines)
 
 
+def _expected(texts: tuple[str, ...]) -> dict[int, bytes]:
+    expected = {}
+    for text in texts:
+        code, _, value = text.partition("=")
+        try:
+            expected[int(code)] = bytes.fromhex(value)
+        except ValueError:
+            raise click.UsageError(f"--expect {text}: wanted like 1=ffffff00") from None
+    return expected
+
+
 @click.group(invoke_without_command=True)
 @click.option("--server", metavar="ADDR", help="The DHCP server's address.")
 @click.option("--relay", metavar="ADDR", help="giaddr: an address of this host.")
@@ -53,6 +64,9 @@ def _render(report: Report) -> str:
 @click.option("--client-id", is_flag=True, help="Send option 61.")
 @click.option("--hostname", is_flag=True, help="Send option 12.")
 @click.option("--circuit-id", is_flag=True, help="Send option 82, a circuit-id for each client.")
+@click.option(
+    "--expect", multiple=True, metavar="CODE=HEX", help="An option that each answer must carry."
+)
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
 @click.pass_context
 def bench(
@@ -62,6 +76,7 @@ def bench(
     exchanges: int | None,
     warmup: float,
     as_json: bool,
+    expect: tuple[str, ...],
     mode: Mode,
     **plan: str | int | float | bool | None,
 ) -> None:
@@ -78,7 +93,7 @@ def bench(
     if seconds is None:
         seconds = 1e9 if exchanges else 10.0
     try:
-        made = msgspec.convert({**plan, "mode": mode}, Plan)
+        made = msgspec.convert({**plan, "mode": mode, "expect": _expected(expect)}, Plan)
         report = measure(made, seconds=seconds, exchanges=exchanges or 0, warmup=warmup)
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error

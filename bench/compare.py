@@ -20,6 +20,7 @@ import click
 import msgspec
 
 from fastdhcp_bench.contenders import Contender, find_contender
+from fastdhcp_bench.floor import judge
 from fastdhcp_bench.machine import Sample
 from fastdhcp_bench.network import (
     RELAY_ADDRESS,
@@ -252,6 +253,20 @@ def _render(comparison: Comparison) -> str:
     return "\n".join(text)
 
 
+def _judge(comparison: Comparison) -> bool:
+    """Says of each contender with a floor whether it stands above it."""
+    found = [
+        verdict
+        for line in comparison.lines
+        for verdict in judge(
+            line.contender, line.rate_ratio, line.cpu_ratio, sum(line.errors.values())
+        )
+    ]
+    for text, holds in found:
+        click.echo(f"{'held  ' if holds else 'MISSED'} {text}", err=True)
+    return all(holds for _, holds in found)
+
+
 @click.command("compare")
 @click.argument("contenders", nargs=-1)
 @click.option("--rounds", default=3, show_default=True)
@@ -263,10 +278,12 @@ def _render(comparison: Comparison) -> str:
 @click.option("--mode", type=click.Choice(["dora", "renew", "reboot"]), default="dora")
 @click.option("--directory", metavar="DIR", help="Where state directories are made.")
 @click.option("--server-gro", is_flag=True, help="GRO on the server's link, for UDP_GRO there.")
+@click.option("--floor", is_flag=True, help="Exit 1 below what is promised beside the echo.")
 @click.option("--json", "as_json", is_flag=True, help="All rounds as one JSON object.")
 def main(
     contenders: tuple[str, ...],
     as_json: bool,
+    floor: bool,
     **setup: int | float | str | bool | None,
 ) -> None:
     """Measure CONTENDERS beside the first of them; default: echo durable async.
@@ -280,7 +297,10 @@ def main(
     except (NetworkError, ContenderError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(msgspec.json.encode(comparison) if as_json else _render(comparison))
-    sys.exit(1 if any(line.errors for line in comparison.lines) else 0)
+    held = not any(line.errors for line in comparison.lines)
+    if floor:
+        held = _judge(comparison) and held
+    sys.exit(0 if held else 1)
 
 
 if __name__ == "__main__":

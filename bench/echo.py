@@ -37,29 +37,26 @@ def _leave(number: int, frame: object) -> None:
     raise SystemExit(0)
 
 
-def answer_all(sock: socket.socket, address: str) -> None:
-    """Serve until TERM or INT."""
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGINT, _leave)
-    serve(sock.fileno(), int.from_bytes(socket.inet_aton(address), "big"))
-
-
 @click.command()
 @click.option("--listen", required=True, help="Address to answer on; also option 54.")
 @click.option("--port", default=67, show_default=True)
 @click.option("--workers", default=1, show_default=True)
 def main(listen: str, port: int, workers: int) -> None:
     """Answer DISCOVER with OFFER and REQUEST with ACK, and know nothing."""
+    server_id = int.from_bytes(socket.inet_aton(listen), "big")
     group = open_group(listen, port, workers)
-    children = []
-    for sock in group[1:]:
-        child = os.fork()
-        if child == 0:
-            answer_all(sock, listen)
-        children.append(child)
-    print("ready", file=sys.stderr, flush=True)
+    children: list[int] = []
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
     try:
-        answer_all(group[0], listen)
+        for sock in group[1:]:
+            child = os.fork()
+            if child == 0:
+                children.clear()
+                serve(sock.fileno(), server_id)
+            children.append(child)
+        print("ready", file=sys.stderr, flush=True)
+        serve(group[0].fileno(), server_id)
     finally:
         for child in children:
             os.kill(child, signal.SIGTERM)

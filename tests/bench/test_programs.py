@@ -107,6 +107,14 @@ def test_the_command_names_an_address_that_is_not_here() -> None:
     assert result.exit_code == 1 and "Cannot assign requested address" in result.output
 
 
+@pytest.mark.parametrize(("mask", "code"), [("1=ff000000", 0), ("1=ffff0000", 1), ("1=zz", 2)])
+def test_the_command_holds_answers_to_expected_options(mask: str, code: int) -> None:
+    with echo(workers=1) as port:
+        result = CliRunner().invoke(bench, [*bench_arguments(port), "--expect", mask])
+    assert result.exit_code == code, result.output
+    assert ("ERROR wrong-option" in result.output) == (code == 1)
+
+
 @pytest.mark.net
 def test_servers_are_compared_in_namespaces_of_their_own() -> None:
     setup = Setup(

@@ -1,0 +1,103 @@
+"""How servers are started side by side, and how their figures are judged."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from fastdhcp_bench.contenders import CONTENDERS, find_contender
+from fastdhcp_bench.floor import judge
+from fastdhcp_bench.machine import Sample
+from fastdhcp_bench.network import group_cpu_seconds
+
+
+@pytest.mark.parametrize("name", CONTENDERS)
+def test_a_contender_fills_in_its_folder_and_its_workers(name: str, tmp_path: Path) -> None:
+    command = find_contender(name).prepare(tmp_path, workers=3)
+    texts = [*command, *(file.read_text() for file in tmp_path.iterdir())]
+    assert not any("{directory}" in text or "{workers}" in text for text in texts)
+
+
+@pytest.mark.parametrize(("name", "durability"), [("durable", "commit"), ("async", "async")])
+def test_fastdhcp_is_configured_in_its_own_folder(
+    name: str, durability: str, tmp_path: Path
+) -> None:
+    find_contender(name).prepare(tmp_path, workers=3)
+    server = tomllib.loads((tmp_path / "fastdhcp.toml").read_text())["server"]
+    assert server["durability"] == durability and server["workers"] == 3
+    assert Path(server["state-directory"]).parent == tmp_path
+
+
+def test_kea_is_given_json(tmp_path: Path) -> None:
+    find_contender("kea").prepare(tmp_path, workers=1)
+    assert json.loads((tmp_path / "kea.json").read_text())["Dhcp4"]["subnet4"]
+
+
+def test_any_command_can_contend(tmp_path: Path) -> None:
+    contender = find_contender("mine=serve --workers {workers} --state '{directory}/a b'")
+    assert contender.name == "mine"
+    assert contender.prepare(tmp_path, 2) == [
+        "serve",
+        "--workers",
+        "2",
+        "--state",
+        f"{tmp_path}/a b",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "nobody", "mine=", "mine= "])
+def test_an_unknown_contender_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="NAME=COMMAND"):
+        find_contender(text)
+
+
+@pytest.mark.parametrize(
+    ("contender", "rate", "cpu", "errors", "missed"),
+    [
+        ("durable", 0.40, 2.2, 0, []),
+        ("durable", 0.39, 2.2, 0, ["rate"]),
+        ("durable", 0.40, 2.3, 0, ["CPU"]),
+        ("durable", 0.9, 1.0, 1, ["1"]),
+        ("async", 0.55, 9.9, 0, []),
+        ("async", 0.54, 1.0, 0, ["rate"]),
+        ("echo", 0.0, 9.9, 9, []),
+    ],
+)
+def test_the_floor(contender: str, rate: float, cpu: float, errors: int, missed: list[str]) -> None:
+    verdicts = judge(contender, rate, cpu, errors)
+    assert [text.split()[1] for text, holds in verdicts if not holds] == missed
+
+
+BURN = "import time\nwhile time.process_time() < 0.3: pass\n"
+
+
+def test_cpu_of_a_group_has_its_living_and_its_dead_children_in_it() -> None:
+    program = f"import os,sys,time\nif os.fork() == 0:\n os._exit(exec({BURN!r}))\nos.wait()\n"
+    program += f"if os.fork() == 0:\n exec({BURN!r})\n time.sleep(60)\nprint(flush=True)\n{BURN}"
+    program += "print(flush=True)\ntime.sleep(60)"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True
+    ) as leader:
+        assert leader.stdout is not None
+        leader.stdout.readline()
+        leader.stdout.readline()
+        deadline = time.monotonic() + 30
+        while group_cpu_seconds(leader.pid) < 0.85 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert 0.85 <= group_cpu_seconds(leader.pid) < 1.5
+        os.killpg(leader.pid, 9)
+
+
+def test_a_sample_is_of_the_whole_machine_and_of_oneself() -> None:
+    before, began = Sample.take(), time.monotonic()
+    while time.process_time() and time.monotonic() < began + 0.3:
+        pass
+    spent, took = Sample.take() - before, time.monotonic() - began
+    assert 0 < spent.own <= took + 0.05
+    assert spent.total <= (os.cpu_count() or 1) * took + 0.2
+    assert spent.idle + spent.softirq <= spent.total + 1e-6
