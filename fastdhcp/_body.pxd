@@ -26,8 +26,9 @@ cdef struct BodyKey:
     uint32_t reservation
     uint16_t room            # bytes for it in the options field, or BODY_ANY_ROOM
     uint16_t list_len        # or BODY_NO_LIST
+    uint32_t generation      # of the image: indexes and values of another mean nothing in this one
     uint8_t file_taken       # 1: the file field carries the boot file
-    uint8_t spare[7]         # so that what is hashed ends on a word
+    uint8_t spare[3]         # so that what is hashed ends on a word
     uint8_t list[96]         # BODY_LIST_MAX; zeros behind list_len
 
 
@@ -45,7 +46,6 @@ cdef struct Body:
 cdef struct Bodies:
     Body* places             # BODY_SETS * BODY_WAYS, then the one for what is not kept
     uint8_t* recent          # per set: the way that was used last
-    uint32_t generation      # of the image that they were laid by
 
 
 # Readies and frees. False: no memory.

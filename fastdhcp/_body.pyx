@@ -181,7 +181,6 @@ cdef void lay_body(Body* body, const Image* image, const BodyKey* key, Span list
 cdef bint bodies_open(Bodies* bodies) noexcept nogil:
     bodies.places = <Body*>calloc(BODY_SETS * BODY_WAYS + 1, sizeof(Body))
     bodies.recent = <uint8_t*>calloc(BODY_SETS, 1)
-    bodies.generation = 0
     return bodies.places != NULL and bodies.recent != NULL
 
 
@@ -190,14 +189,6 @@ cdef void bodies_close(Bodies* bodies) noexcept nogil:
     free(bodies.recent)
     bodies.places = NULL
     bodies.recent = NULL
-
-
-# Indexes and spans of another image mean nothing in this one.
-cdef void forget(Bodies* bodies, uint32_t generation) noexcept nogil:
-    cdef uint32_t i
-    for i in range(<uint32_t>(BODY_SETS * BODY_WAYS)):
-        bodies.places[i].used = 0
-    bodies.generation = generation
 
 
 cdef inline uint32_t list_size(const BodyKey* key) noexcept nogil:
@@ -243,8 +234,7 @@ cdef const Body* lay_once(Bodies* bodies, const Image* image, BodyKey* key, Span
 cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key, Span list,
                              uint32_t room, Counters* counters) noexcept nogil:
     cdef const Body* body
-    if bodies.generation != image.generation:
-        forget(bodies, image.generation)
+    key.generation = image.generation
     memset(key.spare, 0, sizeof(key.spare))
     memset(key.list, 0, sizeof(key.list))
     key.list_len = BODY_NO_LIST
