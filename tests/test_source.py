@@ -1,0 +1,232 @@
+"""The style guide that runs: what every file of the project keeps to.
+
+That every option has a test and every key stands in reference.toml is held by test_options and
+test_config_reference.
+"""
+
+import ast
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fastdhcp._stats import drop_names
+from fastdhcp.api.commands import COMMANDS
+from fastdhcp.metrics import COUNTERS, PREFIX
+
+ROOT = Path(__file__).resolve().parent.parent
+COLUMNS_MAX = 100
+FUNCTION_LINES_MAX = 70
+FILE_LINES_MAX = 500
+CODE = (".py", ".pyx", ".pxd", ".pyi", ".h")
+LAID_OUT = (*CODE, ".toml", ".service")
+UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+# RFC 2131's words, and no others, for what it has words for.
+BANNED = {
+    r"client_?ip\b": "ciaddr, yiaddr or address",
+    r"\bgateway": "relay agent, or router",
+    r"\bmac_addr": "chaddr or hw_address",
+    r"\bdhcp_server_ip": "server_id",
+}
+PYTHON_TYPES = r"\b(object|bytes|bytearray|str|list|dict|tuple|set|Memory|Lease)\b"
+CYTHON_FUNCTION = re.compile(r"^(?P<indent> *)(?:async )?(?P<kind>def|cdef|cpdef)\b(?P<rest>.*)$")
+ALLOCATION = re.compile(r"\b(malloc|calloc|realloc|PyMem_\w+|PyObject_Malloc)\b")
+CLAIM = re.compile(r"\bassert\b|\braises\(|\bfail\(|\bbenchmark\(")
+
+
+def tracked(*suffixes: str) -> list[Path]:
+    """Files of the project: what git knows, or else all that is not built."""
+    done = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    )
+    names = done.stdout.split("\n") if done.returncode == 0 else _walked()
+    return [ROOT / n for n in names if n.endswith(suffixes) and (ROOT / n).is_file()]
+
+
+def _walked() -> list[str]:
+    found = (path.relative_to(ROOT) for path in ROOT.rglob("*"))
+    return [str(path) for path in found if path.parts[0] not in ("build", ".venv", ".git")]
+
+
+def lines_of(*suffixes: str) -> Iterator[tuple[str, str]]:
+    """Every line with its place, `FILE:LINE`."""
+    for path in tracked(*suffixes):
+        if path != Path(__file__):
+            for number, line in enumerate(path.read_text().split("\n"), 1):
+                yield f"{path.relative_to(ROOT)}:{number}", line
+
+
+def _python_functions(text: str) -> Iterator[tuple[str, int, int]]:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            yield node.name, node.lineno, node.end_lineno - node.lineno + 1
+
+
+def _signatures(text: str) -> Iterator[tuple[int, int, str]]:
+    """Line, indent and signature on one line of each Cython function with a body or declared."""
+    lines = text.split("\n")
+    for at, line in enumerate(lines):
+        start = CYTHON_FUNCTION.match(line)
+        if start is None or "(" not in line or re.match(r"\s*cdef (class|struct|enum|ext)", line):
+            continue
+        joined, end = line, at
+        while joined.count("(") > joined.count(")") and end + 1 < len(lines):
+            end += 1
+            joined += " " + lines[end].strip()
+        if re.search(r"=\s*[^,()]*\(", joined.partition("(")[0] + "("):
+            continue  # a variable that a call's result goes to
+        yield at, len(start["indent"]), joined.partition("#")[0].strip()
+
+
+def _cython_functions(text: str) -> Iterator[tuple[str, int, int]]:
+    lines = text.split("\n")
+    for at, indent, signature in _signatures(text):
+        if not signature.endswith(":"):
+            continue
+        last = at
+        for number in range(at + 1, len(lines)):
+            line = lines[number]
+            depth = len(line) - len(line.lstrip())
+            if line.strip() and depth <= indent and not line.lstrip().startswith((")", "#")):
+                break
+            if line.strip():
+                last = number
+        yield signature.partition("(")[0].split()[-1], at + 1, last - at + 1
+
+
+def test_lines_are_not_longer_than_100_columns() -> None:
+    assert [at for at, line in lines_of(*LAID_OUT, "Makefile") if len(line) > COLUMNS_MAX] == []
+
+
+def test_files_are_not_longer_than_500_lines() -> None:
+    sizes = {path: path.read_text().count("\n") for path in tracked(*CODE)}
+    assert {str(path): size for path, size in sizes.items() if size > FILE_LINES_MAX} == {}
+
+
+def test_functions_are_not_longer_than_70_lines() -> None:
+    found = []
+    for path in tracked(".py", ".pyx", ".pxd"):
+        text = path.read_text()
+        functions = _python_functions if path.suffix == ".py" else _cython_functions
+        for name, line, size in functions(text):
+            if size > FUNCTION_LINES_MAX:
+                found.append(f"{path.relative_to(ROOT)}:{line}: {name} has {size}")
+    assert found == []
+
+
+def test_a_module_says_what_it_is_in_its_first_line() -> None:
+    texts = {p: p.read_text() for p in tracked(".py", ".pyx", ".pxd", ".pyi")}
+    assert [str(p) for p, t in texts.items() if t.strip() and not re.match(r'"""\S.{8,}', t)] == []
+
+
+def test_nothing_is_left_unfinished() -> None:
+    assert [at for at, line in lines_of(*CODE) if UNFINISHED.search(line)] == []
+
+
+@pytest.mark.parametrize("word", BANNED)
+def test_words_are_those_of_rfc_2131(word: str) -> None:
+    pattern = re.compile(word, re.IGNORECASE)
+    found = [at for at, line in lines_of(*CODE, ".toml", ".md") if pattern.search(line)]
+    assert found == [], f"say {BANNED[word]}"
+
+
+def _data_plane(*folders: str) -> list[Path]:
+    return [p for p in tracked(".pyx", ".pxd") if p.parent.name in folders]
+
+
+def test_c_functions_take_no_lock_of_the_interpreter() -> None:
+    """A cdef function outside a class that names no Python type is `noexcept nogil`: without
+    `noexcept` Cython may take the GIL to look for an exception."""
+    seen, wrong = 0, []
+    for path in _data_plane("fastdhcp", "bench"):
+        for at, indent, signature in _signatures(path.read_text()):
+            if indent or not signature.startswith("cdef") or re.search(PYTHON_TYPES, signature):
+                continue
+            seen += 1
+            if not re.search(r"noexcept nogil:?$", signature):
+                wrong.append(f"{path.name}:{at + 1}: {signature}")
+    assert wrong == []
+    assert seen > 200, "the signatures are no longer found"
+
+
+def test_the_data_plane_allocates_only_when_it_is_opened() -> None:
+    found = []
+    for path in _data_plane("fastdhcp"):
+        text = path.read_text()
+        lines = text.split("\n")
+        for name, line, size in _cython_functions(text):
+            body = "\n".join(lines[line - 1 : line - 1 + size])
+            if ALLOCATION.search(body) and not name.endswith(("_open", "__cinit__")):
+                found.append(f"{path.name}:{line}: {name}")
+    assert found == []
+
+
+def test_the_server_prints_nothing_but_through_its_log() -> None:
+    """The command line and the demo speak to people; all else logs events by name."""
+    speaking = ("cli", "demo")
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in tracked(".py")
+        if path.is_relative_to(ROOT / "fastdhcp") and path.parent.name not in speaking
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
+    ]
+    assert found == []
+
+
+def _functions_of_tests() -> list[tuple[str, str, str]]:
+    """File, name and text of every function under tests/."""
+    found = []
+    for path in tracked(".py"):
+        if path.is_relative_to(ROOT / "tests"):
+            text = path.read_text()
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    lines = text.split("\n")[node.lineno : node.end_lineno]
+                    found.append((str(path.relative_to(ROOT)), node.name, "\n".join(lines)))
+    return found
+
+
+def test_every_test_can_fail() -> None:
+    """It claims something, or calls a helper that does."""
+    functions = _functions_of_tests()
+    claiming = {name for _, name, body in functions if CLAIM.search(body)}
+    helpers = re.compile(rf"\b({'|'.join(sorted(claiming))})\(")
+    assert [
+        f"{file}::{name}"
+        for file, name, body in functions
+        if name.startswith("test_") and not CLAIM.search(body) and not helpers.search(body)
+    ] == []
+
+
+def test_every_package_is_installed() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for path in tracked("__init__.py")
+        if path.is_relative_to(ROOT / "fastdhcp")
+    }
+    assert found | {"fastdhcp_bench"} == set(listed)
+
+
+def test_every_drop_reason_is_explained_to_operators() -> None:
+    text = (ROOT / "docs" / "METRICS.md").read_text()
+    rows = set(re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE))
+    assert set(drop_names()[1:]) <= rows
+
+
+def test_every_metric_is_explained_to_operators() -> None:
+    text = (ROOT / "docs" / "METRICS.md").read_text()
+    source = (ROOT / "fastdhcp" / "metrics.py").read_text()
+    named = set(re.findall(r'page\.(?:family|histograms)\(\s*"([a-z_]+)"', source))
+    named |= {name for name, _ in COUNTERS.values()}
+    assert [name for name in sorted(named) if f"`{PREFIX}{name}" not in text] == []
+
+
+def test_every_command_is_explained_to_operators() -> None:
+    text = (ROOT / "docs" / "API.md").read_text()
+    assert [c.name for c in COMMANDS if f"`{c.method} {c.path}`" not in text] == []
