@@ -32,7 +32,6 @@ test-quick: build $(VENV)/test.stamp ## the unit tests only: no network, no root
 
 lint: build $(VENV)/test.stamp ## ruff, cython-lint, mypy, and the stubs against what was compiled
 	$(BIN)/ruff check
-	$(BIN)/ruff format --check -q
 	PATH=$(BIN):$$PATH cython-lint $(PYX)
 	$(BIN)/mypy
 	$(BIN)/stubtest --concise --ignore-disjoint-bases --allowlist .ci/stubtest.allow \

@@ -1,3 +1,5 @@
+"""The load generator, as Python drives it."""
+
 from typing import Any, Self
 
 ERROR_NAMES: tuple[str, ...]

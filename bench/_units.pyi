@@ -1,3 +1,5 @@
+"""The data plane by units, as benchmarks call them."""
+
 from typing import Self
 
 from fastdhcp._memory import Memory

@@ -1,4 +1,4 @@
-"""The address allocator: which address of a pool to try next. It claims nothing (see _bitmap.pxd)."""
+"""The address allocator: which address of a pool to try next. It claims nothing."""
 
 from libc.stdint cimport uint32_t, uint64_t
 
@@ -52,9 +52,9 @@ cdef uint32_t block_next(Table* t, const Pool* pool, uint32_t ordinal,
 cdef uint32_t summary_next(const uint64_t* summary, uint32_t count, uint32_t start) noexcept nogil:
     cdef uint32_t words = (count + 63) // 64
     cdef uint32_t word = start // 64
-    cdef uint32_t i, ordinal
+    cdef uint32_t _i, ordinal
     cdef uint64_t open_bits = ~load_relaxed_u64(&summary[word]) & (~<uint64_t>0 << (start % 64))
-    for i in range(words + 1):
+    for _i in range(words + 1):
         if open_bits:
             ordinal = word * 64 + lowest_bit_u64(open_bits)
             if ordinal < count:

@@ -48,7 +48,7 @@ cdef void census_pool(const Table* t, const Pool* pool, Tally* sums) noexcept no
 
 # Numbers of the records with this hardware address, at most `room`; where to go on is in `block`.
 cdef uint32_t census_chaddr(const Table* t, const uint8_t* chaddr, uint8_t hlen, uint32_t* block,
-                          uint32_t* numbers, uint32_t room) noexcept nogil:
+                            uint32_t* numbers, uint32_t room) noexcept nogil:
     cdef uint32_t found = 0
     cdef uint32_t i
     cdef const Record* r

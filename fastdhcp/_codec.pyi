@@ -1,3 +1,5 @@
+"""The codec, as tests, tools and users call it."""
+
 from fastdhcp.packet import DecodeError as DecodeError
 from fastdhcp.packet import EncodeError as EncodeError
 from fastdhcp.packet import Options, Packet

@@ -1,10 +1,12 @@
 """RFC 2131's decisions: one function per message, each reading like its section.
 
-| message              | this client's, or offered to it | free here, client holds nothing | else   |
-| SELECTING, our id    | ACK                             | ACK (offer lost by a restart)   | NAK    |
-| SELECTING, another's | offer taken back, silence       | silence                         | silence|
-| INIT-REBOOT, RENEW.. | ACK, or NAK if not allowed now  | authoritative: ACK              | NAK if authoritative, or
-|                      |                                 | else silence                    | we know the client here |
+| message        | this client's, or offered | free here, client holds none  | else                |
+| SELECTING, us  | ACK                       | ACK (offer lost by a restart) | NAK                 |
+| SELECTING,     | offer taken back, silence | silence                       | silence             |
+|   another      |                           |                               |                     |
+| INIT-REBOOT,   | ACK; NAK if no longer     | authoritative: ACK,           | NAK if authorita-   |
+|   RENEWING,    |   allowed                 |   else silence                |   tive, or we know  |
+|   REBINDING    |                           |                               |   the client here   |
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -37,7 +39,6 @@ from fastdhcp._journal cimport (
 )
 from fastdhcp._leases cimport (
     ACTIVE,
-    DECLINED,
     FREE,
     PENDING,
     RECORD_RELEASED,
@@ -53,7 +54,6 @@ from fastdhcp._stats cimport (
     DROP_NOT_SERVED_TYPE,
     DROP_OTHER_SERVER,
     DROP_POOL_EXHAUSTED,
-    DROP_SERVER_MESSAGE,
     DROP_STORE_UNAVAILABLE,
     DROP_UNKNOWN_CLIENT,
 )

@@ -28,7 +28,7 @@ cdef inline Span kept(const uint8_t* inline_at, uint32_t room, const uint8_t* lo
 
 
 cdef void entry_kept(const Table* t, uint32_t number, const Record* r,
-                         Kept* out) noexcept nogil:
+                     Kept* out) noexcept nogil:
     cdef const uint8_t* longs = t.longs + <uint64_t>number * LONG_SIZE
     out.client_id = kept(r.client_id, CLIENT_ID_INLINE, longs + LONG_CLIENT_ID, r.client_id_len)
     out.relay_info = kept(r.relay_info, RELAY_INFO_INLINE, longs + LONG_RELAY_INFO,

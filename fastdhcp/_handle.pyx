@@ -1,10 +1,10 @@
 """One packet, from its decoded form to what is to be answered: select, gather, decide, apply."""
 
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from fastdhcp._bitmap cimport bitmap_next
-from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
+from fastdhcp._codec cimport Packet
 from fastdhcp._engine cimport WANT_FREE, Place, Verdict, View, engine_asked, engine_decide
 from fastdhcp._identity cimport (
     Identifiers,
@@ -32,11 +32,9 @@ from fastdhcp._image cimport (
     image_table,
 )
 from fastdhcp._journal cimport (
-    APPLIED,
     APPLY_LOCKED,
     APPLY_MOVED,
     APPLY_RING_FULL,
-    CHANGE_LAPSE,
     CHANGE_NONE,
     CHANGE_PEND,
     Applied,
@@ -57,13 +55,10 @@ from fastdhcp._leases cimport (
     leases_enter,
     leases_read,
     leases_read_address,
-    node_now,
 )
-from fastdhcp._memory cimport Memory
 from fastdhcp._scope cimport Arrival, Scope, scope_select
 from fastdhcp._stats cimport (
     COUNT_REDECIDED,
-    DROP_DONE,
     DROP_LOCK_TIMEOUT,
     DROP_MOVED,
     DROP_NO_CLIENT_ADDRESS,
@@ -77,7 +72,6 @@ from fastdhcp._stats cimport (
 )
 from fastdhcp._wire cimport (
     ACK,
-    BOOTP,
     DECLINE,
     DISCOVER,
     FORCERENEW,
@@ -181,10 +175,10 @@ cdef bint free_in_subnet(Table* t, const Scope* scope, const Subnet* subnet,
                          View* v) noexcept nogil:
     cdef const Pool* pool
     cdef uint32_t i, address
-    cdef int tries
+    cdef int _tries
     for i in range(subnet.pool_count):
         pool = image_pool(t.image, subnet.pool_first + i)
-        for tries in range(FREE_TRIES):
+        for _tries in range(FREE_TRIES):
             address = bitmap_next(t, pool, v.now)
             if address == 0:
                 break

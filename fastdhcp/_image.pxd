@@ -199,7 +199,8 @@ cdef uint32_t image_find_reservation(const Image* image, uint32_t network, Ident
 cdef uint32_t image_reserved_at(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil
 cdef bint image_is_own(const Image* image, uint32_t address) noexcept nogil
 # The number of the network whose link the address belongs to; 0: no subnet holds it.
-cdef uint32_t image_network_number(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil
+cdef uint32_t image_network_number(const Image* image, uint32_t vrf,
+                                   uint32_t address) noexcept nogil
 # Which of the 256 addresses of a block the pool may give; writes four words.
 cdef void image_pool_mask(const Image* image, const Pool* pool, uint32_t block,
                           uint64_t* allowed) noexcept nogil

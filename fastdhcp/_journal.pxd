@@ -1,7 +1,7 @@
 """Changes of bindings, and the one function that turns their entries into records.
 
-The order of every step is the protocol of docs/ARCHITECTURE.md: slot, lock, compare, dirty bit, entry published,
-replay, unlock, slot cleared. A model checker has been over it: no step may move.
+The order of every step is the protocol of docs/ARCHITECTURE.md: slot, lock, compare, dirty bit,
+entry published, replay, unlock, slot cleared. A model checker has been over it: no step may move.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t

@@ -1,4 +1,4 @@
-"""Changes of bindings: applied by whoever decides them, replayed upon records, repaired after a death.
+"""Changes of bindings: applied by who decides them, replayed upon records, repaired after a death.
 
 Steps of Apply (numbered for the crash tests, which kill a process at each of them):
  1 before the slot is named   2 slot named        3 locked           4 compared
@@ -72,13 +72,10 @@ from fastdhcp._leases cimport (
     Ring,
     Slot,
     Table,
-    leases_enter,
     leases_index,
-    leases_read,
     leases_record,
     leases_ring,
     leases_step,
-    node_now,
 )
 from fastdhcp._memory cimport Memory
 from fastdhcp._stats cimport (
@@ -93,7 +90,7 @@ from fastdhcp._wire cimport Span
 
 # The record's address, from its place: a record that was never bound does not name it.
 cdef void journal_place(const Table* t, uint32_t number, uint32_t* vrf,
-                          uint32_t* address) noexcept nogil:
+                        uint32_t* address) noexcept nogil:
     cdef uint64_t key = load_relaxed_u64(&t.directory[number // BLOCK_SIZE]) - 1
     vrf[0] = <uint32_t>(key >> 24)
     address[0] = (<uint32_t>(key & 0xFFFFFF) << 8) | (number & 255)
@@ -101,7 +98,7 @@ cdef void journal_place(const Table* t, uint32_t number, uint32_t* vrf,
 
 # Network number and reuse-grace of an address under the policy of now.
 cdef void journal_policy(const Table* t, uint32_t vrf, uint32_t address, uint32_t* network,
-                    uint32_t* grace_s) noexcept nogil:
+                         uint32_t* grace_s) noexcept nogil:
     cdef uint32_t index
     cdef const Subnet* subnet
     network[0] = 0
@@ -140,8 +137,8 @@ cdef inline void name_record(Table* t, uint32_t number) noexcept nogil:
 
 cdef bint lock_record(Table* t, Record* r) noexcept nogil:
     cdef uint64_t seen
-    cdef int i
-    for i in range(LOCK_TRIES):
+    cdef int _i
+    for _i in range(LOCK_TRIES):
         seen = load_relaxed_u64(&r.lock)
         if (seen >> 32) == 0 and cas_u64(&r.lock, seen, (<uint64_t>(t.self + 1) << 32) | seen):
             leases_step(t, 3)
@@ -226,7 +223,7 @@ cdef void replay_whole(Table* t, Record* r, uint32_t number, const uint8_t* e) n
 # An entry upon its record, whose lock is held (or nobody else is there: recovery). Idempotent.
 # Version last, so that a replay that was cut short is done again.
 cdef void journal_replay(Table* t, uint32_t number, const uint8_t* entry, uint32_t ring,
-                 uint64_t position) noexcept nogil:
+                         uint64_t position) noexcept nogil:
     cdef const EntryHeader* h = <const EntryHeader*>entry
     cdef const RenewEntry* renewal = <const RenewEntry*>entry
     cdef Record* r = leases_record(t, number)
@@ -336,7 +333,9 @@ cdef uint32_t make_entry(Table* t, const Change* c, const Record* r,
     cdef Record after
     cdef Kept ids
     if next_record(t, c, r, &after, &ids) and journal_is_durable(t, r.ring, r.position):
-        return entry_write_end(entry, &after) if c.kind == CHANGE_END else entry_write_renew(entry, &after)
+        if c.kind == CHANGE_END:
+            return entry_write_end(entry, &after)
+        return entry_write_renew(entry, &after)
     return entry_write_whole(entry, &after, &ids)
 
 

@@ -2,8 +2,8 @@
 
 Records stand in blocks of 256, one block per (VRF, address / 256); a block's number is its place in
 the directory, a record's number is block * 256 + (address & 255). *The bit says where to look; the
-record says who owns* (docs/ARCHITECTURE.md). A record, its bit and its look-again entry change only under the
-record's lock, and only through _journal's apply_change and repair.
+record says who owns* (docs/ARCHITECTURE.md). A record, its bit and its look-again entry change only
+under the record's lock, and only through _journal's apply_change and repair.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t

@@ -1,4 +1,4 @@
-"""The lease table: node time, the directory of blocks, records read by who has no lock, the index."""
+"""The lease table: node time, the directory of blocks, records read without a lock, the index."""
 
 from libc.signal cimport SIGKILL
 from libc.stdint cimport int64_t, uint32_t, uint64_t
@@ -108,8 +108,8 @@ cdef inline void copy_binding(const Record* r, Binding* out) noexcept nogil:
 cdef bint leases_read(const Table* t, uint32_t number, Binding* out) noexcept nogil:
     cdef const Record* r = leases_record(t, number)
     cdef uint64_t seen
-    cdef int i
-    for i in range(READ_TRIES):
+    cdef int _i
+    for _i in range(READ_TRIES):
         seen = load_acquire_u64(&r.lock)
         if (seen >> 32) == 0:
             copy_binding(r, out)

@@ -45,7 +45,7 @@ cdef inline void siphash128(const uint8_t* key, uint8_t head, const uint8_t* dat
     cdef uint64_t total = size + 1
     cdef SipState s
     cdef int filled = 1
-    cdef int i
+    cdef int _i
     memcpy(&k0, key, 8)
     memcpy(&k1, key + 8, 8)
     s.v0 = <uint64_t>0x736f6d6570736575 ^ k0
@@ -64,12 +64,12 @@ cdef inline void siphash128(const uint8_t* key, uint8_t head, const uint8_t* dat
             filled = 0
     sip_word(&s, word | (total << 56))
     s.v2 ^= 0xee
-    for i in range(4):
+    for _i in range(4):
         sip_round(&s)
     word = s.v0 ^ s.v1 ^ s.v2 ^ s.v3
     memcpy(out, &word, 8)
     s.v1 ^= 0xdd
-    for i in range(4):
+    for _i in range(4):
         sip_round(&s)
     word = s.v0 ^ s.v1 ^ s.v2 ^ s.v3
     memcpy(out + 8, &word, 8)

@@ -1,7 +1,7 @@
-"""What the store does with the table: take and settle entries, recover, checkpoint, end what is due."""
+"""What the store does with the table: takes and settles entries, recovers, ends what is due."""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from fastdhcp._atomic cimport (
     cpu_relax,
@@ -334,9 +334,9 @@ cdef int copy_entry(Table* t, uint32_t number, uint64_t sequence, uint8_t* out) 
     cdef Record r
     cdef Kept ids
     cdef uint64_t seen
-    cdef int i
+    cdef int _i
     cdef uint32_t size
-    for i in range(READ_TRIES):
+    for _i in range(READ_TRIES):
         seen = load_acquire_u64(&shared.lock)
         if (seen >> 32) == 0:
             memcpy(&r, shared, sizeof(Record))

@@ -1,4 +1,4 @@
-"""By hand, for tests and tools: one change of a binding, one packet handled, as a worker does it."""
+"""By hand, for tests and tools: one change, or one packet, as a worker does it."""
 
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy, memset
@@ -6,7 +6,7 @@ from libc.string cimport memcpy, memset
 from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
 from fastdhcp._handle cimport Handled, handle_packet
 from fastdhcp._image cimport NOWHERE
-from fastdhcp._journal cimport Applied, Change, Outcome, apply_change, journal_change
+from fastdhcp._journal cimport Change, Outcome, apply_change, journal_change
 from fastdhcp._leases cimport BLOCK_SIZE, Binding, Table, leases_enter, leases_read, node_now
 from fastdhcp._memory cimport Memory
 from fastdhcp._scope cimport Arrival

@@ -1,14 +1,16 @@
 """By hand, for tests and tools: replies made, held until they are durable, received and sent."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 from fastdhcp._memory import Memory
+
+WAYS: dict[str, int]
 
 class ReplyMaker:
     """Makes replies by a policy image, as a worker does, with a cache of bodies of its own."""
 
-    def __init__(self, image: bytes) -> None: ...
+    def __new__(cls, image: bytes) -> Self: ...
     def set_image(self, image: bytes) -> None: ...
     @property
     def misses(self) -> int: ...
@@ -31,7 +33,7 @@ class ReplyMaker:
 class HeldQueue:
     """A held queue upon the lease table of `memory`, for tests: replies of a lease time only."""
 
-    def __init__(self, memory: Memory) -> None: ...
+    def __new__(cls, memory: Memory) -> Self: ...
     @property
     def waiting(self) -> int: ...
     @property
@@ -47,7 +49,7 @@ class HeldQueue:
 class Sockets:
     """A worker's two sockets, for tests: batches in and out as the worker has them."""
 
-    def __init__(self, udp: int, packet: int = ...) -> None: ...
+    def __new__(cls, udp: int, packet: int = ...) -> Self: ...
     def receive(self) -> list[tuple[bytes | None, dict[str, int]]]: ...
     def send(
         self, messages: Iterable[tuple[bytes, str, int, int, int, int, bytes]]

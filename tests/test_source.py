@@ -103,7 +103,9 @@ def test_lines_are_not_longer_than_100_columns() -> None:
 
 
 def test_files_are_not_longer_than_500_lines() -> None:
-    sizes = {path: path.read_text().count("\n") for path in tracked(*CODE)}
+    """Tables of tests may be longer."""
+    product = [path for path in tracked(*CODE) if not path.is_relative_to(ROOT / "tests")]
+    sizes = {path: path.read_text().count("\n") for path in product}
     assert {str(path): size for path, size in sizes.items() if size > FILE_LINES_MAX} == {}
 
 
@@ -172,10 +174,14 @@ def test_the_server_prints_nothing_but_through_its_log() -> None:
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in tracked(".py")
         if path.is_relative_to(ROOT / "fastdhcp") and path.parent.name not in speaking
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
+        for node in _calls(ast.parse(path.read_text()))
+        if getattr(node.func, "id", "") == "print"
     ]
     assert found == []
+
+
+def _calls(node: ast.AST) -> Iterator[ast.Call]:
+    return (inner for inner in ast.walk(node) if isinstance(inner, ast.Call))
 
 
 def _functions_of_tests() -> list[tuple[str, str, str]]:
@@ -186,6 +192,10 @@ def _functions_of_tests() -> list[tuple[str, str, str]]:
             text = path.read_text()
             for node in ast.walk(ast.parse(text)):
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    # A case that is a function may make the claims.
+                    cases = {arg.arg for arg in node.args.args}
+                    if any(getattr(c.func, "id", "") in cases for c in _calls(node)):
+                        continue
                     lines = text.split("\n")[node.lineno : node.end_lineno]
                     found.append((str(path.relative_to(ROOT)), node.name, "\n".join(lines)))
     return found

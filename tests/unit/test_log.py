@@ -63,4 +63,6 @@ def test_a_line_names_the_process_and_is_one_write() -> None:
 def test_a_log_nobody_reads_stops_no_server() -> None:
     read, write = os.pipe()
     os.close(read)
+    with pytest.raises(BrokenPipeError):
+        os.write(write, b"it is broken\n")
     Log("text", write).info("ready")
