@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
@@ -220,6 +222,39 @@ def test_each_packet_is_answered_or_counted_under_one_reason(ground: Ground) -> 
     assert counts["dropped"] == len(rubbish) + 2
     reasons = {"too-short", "too-long", "not-request", "no-subnet", "server-message"}
     assert reasons <= counts.keys()
+
+
+def mangled(random: Random) -> bytes:
+    """A message that a client might send, with some octets changed, cut off or added."""
+    address = f"10.77.1.{random.randrange(256)}"
+    options: dict[int, Any] = {50: address, 54: SERVER, 55: random.randbytes(6), 61: b"\1abc",
+                               82: b"\1\4port", 57: b"\2\x40", 12: b"host", 52: b"\1"}
+    kept = {code: options[code] for code in random.sample(sorted(options), random.randrange(8))}
+    giaddr = random.choice([RELAY, RELAY, "0.0.0.0"])
+    ciaddr = random.choice([address, "0.0.0.0", "0.0.0.0"])
+    kind = random.randrange(1, 19)
+    data = bytearray(build(kind, mac(random.randrange(99)), 1, giaddr=giaddr, ciaddr=ciaddr,
+                           options=kept))
+    for _ in range(random.choice([0, 0, 1, 1, 4, 40])):
+        at = random.randrange(len(data)) if random.random() < 0.5 else random.randrange(240, 300)
+        data[at] = random.choice([random.randrange(256), 0, 255, 53, 82])
+    if random.random() < 0.1:
+        return bytes(data[: random.randrange(len(data))])
+    return bytes(data) + random.randbytes(random.choice([0, 0, 0, 1, 200, 2000]))
+
+
+def test_whatever_comes_is_answered_or_counted_once(ground: Ground) -> None:
+    random = Random(20261125)
+    for batch in range(30):
+        for _ in range(100):
+            ground.relay.send(mangled(random))
+        eventually(lambda batch=batch: ground.counts()["received"] == 100 * (batch + 1))
+    ground.settle()
+    eventually(lambda: ground.counts()["sent"] + ground.counts()["dropped"] == 3000)
+    counts = ground.counts()
+    assert counts["sent"] > 150
+    assert len(counts) > 15, "hardly a reason was tried"
+    assert ground.offer(200)
 
 
 def test_each_decision_is_in_the_trace(ground: Ground) -> None:
