@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from fastdhcp.channel import Channel, ChannelError, Message, close_all
+from fastdhcp.process import IGNORED
 
 
 class ChildDied(Exception):
@@ -41,11 +42,14 @@ class Child:
         ours, theirs = Channel.pair()
         self.channel = ours
         argv = [sys.executable, "-m", "fastdhcp.process", role, str(index), str(theirs.fileno())]
+        # Blocked until it ignores them: a signal to the whole group must not end one that is still
+        # starting. The mask goes through exec, a handler would not.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
         try:
-            self._popen = subprocess.Popen(
-                argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
-            )
+            fd = theirs.fileno()
+            self._popen = subprocess.Popen(argv, pass_fds=[fd], stdin=subprocess.DEVNULL)
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             theirs.close()
         self.pid = self._popen.pid
         self._pidfd = os.pidfd_open(self.pid)

@@ -57,6 +57,7 @@ def main(argv: list[str]) -> int:
     die_with_parent(maker_of(fd))
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED)  # the parent had them blocked for us
     faulthandler.enable()
     name = f"{role}-{index}" if role == "worker" else role
     set_title(f"dhcp-{name}")

@@ -317,16 +317,17 @@ class Supervisor:
         return graceful & await self._end(self._of("store"), STORE_STOP_S)
 
     async def _end(self, children: Iterable[Child], timeout_s: float) -> bool:
+        """True if each ended by itself, and well."""
         living = [child for child in children if child.returncode is None]
         for child in living:
             child.stop()
-        ended = await asyncio.gather(*(child.ended(timeout_s) for child in living))
+        await asyncio.gather(*(child.ended(timeout_s) for child in living))
         for child in living:
             if child.returncode is None:
                 log.error("process-killed", process=child.name, pid=child.pid, silent="stop")
                 child.kill()
                 await child.ended(timeout_s)
-        return all(ended)
+        return all(child.returncode == 0 for child in living)
 
     # ---- small things
 

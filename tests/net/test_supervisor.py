@@ -1,0 +1,201 @@
+"""Deaths, hangs, signals and words of the supervisor: the real server, its processes killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Lab, LinkClient, build
+from tests.lab.packet import ACK, DISCOVER, REQUEST, mac
+from tests.lab.servers import FastDHCP, environment
+from tests.lab.wire import dora
+
+from .conftest import eventually, lan
+
+pytestmark = pytest.mark.net
+
+BACK_S = {"worker": 0.5, "store": 2.0, "control": 5.0}
+"""Within how long a killed process is at work again."""
+BACK_LINE = {
+    "worker": "process-started process=worker-0",
+    "store": "store-recovered",
+    "control": "process-started process=control",
+}
+
+
+def kill(server: FastDHCP, role: str, number: signal.Signals = signal.SIGKILL) -> int:
+    """Ends (or stops) the first process of the role; where the log was then."""
+    at = len(server.process.text())
+    os.kill(server.pids(role)[0], number)
+    return at
+
+
+@pytest.mark.parametrize("role", ["worker", "store", "control"])
+def test_a_killed_process_is_back_in_time_and_no_lease_is_lost(
+    lab: Lab, link: LinkClient, role: str
+) -> None:
+    server = FastDHCP(lab, "server", lan())
+    leases = {n: dora(link.ask, mac(n)).yiaddr for n in range(4)}
+    others = {r: server.pids(r) for r in BACK_S if r != role}
+    for _ in range(2):
+        began_s = time.monotonic()
+        at = kill(server, role)
+        server.process.wait_for(BACK_LINE[role], after=at)
+        assert time.monotonic() - began_s < BACK_S[role]
+        for n, address in leases.items():
+            ack = link.exchange(build(REQUEST, mac(n), 7, options={50: address})).message
+            assert (ack.type, ack.yiaddr) == (ACK, address)
+    assert dora(link.ask, mac(77)).yiaddr not in leases.values()
+    assert {r: server.pids(r) for r in others} == others
+    processes = server.status()["processes"]
+    assert isinstance(processes, list)
+    assert next(p["restarts"] for p in processes if p["role"] == role) == 2
+
+
+@pytest.mark.parametrize("role", ["worker", "store"])
+def test_a_process_that_hangs_is_replaced(lab: Lab, link: LinkClient, role: str) -> None:
+    server = FastDHCP(lab, "server", lan())
+    dora(link.ask, mac(1))
+    time.sleep(1.2)  # it has shown that it lives
+    at = kill(server, role, signal.SIGSTOP)
+    server.process.wait_for(f"process-hung process={role}", timeout=6, after=at)
+    server.process.wait_for(BACK_LINE[role], after=at)
+    assert dora(link.ask, mac(2)).type == ACK
+
+
+def test_a_worker_that_dies_again_and_again_is_an_alarm_and_the_rest_is_served(
+    lab: Lab, link: LinkClient
+) -> None:
+    # It dies at its very first change, whoever replaces it.
+    env = {"FASTDHCP_CRASH": "worker:2:1"}
+    server = FastDHCP(lab, "server", lan(workers=1), env=env)
+    limit = time.monotonic() + 20
+    while "alarm-on name=worker-0-restarting" not in server.process.text():
+        assert time.monotonic() < limit, server.process.tail()
+        link.broadcast(build(DISCOVER, mac(3), 3), mac(3))
+        time.sleep(0.02)
+    assert server.process.text().count("process-died process=worker-0") >= 3
+    assert server.process.returncode is None
+    alarms = server.status()["alarms"]
+    assert isinstance(alarms, list)
+
+
+def test_all_die_with_the_supervisor_and_the_next_start_is_from_disk(
+    lab: Lab, link: LinkClient
+) -> None:
+    first = FastDHCP(lab, "server", lan())
+    leases = {n: dora(link.ask, mac(n)).yiaddr for n in range(4)}
+    children = first.process.children()
+    assert len(children) >= 4
+    first.process.send_signal(signal.SIGKILL)
+    first.process.wait()
+    second = FastDHCP(lab, "server", lan())
+    assert not [pid for pid in children if _is_ours(pid)]
+    for n, address in leases.items():
+        ack = link.exchange(build(REQUEST, mac(n), 7, options={50: address})).message
+        assert (ack.type, ack.yiaddr) == (ACK, address)
+    assert second.stop() == 0
+
+
+def _is_ours(pid: int) -> bool:
+    try:
+        return b"fastdhcp" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def test_processes_stay_in_the_group_and_only_the_supervisor_acts_on_signals(
+    lab: Lab, link: LinkClient
+) -> None:
+    server = FastDHCP(lab, "server", lan())
+    assert eventually(lambda: len(server.process.children()) == 4)
+    children = server.process.children()
+    assert {os.getpgid(pid) for pid in children} == {os.getpgid(server.process.pid)}
+    for pid in children:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+            os.kill(pid, number)
+    assert dora(link.ask, mac(1)).type == ACK
+    assert server.process.children() == children
+    # As a terminal sends it: to the whole group.
+    os.killpg(os.getpgid(server.process.pid), signal.SIGINT)
+    assert server.process.wait() == 0
+
+
+def test_a_second_interrupt_ends_at_once(lab: Lab, link: LinkClient) -> None:
+    server = FastDHCP(lab, "server", lan())
+    kill(server, "store", signal.SIGSTOP)  # a graceful stop would wait for it
+    server.process.send_signal(signal.SIGINT)
+    server.process.wait_for("stopping")
+    time.sleep(0.5)
+    assert server.process.returncode is None
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(2) == 1
+
+
+def test_systemd_is_told_of_start_reload_and_stop(lab: Lab, link: LinkClient) -> None:
+    path = lab.folder / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(path))
+        systemd.settimeout(10)
+        server = FastDHCP(lab, "server", lan(), env={"NOTIFY_SOCKET": str(path)})
+        _heard(systemd, "READY=1")
+        server.reload("reloaded")
+        _heard(systemd, "RELOADING=1")
+        _heard(systemd, "READY=1")
+        server.write({**lan(), "defaults": {"lease-tine": 5}})
+        server.reload("reload-refused")
+        _heard(systemd, "RELOADING=1")
+        _heard(systemd, "READY=1")
+        assert server.stop() == 0
+        _heard(systemd, "STOPPING=1")
+
+
+def _heard(systemd: socket.socket, line: str) -> None:
+    """Reads until a message begins with the line. Raises TimeoutError."""
+    while not systemd.recv(4096).decode().startswith(line):
+        pass
+
+
+def test_http_is_served_on_a_socket_that_was_opened_before(lab: Lab, link: LinkClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        server = FastDHCP(lab, "server", lan(), ready=False)
+        server.stop()
+        argv = [*server.process.argv, "--http-fd", str(sock.fileno())]
+        with lab.netns("server"), (lab.folder / "http.log").open("wb") as output:
+            env = {**os.environ, **environment()}
+            process = subprocess.Popen(argv, pass_fds=[sock.fileno()], stderr=output, env=env)
+        try:
+            with socket.create_connection(sock.getsockname(), timeout=10) as client:
+                client.sendall(b"GET /v1/status HTTP/1.0\r\n\r\n")
+                assert b"200 OK" in client.recv(1000)
+        finally:
+            process.terminate()
+            assert process.wait(10) == 0
+
+
+def test_warnings_name_what_is_in_the_way(lab: Lab, link: LinkClient) -> None:
+    config = lan()
+    config["server"] = {"interfaces": ["srv0", "srv9"], "workers": 1, "receive-buffer": "64K"}
+    server = FastDHCP(lab, "server", config)
+    text = server.process.text()
+    assert "interface-missing" in text and "srv9" in text
+    assert "receive-buffer-small" in text
+    warnings = str(server.status()["warnings"])
+    assert "srv9" in warnings and "receive buffer" in warnings
+
+
+def test_an_interface_that_is_made_anew_is_served_again(lab: Lab, link: LinkClient) -> None:
+    server = FastDHCP(lab, "server", lan())
+    address = dora(link.ask, mac(1)).yiaddr
+    at = len(server.process.text())
+    lab.ip("server", "link", "del", "srv0")
+    server.process.wait_for("interface-missing", after=at)
+    lab.veth("server:srv0=10.77.0.1/22", "client:cli0")
+    again = LinkClient(lab.netns("client"), "cli0")
+    lab.callback(again)
+    server.process.wait_for("interfaces-changed.*srv0", after=len(server.process.text()) - 1)
+    assert dora(again.ask, mac(1)).yiaddr == address
