@@ -39,7 +39,7 @@ class Checkpoint:
     with the end of the next pass.
     """
 
-    def __init__(self, memory: Memory, database: Database, bound: int) -> None:
+    def __init__(self, memory: Memory, database: Database, bound: int, now: float) -> None:
         sequence = database.read_meta(META_CHECKPOINT)
         self.sequence = sequence if isinstance(sequence, int) else 0
         self._first, last = database.sequences()
@@ -55,7 +55,7 @@ class Checkpoint:
         self._ending = False
         self._wanted = False
         self.in_pass = False
-        self._began_s = -math.inf
+        self._began_s = now  # the first pass is no sooner after a start than after another pass
         self._base_bytes = 0
         self._locked_until_s = 0.0
         self._trimmed = 0

@@ -107,7 +107,7 @@ class Database:
                 create=not readonly,
                 lib_version=0,
             )
-            # A reader that was killed pins its pages until somebody looks (DESIGN 3.7).
+            # A reader that was killed pins its pages until somebody looks.
             self._env.reader_check()
             self.journal = self._env.open_db(b"journal", integerkey=True, create=not readonly)
             self.leases = self._env.open_db(b"leases", create=not readonly)

@@ -6,7 +6,6 @@ ahead of need.
 """
 
 import contextlib
-import fcntl
 import gc
 import math
 import os
@@ -34,15 +33,15 @@ from fastdhcp.ids import Ids
 from fastdhcp.log import log
 from fastdhcp.recovery import attach, begin_run, recover
 from fastdhcp.segments import wake
+from fastdhcp.state_lock import StoreLocked, lock_state
 
 ROLE = "store"
-LOCK_NAME = "store.lock"
-LOCK_WAIT_S = 5.0
-"""A store that was killed may still be in its last sync."""
 COMMIT_DELAY_S = 500e-6
 JOURNAL_SIZE_MAX = 4 << 30
 BATCH_BYTES = 20 << 10
 """About 128 entries: then a sync starts without waiting for more."""
+GATHER_S = 500e-6
+"""How often it looks whether there is enough, where commit-delay is longer."""
 SECOND_S = 1.0
 RETRY_S = 0.25
 """Between two tries of a transaction for which there was no room."""
@@ -53,10 +52,6 @@ TOUCH_BLOCKS_MIN, TOUCH_BLOCKS_MAX = 4, 256
 
 EXIT_FAILED = 1
 EXIT_LOCKED = 75
-
-
-class StoreLocked(Exception):
-    """Another store works on this state directory."""
 
 
 class Stop(Exception):
@@ -82,30 +77,10 @@ def main(channel: Channel, index: int) -> int:
     except StoreLocked as error:
         log.error("store-locked", text=str(error))
         return EXIT_LOCKED
-    except DatabaseError as error:
+    except (DatabaseError, OSError) as error:
         log.error("store-failed", text=str(error))
         return EXIT_FAILED
     return 0
-
-
-@contextlib.contextmanager
-def lock_state(folder: Path):  # type: ignore[no-untyped-def]
-    """The state directory is this process's as long as it lives. Raises StoreLocked."""
-    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-    fd = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        until = time.monotonic() + LOCK_WAIT_S
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= until:
-                    raise StoreLocked(f"{folder}: another store works here") from None
-                time.sleep(0.05)
-        yield
-    finally:
-        os.close(fd)
 
 
 class Store:
@@ -114,6 +89,7 @@ class Store:
     def __init__(self, channel: Channel, index: int, start: Message, fds: dict[str, int]) -> None:
         self.channel = channel
         self.memory = Memory(fds, index)
+        self.memory.set_pid(os.getpid())
         arm(ROLE, self.memory)
         self.start_message = start
         self.identity = [str(kind) for kind in _list(start.get("identity"))]
@@ -192,7 +168,7 @@ class Store:
 
     def _begin_commits(self) -> None:
         bound = tail_bound(self.database, self.journal_size_max)
-        self.checkpoint = Checkpoint(self.memory, self.database, bound)
+        self.checkpoint = Checkpoint(self.memory, self.database, bound, time.monotonic())
         if self.database.read_meta(META_IDENTITY) != self.identity:
             # All keys in memory are of this order; on disk they are when a pass has ended.
             self.checkpoint.at_end[META_IDENTITY] = self.identity
@@ -204,9 +180,6 @@ class Store:
     def run(self) -> None:
         """Until stopped. Raises Stop, DatabaseError."""
         self.channel.setblocking(False)
-        poll = select.poll()
-        for fd in (self.event, self.channel.fileno(), *self.commands.filenos()):
-            poll.register(fd, select.POLLIN)
         try:
             while True:
                 now = time.monotonic()
@@ -217,7 +190,7 @@ class Store:
                     self._gather(now + self.delay_s)
                     self._commit()
                 else:
-                    self._sleep(poll, now)
+                    self._sleep(now)
         except Stop:
             self._last_commit()
             raise
@@ -227,7 +200,7 @@ class Store:
         while True:
             enough = _store.pending_bytes(self.memory) >= BATCH_BYTES
             left_s = 0.0 if enough else max(until_s - time.monotonic(), 0.0)
-            self._wait_messages(left_s)
+            self._wait_messages(min(left_s, GATHER_S))
             if enough or left_s == 0.0:
                 return
 
@@ -244,7 +217,11 @@ class Store:
         if self.commits.trouble != self.alarm:
             self._set_alarm(self.commits.trouble)
 
-    def _sleep(self, poll: "select.poll", now: float) -> None:
+    def _sleep(self, now: float) -> None:
+        """Until a worker wakes it, somebody speaks, or something is due."""
+        poll = select.poll()
+        for fd in (self.event, self.channel.fileno(), *self.commands.filenos()):
+            poll.register(fd, select.POLLIN)
         wait_s = max(min(self.second_s - now, self.commits.wait_s(now)), 0.0)
         if self.sweep_at is not None:
             wait_s = 0.0
@@ -266,6 +243,7 @@ class Store:
             self.memory.beat()
             self.clock.refresh()
             self.sweep_at = self.sweep_at or 0
+            self.database.reader_check()
             if self.told != self.alarm:
                 self._set_alarm(self.alarm)
         if self.sweep_at is not None and self.memory.store_state == StoreState.STORE_OK:
