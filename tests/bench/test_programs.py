@@ -135,3 +135,22 @@ def test_servers_are_compared_in_namespaces_of_their_own() -> None:
     assert first.contender == "echo" and second.contender == "again"
     assert first.rate_ratio == 1 and 0.1 < second.rate_ratio < 10
     assert first.cpu_us > 1 and second.errors == {}
+
+
+@pytest.mark.net
+@pytest.mark.parametrize("name", ["durable", "async"])
+def test_every_answer_of_the_server_passes_the_checks_of_the_bench(name: str) -> None:
+    """In tiny: the rates are for `fastdhcp bench compare`."""
+    setup = Setup(
+        rounds=1,
+        seconds=0.5,
+        warmup=0.1,
+        clients=2000,
+        window=128,
+        workers=2,
+        mode="dora",
+        directory=None,
+        server_gro=False,
+    )
+    (line,) = compare([find_contender(name)], setup).lines
+    assert line.errors == {} and line.rate > 500 and line.cpu_us < 1000
