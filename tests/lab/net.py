@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -56,6 +57,9 @@ class Lab:
         self.ip(ns, "link", "add", name, "type", "veth", *peer)
         self._up(ns, name, address)
         self._up(ns2, name2, address2)
+        # Until the kernel has noticed the carrier, what is sent is thrown away.
+        while not all("state UP" in self.ip(*end) for end in _shows((ns, name), (ns2, name2))):
+            time.sleep(0.005)
 
     def bridge(self, end: str, *ports: str) -> None:
         """A bridge ``NAMESPACE:INTERFACE[=ADDRESS/LENGTH]`` over interfaces of that namespace."""
@@ -128,6 +132,10 @@ class Lab:
             namespace.close()
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _shows(*ends: tuple[str, str]) -> list[tuple[str, ...]]:
+    return [(namespace, "link", "show", "dev", name) for namespace, name in ends]
 
 
 def _end(text: str) -> tuple[str, str, str | None]:
