@@ -323,18 +323,19 @@ cdef class Memory:
             copied = lease_copy(&self.table, number, &record, longs)
         if not copied:
             raise TimeoutError(f"record {number} stays locked")
-        return lease_make(&record, longs, number)
+        lease = lease_make(&record, longs, number)
+        if lease.version == 0:       # never bound: only its place says which address it is
+            place = load_relaxed_u64(&self.table.directory[number // BLOCK_SIZE]) - 1
+            lease.vrf = place >> 24
+            lease.address = ((place & 0xFFFFFF) << 8) | (number & 255)
+        return lease
 
     def lease(self, uint32_t vrf, uint32_t address):
         """The record of an address, or None if it has no block. Raises TimeoutError if locked."""
         cdef uint32_t block = leases_block(&self.table, vrf, address)
         if block == NOWHERE:
             return None
-        lease = self._lease(block * BLOCK_SIZE + (address & 255))
-        if lease.version == 0:
-            lease.vrf = vrf
-            lease.address = address
-        return lease
+        return self._lease(block * BLOCK_SIZE + (address & 255))
 
     def blocks(self):
         """(VRF, address / 256, block number) of every block in use, sorted."""

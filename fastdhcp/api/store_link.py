@@ -11,7 +11,7 @@ import msgpack
 
 from fastdhcp.api.errors import CommandError, Kind
 
-ANSWER_S = 10.0
+ANSWER_S = 5.0
 """A store that died is at work again within 2 s; what it had not heard by then is lost."""
 ANSWER_SIZE_MAX = 64 << 10
 

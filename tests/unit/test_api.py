@@ -1,0 +1,391 @@
+"""The API as others use it: a running control process, asked over both of its sockets."""
+
+import http.client
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from fastdhcp import _journal
+from fastdhcp._journal import ChangeKind
+from fastdhcp._memory import Memory
+from fastdhcp._stats import counter_words
+from fastdhcp.api.commands import COMMANDS
+from fastdhcp.words import address_number
+from tests.control_rig import ControlRig
+
+MANY = 300
+"""Leases of the second pool, from 10.77.2.0 on, and of 10.77.1.1 and on."""
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlRig]:
+    """Read only, but for addresses that a test has to itself."""
+    made = ControlRig(tmp_path_factory.mktemp("control"))
+    first = address_number("10.77.1.201")
+    for number in range(MANY):
+        address = first + number if number < 50 else address_number("10.77.2.0") + number - 50
+        text = ".".join(str(octet) for octet in address.to_bytes(4))
+        made.bind(text, 1000 + number, hostname=f"host-{number}".encode())
+    try:
+        yield made
+    finally:
+        code = made.stop()
+    assert code == 0
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[ControlRig]:
+    """One for a test that changes more than leases."""
+    made = ControlRig(tmp_path)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+# ---- status and pools
+
+
+def test_status_says_what_the_supervisor_said(rig: ControlRig) -> None:
+    process = {
+        "role": "worker", "index": 1, "pid": 77, "state": "serving", "restarts": 2,
+        "since": 1.5, "beat_age": 0.2,
+    }  # fmt: skip
+    alarm = {"name": "store-slow", "text": "a commit takes 3 s", "since": 2.0}
+    interface = {"index": 3, "name": "srv0", "up": True, "addresses": ["10.77.0.1/22"]}
+    rig.channel.send(
+        {
+            "type": "status", "pid": 70, "started": 1.0, "processes": [process],
+            "alarms": [alarm], "warnings": ["small"], "interfaces": [interface],
+            "receive_buffer": 1 << 20,
+        }
+    )  # fmt: skip
+    found = _until(lambda: rig.client.get("/v1/status"), lambda status: status["pid"] == 70)
+    assert found["processes"][0] == {
+        "role": "worker", "index": 1, "pid": 77, "state": "serving", "restarts": 2,
+        "since": 1.5, "beat-age": 0.2,
+    }  # fmt: skip
+    assert (found["alarms"], found["interfaces"]) == ([alarm], [interface])
+    assert (found["store"], found["durability"], found["generation"]) == ("ok", "commit", 1)
+    assert (found["subnets"], found["addresses"]) == (2, 250 + 256 + 10)
+
+
+def _until(ask: Any, good: Any) -> Any:
+    deadline = time.monotonic() + 5
+    while not good(answer := ask()):
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.02)
+    return answer
+
+
+def test_pools_are_told_as_the_configuration_writes_them(rig: ControlRig) -> None:
+    found = rig.client.get("/v1/pools")["pools"]
+    assert [(p["vrf"], p["subnet"], p["pool"], p["size"]) for p in found] == [
+        (0, "10.77.0.0/22", "10.77.1.1-10.77.1.250", 250),
+        (0, "10.77.0.0/22", "10.77.2.0/24", 256),
+        (0, "10.78.0.0/24", "10.78.0.10-10.78.0.19", 10),
+    ]
+
+
+def test_pools_count_addresses_by_state(own: ControlRig) -> None:
+    now = own.worker.now()
+    own.bind("10.78.0.10", 1)
+    own.bind("10.78.0.11", 2)
+    own.apply(ChangeKind.CHANGE_PEND, "10.78.0.11", 2)
+    own.bind("10.78.0.12", 3, seconds=-5)
+    own.apply(ChangeKind.CHANGE_OFFER, "10.78.0.13", 4, offer_until=now + 60)
+    own.bind("10.78.0.14", 5)
+    own.apply(ChangeKind.CHANGE_DECLINE, "10.78.0.14", 5, expiry=now + 600)
+    found = _until(lambda: own.client.get("/v1/pools")["pools"][2], lambda pool: pool["free"] < 10)
+    states = ("free", "offered", "active", "pending", "declined")
+    assert [found[state] for state in states] == [5, 1, 2, 1, 1]
+
+
+# ---- leases
+
+
+def test_a_lease_has_the_fields_of_the_contract(rig: ControlRig) -> None:
+    before = time.time()
+    relay_info = bytes([1, 4]) + b"ge-1"
+    rig.bind("10.77.1.1", 1, 600, client_id=b"\x00\x01", relay_info=relay_info, hostname=b"pc")
+    found = rig.lease("10.77.1.1")
+    starts, expires = found.pop("starts"), found.pop("expires")
+    assert found == {
+        "vrf": 0, "address": "10.77.1.1", "state": "active", "hw-address": "02:ee:00:00:00:01",
+        "client-id": "hex:0001", "subnet": "10.77.0.0/22", "hostname": "pc",
+        "circuit-id": "ge-1", "remote-id": None, "version": 1,
+    }  # fmt: skip
+    assert starts == pytest.approx(before, abs=2)
+    assert expires == starts + 600
+
+
+@pytest.mark.parametrize(
+    ("address", "state"), [("10.77.1.250", "free"), ("10.77.0.50", "reserved")]
+)
+def test_an_address_without_a_record(rig: ControlRig, address: str, state: str) -> None:
+    if address == "10.77.1.250":  # among those that the fixture binds
+        address = "10.78.0.19"
+    found = rig.lease(address)
+    assert (found["state"], found["version"], found["hw-address"]) == (state, 0, None)
+
+
+@pytest.mark.parametrize("which", ["02:ee:00:00:03:e8", "02-EE-00-00-03-E8"])
+def test_leases_of_a_hardware_address(rig: ControlRig, which: str) -> None:
+    assert rig.lease(which)["address"] == "10.77.1.201"
+
+
+def test_all_leases_of_a_hardware_address(own: ControlRig) -> None:
+    own.bind("10.77.1.9", 9)
+    own.bind("10.78.0.10", 9, subnet_id=2)
+    found = own.client.get("/v1/leases/02:ee:00:00:00:09")["leases"]
+    assert [lease["address"] for lease in found] == ["10.77.1.9", "10.78.0.10"]
+
+
+def test_pages_hold_every_lease_once_in_order(rig: ControlRig) -> None:
+    seen: list[str] = []
+    after: str | None = None
+    while True:
+        page = rig.client.get("/v1/leases", after=after, limit=7, subnet="10.77.0.0/22")
+        assert len(page["leases"]) == 7 or page["next"] is None
+        seen += [lease["address"] for lease in page["leases"]]
+        after = page["next"]
+        if after is None:
+            break
+    numbers = [address_number(address) for address in seen]
+    assert numbers == sorted(set(numbers))
+    wanted = {address_number("10.77.1.201") + n for n in range(50)}
+    wanted |= {address_number("10.77.2.0") + n for n in range(MANY - 50)}
+    assert wanted <= set(numbers)
+
+
+def test_a_page_that_ends_with_the_table_says_so(own: ControlRig) -> None:
+    for number in range(3):
+        own.bind(f"10.77.1.{number + 1}", number)
+    assert own.client.get("/v1/leases", limit=3)["next"] is None
+    page = own.client.get("/v1/leases", limit=2)
+    assert page["next"] == "0/10.77.1.2"
+    rest = own.client.get("/v1/leases", limit=2, after=page["next"])
+    assert [lease["address"] for lease in rest["leases"]] == ["10.77.1.3"]
+
+
+def test_pages_of_a_state(own: ControlRig) -> None:
+    own.bind("10.77.1.1", 1)
+    own.bind("10.77.1.2", 2, seconds=-1)
+    own.bind("10.77.1.3", 3)
+    found = own.client.get("/v1/leases", state="expired")["leases"]
+    assert [lease["address"] for lease in found] == ["10.77.1.2"]
+
+
+def test_an_export_is_all_pages(rig: ControlRig) -> None:
+    exported = [json.loads(line) for line in rig.client.lines("/v1/leases/export")]
+    assert exported == rig.client.get("/v1/leases", limit=10_000)["leases"]
+    assert len(exported) >= MANY
+
+
+def test_a_block_that_is_new_is_seen_at_once(own: ControlRig) -> None:
+    assert own.client.get("/v1/leases")["leases"] == []
+    own.bind("10.77.1.1", 1)
+    assert len(own.client.get("/v1/leases")["leases"]) == 1
+    own.bind("10.78.0.10", 2, subnet_id=2)
+    assert len(own.client.get("/v1/leases")["leases"]) == 2
+
+
+# ---- release
+
+
+@pytest.mark.parametrize(
+    ("now", "result", "state", "pending"),
+    [(False, "pending", "active", True), (True, "ended", "released", None)],
+)
+def test_release(rig: ControlRig, now: bool, result: str, state: str, pending: bool) -> None:
+    address = "10.77.1.20" if now else "10.77.1.21"
+    rig.bind(address, 20)
+    answer = rig.client.post(f"/v1/leases/{address}/release", {"now": now})
+    assert answer == {"address": address, "result": result}
+    found = rig.lease(address)
+    assert (found["state"], found.get("pending")) == (state, pending)
+
+
+def test_release_of_what_is_bound_to_nobody(rig: ControlRig) -> None:
+    answer = rig.client.post("/v1/leases/10.78.0.18/release", {})
+    assert answer["result"] == "free"
+
+
+def test_over_tcp_nothing_is_changed(rig: ControlRig) -> None:
+    rig.bind("10.77.1.22", 22)
+    for path in ("/v1/leases/10.77.1.22/release", "/v1/reload"):
+        status, answer = rig.http(path, "POST", b'{"now": true}')
+        assert (status, answer["error"]) == (403, "forbidden")
+    assert rig.lease("10.77.1.22")["state"] == "active"
+
+
+def test_a_store_that_is_silent_is_named(own: ControlRig) -> None:
+    own.bind("10.77.1.1", 1)
+    own.store.stop()
+    started = time.monotonic()
+    with pytest.raises(click.ClickException, match="the store did not answer within 5 s"):
+        own.client.post("/v1/leases/10.77.1.1/release", {})
+    assert time.monotonic() - started < 8
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "error", "text"),
+    [
+        ("/v1/leases/10.99.0.1", 404, "not-found", "in no subnet"),
+        ("/v1/leases/10.77.1.1?vrf=9", 404, "not-found", "in no subnet of VRF 9"),
+        ("/v1/leases/02:ff:00:00:00:00", 404, "not-found", "02:ff:00:00:00:00"),
+        ("/v1/leases/printer", 400, "bad-request", "neither an address nor a hardware address"),
+        ("/v1/leases?limit=0", 400, "bad-request", "limit: from 1"),
+        ("/v1/leases?limit=ten", 400, "bad-request", "limit"),
+        ("/v1/leases?state=busy", 400, "bad-request", "one of free"),
+        ("/v1/leases?after=here", 400, "bad-request", "after"),
+        ("/v1/leases?colour=red", 400, "bad-request", "colour"),
+        ("/v1/trace?limit=-1", 400, "bad-request", "limit"),
+        ("/v1/trace?hw-address=x", 400, "bad-request", "hardware address"),
+        ("/v2/status", 404, "not-found", "/ lists what there is"),
+        ("/v1/reload", 404, "not-found", "/ lists what there is"),
+    ],
+)
+def test_refusals(rig: ControlRig, path: str, status: int, error: str, text: str) -> None:
+    found, answer = rig.http(path)
+    assert (found, answer["error"]) == (status, error)
+    assert text in answer["text"]
+
+
+def test_a_body_that_is_no_object_is_refused(rig: ControlRig) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", rig.port, timeout=10)
+    for body in (b"[1]", b"{", b"x" * 100_000):
+        connection.request("GET", "/v1/pools", body)
+        answer = connection.getresponse()
+        assert (answer.status, b"bad-request" in answer.read()) == (400, True)
+    connection.close()
+
+
+# ---- while things go on
+
+
+def die_with_lock(own: ControlRig, address: str, client: int) -> None:
+    """Worker 1 renews, and dies at step 3 of Apply, where the record is locked."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            own.worker = Memory(own.segments, 1)
+            own.worker.set_kill_step(3)
+            own.apply(ChangeKind.CHANGE_RENEW, address, client, expiry=own.worker.now() + 9)
+        finally:
+            os._exit(1)
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+
+
+def test_a_record_whose_holder_died_is_busy_until_it_is_repaired(own: ControlRig) -> None:
+    own.bind("10.77.1.5", 5)
+    own.bind("10.77.1.6", 6)
+    die_with_lock(own, "10.77.1.5", 5)
+    assert own.lease("10.77.1.6")["state"] == "active"
+    repair = threading.Timer(0.5, _journal.repair, (own.worker, 1))
+    repair.start()
+    assert own.lease("10.77.1.5")["state"] == "active"
+    repair.join()
+
+
+def test_a_record_that_stays_locked_is_told(own: ControlRig) -> None:
+    own.bind("10.77.1.5", 5)
+    die_with_lock(own, "10.77.1.5", 5)
+    status, answer = own.http("/v1/leases/10.77.1.5")
+    assert (status, answer["error"]) == (503, "busy")
+    _journal.repair(own.worker, 1)
+    assert own.http("/v1/leases/10.77.1.5")[0] == 200
+
+
+def test_a_new_policy_is_told_from_then_on(own: ControlRig) -> None:
+    own.bind("10.77.1.5", 5)
+    own.set_policy('[[subnets]]\nsubnet = "10.79.0.0/24"\npools = ["10.79.0.8-10.79.0.9"]', 2)
+    found = _until(
+        lambda: own.client.get("/v1/pools")["pools"],
+        lambda pools: pools[0]["subnet"] != "10.77.0.0/22",
+    )
+    assert [(pool["pool"], pool["free"]) for pool in found] == [("10.79.0.8-10.79.0.9", 2)]
+    assert own.lease("10.77.1.5")["state"] == "active"
+    assert own.worker.process_generation(3) == 2
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_reload_waits_for_the_supervisors_word(rig: ControlRig, taken: bool) -> None:
+    answers: list[dict[str, Any]] = []
+    asking = threading.Thread(
+        target=lambda: answers.append(rig.client.post("/v1/reload", {})), daemon=True
+    )
+    asking.start()
+    rig.expect("reload")
+    rig.channel.send({"type": "reloaded", "taken": taken, "generation": 4, "text": "so it is"})
+    asking.join(10)
+    assert answers == [{"taken": taken, "generation": 4, "text": "so it is"}]
+
+
+def test_it_beats_once_a_second_and_is_idle_else(own: ControlRig) -> None:
+    own.expect("beat")
+    before = _wake_ups(own.process.pid)
+    time.sleep(3)
+    own.expect("beat")
+    assert _wake_ups(own.process.pid) - before < 12
+
+
+def _wake_ups(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().split("\n")
+    (count,) = (s.split()[1] for s in lines if s.startswith("voluntary_ctxt_switches"))
+    return int(count)
+
+
+def test_one_connection_serves_many_questions_without_delay(rig: ControlRig) -> None:
+    """Were Nagle's algorithm on, each answer would wait 40 ms for an acknowledgement."""
+    connection = http.client.HTTPConnection("127.0.0.1", rig.port, timeout=10)
+    started = time.monotonic()
+    for _ in range(100):
+        connection.request("GET", "/v1/pools")
+        assert connection.getresponse().read()
+    connection.close()
+    assert time.monotonic() - started < 3
+
+
+def test_the_first_page_lists_every_command(rig: ControlRig) -> None:
+    status, page = rig.http("/")
+    assert status == 200
+    assert all(command.path in page for command in COMMANDS)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+def test_signals_are_the_supervisors(rig: ControlRig, number: signal.Signals) -> None:
+    rig.process.send_signal(number)
+    assert rig.client.get("/v1/pools")["pools"]
+    assert rig.process.poll() is None
+
+
+def test_it_ends_when_the_supervisor_is_gone(own: ControlRig) -> None:
+    own.channel.close()
+    assert own.process.wait(timeout=10) == 0
+
+
+# ---- metrics and trace
+
+
+def test_nothing_was_decided_yet(rig: ControlRig) -> None:
+    assert rig.client.get("/v1/trace") == {"decisions": []}
+
+
+def test_counters_are_sums_over_processes(own: ControlRig) -> None:
+    other = Memory(own.segments, 1)
+    word = counter_words()["COUNT_SENT"] + 5
+    own.worker.add(word, 2)
+    other.add(word, 3)
+    assert 'fastdhcp_packets_sent_total{type="ack"} 5\n' in own.http("/metrics")[1]
