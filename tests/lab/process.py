@@ -36,6 +36,8 @@ def tool(name: str) -> str:
     """The path of a program. Raises ToolMissing, which names the package to install."""
     path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_SYSTEM_PATH}")
     if path is None:
+        if "/" in name:
+            raise ToolMissing(f"{name}: no such program, or not ours to run")
         package = DEBIAN_PACKAGE.get(name, name)
         raise ToolMissing(f"{name} is not installed: apt-get install {package}")
     return path

@@ -43,7 +43,7 @@ class LinkClient:
         *,
         count: int | None = 1,
         timeout: float = 3,
-        quiet: float = 0.1,
+        quiet: float = 0.03,
     ) -> list[Frame]:
         """The replies (op 2) seen, to ``xid`` if given: see Capture.collect."""
         times = {"timeout": timeout, "quiet": quiet}
@@ -124,7 +124,7 @@ class RelayAgent:
             sock.sendto(payload, (self.server, SERVER_PORT))
 
     def collect(
-        self, *, count: int | None = 1, timeout: float = 3, quiet: float = 0.1
+        self, *, count: int | None = 1, timeout: float = 3, quiet: float = 0.03
     ) -> list[Received]:
         """What comes: ``count`` replies and then ``quiet`` seconds; all of ``timeout`` without."""
         found: list[Received] = []

@@ -60,7 +60,6 @@ def test_a_20_byte_packet_is_counted_under_a_drop_reason(
     link.broadcast(b"\x01" * 20, mac(1))
     relay.send(b"\x01" * 20)
     assert eventually(lambda: server.dropped() == {"too-short": 2}), server.dropped()
-    assert "too-short" in server.command("status").stdout
 
 
 NAMED = {
