@@ -35,6 +35,7 @@ class Checkpoint:
 
     ``sequence``: everything up to it is in ``leases``; ``last``: of the last batch on disk.
     ``tail_bytes``: of the batches between them, at a start rounded up to what the journal takes.
+    ``freed_bytes``: of all batches that passes have made removable, ever.
     ``bound``: of ``tail_bytes``, above it a pass begins at once. ``at_end``: goes into ``meta``
     with the end of the next pass.
     """
@@ -46,6 +47,7 @@ class Checkpoint:
         self.last = max(last, self.sequence)
         self.tail_bytes = database.journal_bytes() if last > self.sequence else 0
         self.bound = bound
+        self.freed_bytes = 0
         self.at_end: dict[bytes, object] = {}
         self._memory = memory
         self._left: deque[int] = deque()
@@ -123,6 +125,7 @@ class Checkpoint:
         if self._ending:
             self.sequence = self._target
             self.tail_bytes -= self._base_bytes
+            self.freed_bytes += self._base_bytes
             self.in_pass = False
             self._ending = False
             self.at_end.clear()

@@ -29,6 +29,9 @@ MARK_INTERVAL_S = 60.0
 CHUNKS_HOLD_S = 1.0
 """After a commit that failed with chunks in it and did without, none are written for this long."""
 
+FREED_BYTES = 256 << 10
+"""So much of the journal must have become removable on a full disk before it counts as healed."""
+
 
 class Commits:
     """The store's transactions. ``sequence`` is the last batch on disk.
@@ -53,6 +56,7 @@ class Commits:
         self._checkpoint = checkpoint
         self._ids = ids
         self._hold_until_s = 0.0
+        self._freed_bytes = 0  # of the checkpoint, when trouble began
         self._marked_s = time.monotonic()
 
     def is_due(self, now: float) -> bool:
@@ -94,13 +98,22 @@ class Commits:
                 self._memory.store_state = StoreState.STORE_FAILING
                 self._free_room()
                 return False
-        else:
-            if chunks:
-                self.trouble = None
-        self._memory.store_state = StoreState.STORE_OK
+            return True
+        if self.trouble is not None and chunks and self._is_healed():
+            self.trouble = None
+            self._memory.store_state = StoreState.STORE_OK
         return True
 
+    def _is_healed(self) -> bool:
+        """One transaction that found pages is no room for the next: workers that were let to
+        change bindings would wait in vain, and their clients with them."""
+        if self._checkpoint.freed_bytes - self._freed_bytes >= FREED_BYTES:
+            return True
+        return self._database.has_room()
+
     def _fail(self, full: DiskFull) -> None:
+        if self.trouble is None:
+            self._freed_bytes = self._checkpoint.freed_bytes
         self._checkpoint.failed()
         self._memory.add(Counter.COUNT_COMMIT_FAILED)
         self.trouble = str(full)

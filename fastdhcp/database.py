@@ -29,7 +29,7 @@ READ_S_MAX = 1.0
 LOCK_BYTES = 8192
 """LMDB's lock file for READERS_MAX readers."""
 FULL_BYTES = 1 << 20
-"""With less room than this, EIO is taken for a full disk: LMDB reports a short write as EIO."""
+"""With less room than this a file system is full. LMDB reports a write that was cut as EIO."""
 
 META_FORMAT = b"format"
 META_CLOCK = b"clock"
@@ -180,6 +180,11 @@ class Database:
         found = os.statvfs(self.path)
         return found.f_blocks * found.f_frsize
 
+    def has_room(self) -> bool:
+        """False: the file system is as good as full."""
+        found = os.statvfs(self.path)
+        return found.f_bavail * found.f_frsize >= FULL_BYTES
+
     def _scan(self, table: "lmdb._Database", key: bytes) -> Iterator[tuple[bytes, memoryview]]:
         """All from ``key`` on, in read transactions that are begun anew once a second."""
         while True:
@@ -202,18 +207,11 @@ class Database:
             return DiskFull(f"{self.path}: no space left on the disk ({error})")
         if isinstance(error, lmdb.MapFullError):
             return DiskFull(f"{self.path}: the store has reached its largest size ({error})")
-        if code == errno.EIO and self._is_full():
+        if code == errno.EIO and self.path.exists() and not self.has_room():
             return DiskFull(f"{self.path}: no space left on the disk, so a write was cut ({error})")
         if isinstance(error, lmdb.InvalidError | lmdb.VersionMismatchError):
             return DatabaseError(f"{self.path}: no lease store of this version ({error})")
         return DatabaseError(f"{self.path}: {error}")
-
-    def _is_full(self) -> bool:
-        try:
-            found = os.statvfs(self.path)
-        except OSError:
-            return False
-        return found.f_bavail * found.f_frsize < FULL_BYTES
 
 
 def _allocate_lock(path: Path) -> None:

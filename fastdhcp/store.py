@@ -184,9 +184,9 @@ class Store:
             while True:
                 now = time.monotonic()
                 self._each_second(now)
-                if self.memory.store_state == StoreState.STORE_FAILING and now < self.retry_s:
+                if self._fails() and now < self.retry_s:
                     self._wait_messages(self.retry_s - now)
-                elif _store.pending_bytes(self.memory) or self.commits.is_due(now):
+                elif _store.pending_bytes(self.memory) or self.commits.is_due(now) or self._fails():
                     self._gather(now + self.delay_s)
                     self._commit()
                 else:
@@ -194,6 +194,9 @@ class Store:
         except Stop:
             self._last_commit()
             raise
+
+    def _fails(self) -> bool:
+        return self.memory.store_state == StoreState.STORE_FAILING
 
     def _gather(self, until_s: float) -> None:
         """Waits for more to commit, unless there is enough; hears what others say meanwhile."""
@@ -205,9 +208,10 @@ class Store:
                 return
 
     def _commit(self) -> None:
-        if not self.commits.commit():
+        done = self.commits.commit()
+        if self._fails():
             self.retry_s = time.monotonic() + RETRY_S
-        else:
+        if done:
             for process, fd in enumerate(self.events):
                 if fd != self.event and _store.wake_wanted(self.memory, process):
                     wake([fd])
