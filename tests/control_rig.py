@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -204,3 +204,12 @@ def image_of(text: str, generation: int) -> Iterator[dict[str, int]]:
     finally:
         os.close(image)
         os.close(hints)
+
+
+def until(ask: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
+    """The first answer that is good; within 5 s."""
+    deadline = time.monotonic() + 5
+    while not good(answer := ask()):
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.02)
+    return answer

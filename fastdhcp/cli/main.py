@@ -43,7 +43,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.version_option(__version__, prog_name="fastdhcp", message="%(prog)s %(version)s")
 def main() -> None:
     """A DHCPv4 server: fast, and no lease is told before it is on disk.
 

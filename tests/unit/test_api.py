@@ -19,7 +19,7 @@ from fastdhcp._memory import Memory
 from fastdhcp._stats import counter_words
 from fastdhcp.api.commands import COMMANDS
 from fastdhcp.words import address_number
-from tests.control_rig import ControlRig
+from tests.control_rig import ControlRig, until
 
 MANY = 300
 """Leases of the second pool, from 10.77.2.0 on, and of 10.77.1.1 and on."""
@@ -68,7 +68,7 @@ def test_status_says_what_the_supervisor_said(rig: ControlRig) -> None:
             "receive_buffer": 1 << 20,
         }
     )  # fmt: skip
-    found = _until(lambda: rig.client.get("/v1/status"), lambda status: status["pid"] == 70)
+    found = until(lambda: rig.client.get("/v1/status"), lambda status: status["pid"] == 70)
     assert found["processes"][0] == {
         "role": "worker", "index": 1, "pid": 77, "state": "serving", "restarts": 2,
         "since": 1.5, "beat-age": 0.2,
@@ -76,14 +76,6 @@ def test_status_says_what_the_supervisor_said(rig: ControlRig) -> None:
     assert (found["alarms"], found["interfaces"]) == ([alarm], [interface])
     assert (found["store"], found["durability"], found["generation"]) == ("ok", "commit", 1)
     assert (found["subnets"], found["addresses"]) == (2, 250 + 256 + 10)
-
-
-def _until(ask: Any, good: Any) -> Any:
-    deadline = time.monotonic() + 5
-    while not good(answer := ask()):
-        assert time.monotonic() < deadline, answer
-        time.sleep(0.02)
-    return answer
 
 
 def test_pools_are_told_as_the_configuration_writes_them(rig: ControlRig) -> None:
@@ -104,7 +96,7 @@ def test_pools_count_addresses_by_state(own: ControlRig) -> None:
     own.apply(ChangeKind.CHANGE_OFFER, "10.78.0.13", 4, offer_until=now + 60)
     own.bind("10.78.0.14", 5)
     own.apply(ChangeKind.CHANGE_DECLINE, "10.78.0.14", 5, expiry=now + 600)
-    found = _until(lambda: own.client.get("/v1/pools")["pools"][2], lambda pool: pool["free"] < 10)
+    found = until(lambda: own.client.get("/v1/pools")["pools"][2], lambda pool: pool["free"] < 10)
     states = ("free", "offered", "active", "pending", "declined")
     assert [found[state] for state in states] == [5, 1, 2, 1, 1]
 
@@ -311,7 +303,7 @@ def test_a_record_that_stays_locked_is_told(own: ControlRig) -> None:
 def test_a_new_policy_is_told_from_then_on(own: ControlRig) -> None:
     own.bind("10.77.1.5", 5)
     own.set_policy('[[subnets]]\nsubnet = "10.79.0.0/24"\npools = ["10.79.0.8-10.79.0.9"]', 2)
-    found = _until(
+    found = until(
         lambda: own.client.get("/v1/pools")["pools"],
         lambda pools: pools[0]["subnet"] != "10.77.0.0/22",
     )

@@ -1,0 +1,296 @@
+"""The command line: what it prints, for people and as JSON, and its exit codes."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fastdhcp import __version__
+from fastdhcp.cli import render
+from fastdhcp.cli.client import ConfigUnreadable, socket_of
+from fastdhcp.cli.main import SUBCOMMANDS, main
+from tests.control_rig import ControlRig
+
+GOOD = '[[subnets]]\nsubnet = "10.77.0.0/22"\npools = ["10.77.1.1-10.77.1.250"]\n'
+BAD = '[[subnets]]\nsubnet = "10.77.0.0/22"\npool = ["10.77.1.1-10.77.1.250"]\n'
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlRig]:
+    made = ControlRig(tmp_path_factory.mktemp("control"))
+    for number in range(5):
+        made.bind(f"10.77.1.{number + 1}", number, hostname=b"pc-%d" % number)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(main, words)
+
+
+@pytest.fixture
+def ask(rig: ControlRig) -> Any:
+    """A command to the running server; it must succeed."""
+
+    def asked(*words: str) -> str:
+        result = run(*words, "--socket", str(rig.socket_path))
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return asked
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+# ---- questions to a server
+
+
+def test_leases_as_json_are_one_object_a_line(ask: Any) -> None:
+    listed = objects(ask("leases", "--json"))
+    assert [lease["address"] for lease in listed] == [f"10.77.1.{n}" for n in range(1, 6)]
+    assert list(listed[0]) == [
+        "vrf", "address", "state", "hw-address", "client-id", "subnet", "hostname", "circuit-id",
+        "remote-id", "starts", "expires", "version",
+    ]  # fmt: skip
+    assert objects(ask("leases", "export", "--json")) == listed
+    assert objects(ask("leases", "export")) == listed
+    assert objects(ask("leases", "--json", "--limit", "2")) == listed[:2]
+    assert objects(ask("leases", "show", "10.77.1.3", "--json")) == listed[2:3]
+    assert objects(ask("leases", "show", "02:ee:00:00:00:02", "--json")) == listed[2:3]
+    assert ask("leases", "--json", "--state", "released") == ""
+
+
+def test_leases_for_people(ask: Any, rig: ControlRig) -> None:
+    lines = ask("leases").splitlines()
+    assert lines[0].split() == [
+        "address", "state", "hw-address", "client-id", "hostname", "expires", "subnet",
+    ]  # fmt: skip
+    assert lines[3].split()[:3] == ["10.77.1.3", "active", "02:ee:00:00:00:02"]
+    cut = run("leases", "--limit", "2", "--socket", str(rig.socket_path))
+    assert (len(cut.stdout.splitlines()), cut.stderr) == (
+        3, "and more: --limit, or `leases export` (2 shown)\n",
+    )  # fmt: skip
+
+
+def test_the_socket_may_stand_before_the_subcommand(rig: ControlRig) -> None:
+    result = run("leases", "--socket", str(rig.socket_path), "show", "10.77.1.3", "--json")
+    assert objects(result.stdout)[0]["address"] == "10.77.1.3"
+
+
+def test_a_lease_in_full(ask: Any) -> None:
+    shown = dict(line.split(maxsplit=1) for line in ask("leases", "show", "10.77.1.3").splitlines())
+    assert shown["state"] == "active"
+    assert shown["hostname"] == "pc-2"
+    assert shown["remote-id"] == "-"
+
+
+def test_release(ask: Any, rig: ControlRig) -> None:
+    rig.bind("10.77.1.90", 90)
+    assert "may not be renewed" in ask("leases", "release", "10.77.1.90")
+    assert "active, pending" in ask("leases", "show", "10.77.1.90")
+    answer = objects(ask("leases", "release", "10.77.1.90", "--now", "--json"))
+    assert answer == [{"address": "10.77.1.90", "result": "ended"}]
+    assert "bound to nobody" in ask("leases", "release", "10.77.1.91")
+
+
+def test_pools(ask: Any) -> None:
+    as_json = objects(ask("pools", "--json"))
+    assert [pool["pool"] for pool in as_json] == [
+        "10.77.1.1-10.77.1.250", "10.77.2.0/24", "10.78.0.10-10.78.0.19",
+    ]  # fmt: skip
+    rows = [line.split() for line in ask("pools").splitlines()]
+    assert rows[0][-1] == "used"
+    assert rows[3] == ["0", "10.78.0.0/24", "10.78.0.10-10.78.0.19", "10", "10", *"0000", "0%"]
+
+
+def test_status(ask: Any, rig: ControlRig) -> None:
+    rig.channel.send(
+        {
+            "type": "status", "pid": 70, "started": 1.0, "receive_buffer": 1 << 20,
+            "processes": [{"role": "store", "index": 0, "pid": 71, "state": "serving",
+                           "restarts": 0, "since": 1.0, "beat_age": None}],
+            "alarms": [{"name": "store-failing", "text": "no space left", "since": 2.0}],
+            "warnings": ["a receive buffer is 208 KB"], "interfaces": [],
+        }
+    )  # fmt: skip
+    while json.loads(ask("status", "--json"))["pid"] is None:
+        continue
+    text = ask("status")
+    assert f"fastdhcp {__version__}, pid 70" in text
+    assert "ALARM store-failing" in text
+    assert "no space left" in text
+    assert "warning: a receive buffer is 208 KB" in text
+    assert "store ok, durability commit" in text
+
+
+def test_trace_of_a_server_that_decided_nothing(ask: Any) -> None:
+    assert ask("trace", "--json") == ""
+    assert ask("trace").split()[:2] == ["time", "worker"]
+
+
+@pytest.mark.parametrize(("taken", "code"), [(True, 0), (False, 1)])
+def test_reload_fails_if_the_old_configuration_stays(
+    rig: ControlRig, taken: bool, code: int
+) -> None:
+    results: list[Result] = []
+    asking = threading.Thread(
+        target=lambda: results.append(run("reload", "--socket", str(rig.socket_path)))
+    )
+    asking.start()
+    rig.expect("reload")
+    rig.channel.send({"type": "reloaded", "taken": taken, "generation": 2, "text": "in words"})
+    asking.join(10)
+    assert (results[0].exit_code, results[0].output) == (code, "in words\n")
+
+
+# ---- what fails, and how it ends
+
+
+def test_no_server_is_said_in_words(tmp_path: Path) -> None:
+    result = run("status", "--socket", str(tmp_path / "none.sock"))
+    assert result.exit_code == 1
+    assert f"no server answers at {tmp_path / 'none.sock'}: is it running?" in result.stderr
+
+
+def test_a_servers_refusal_is_said_in_its_words(rig: ControlRig) -> None:
+    result = run("leases", "show", "10.99.0.1", "--socket", str(rig.socket_path))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "10.99.0.1 is in no subnet of VRF 0" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("leases", "show"), ("nonsense",), ("leases", "--limit", "0"), ("serve",), ("check",)],
+)
+def test_wrong_usage(words: tuple[str, ...]) -> None:
+    result = run(*words)
+    assert result.exit_code == 2
+    assert "Usage:" in result.stderr
+
+
+def test_check_of_a_good_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "good.toml"
+    path.write_text(GOOD)
+    result = run("check", str(path))
+    assert (result.exit_code, result.stdout) == (0, f"{path}: good\n")
+
+
+def test_check_of_a_bad_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(BAD)
+    result = run("check", str(path))
+    assert result.exit_code == 78
+    assert result.stdout.startswith(f"{path}:3: subnets[0].pool: ")
+    (problem,) = objects(run("check", str(path), "--json").stdout)
+    assert (problem["level"], problem["line"], problem["key"]) == ("error", 3, "subnets[0].pool")
+
+
+def test_check_names_what_is_not_served_yet(tmp_path: Path) -> None:
+    path = tmp_path / "later.toml"
+    path.write_text(GOOD + '[ddns]\nzone = "campus.example"\n')
+    result = run("check", str(path))
+    assert result.exit_code == 0
+    assert "ddns: not served yet (warning)" in result.stdout
+
+
+def test_serve_of_a_bad_configuration_ends_with_78(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(BAD)
+    done = _fastdhcp("serve", "-c", str(path))
+    assert done.returncode == 78
+    assert f"{path}:3: subnets[0].pool" in done.stderr
+
+
+# ---- where the server is
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "socket"),
+    [
+        ("a.toml", GOOD, "/run/fastdhcp/control.sock"),
+        ("a.toml", '[server]\nruntime-directory = "run"\n', "{folder}/run/control.sock"),
+        ("a.toml", '[server]\nruntime-directory = "/run/x"\n', "/run/x/control.sock"),
+        ("a.json", '{"server": {"runtime-directory": "run"}}', "{folder}/run/control.sock"),
+    ],
+)
+def test_the_socket_of_a_configuration(tmp_path: Path, name: str, text: str, socket: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    assert str(socket_of(path)) == socket.format(folder=tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[server", "server = 3", "[server]\nruntime-directory = 5"])
+def test_a_configuration_that_cannot_be_read_ends_with_78(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigUnreadable):
+        socket_of(path)
+    assert run("status", "-c", str(path)).exit_code == 78
+
+
+# ---- the command itself
+
+
+def _fastdhcp(*words: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "fastdhcp", *words]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=30)
+
+
+def test_version() -> None:
+    assert run("version").stdout == run("--version").stdout == f"fastdhcp {__version__}\n"
+
+
+def test_help_lists_every_command_and_imports_none() -> None:
+    code = (
+        "import sys\nfrom fastdhcp.cli.main import main\n"
+        "main(['--help'], standalone_mode=False)\n"
+        "heavy = {'rich', 'uvicorn', 'starlette', 'lmdb', 'msgspec', 'fastdhcp.supervisor'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *shown, heavy = done.stdout.splitlines()
+    assert heavy == "[]"
+    assert all(any(line.split()[:1] == [name] for line in shown) for name in SUBCOMMANDS)
+
+
+def test_serve_imports_nothing_that_only_others_need() -> None:
+    code = (
+        "import sys\nimport fastdhcp.supervisor, fastdhcp.cli.server\n"
+        "print(sorted({'rich', 'uvicorn', 'starlette', 'lmdb'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_every_command_has_help(name: str) -> None:
+    result = run(name, "--help")
+    assert result.exit_code == 0
+    assert f"Usage: main {name}" in result.output
+
+
+# ---- text for people
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (59.6, "1m 0s"), (61, "1m 1s"), (7200, "2h 0m"), (90061, "1d 1h"), (-3, "0s")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert render.duration(seconds) == text
+
+
+def test_tables_align_numbers_to_the_right() -> None:
+    assert render.table(("name", "count"), [("a", 1234), ("longer", 5), ("b", None)]) == (
+        "name    count\na       1,234\nlonger      5\nb           -"
+    )
