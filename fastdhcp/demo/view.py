@@ -1,0 +1,144 @@
+"""The demo on a terminal: leases as they come, rates, latencies, pools."""
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from fastdhcp.demo.pools import Pool
+from fastdhcp.demo.tally import Kind, Tally, percentile
+
+NAMES: dict[Kind, str] = {"offer": "OFFER", "ack": "ACK", "renewal": "renewal"}
+REFRESH_S = 0.25
+LEASES_MAX = 24
+CHROME = 12
+"""Lines of the view that hold no leases."""
+
+
+class View(Protocol):
+    """Shows the state of things now and then."""
+
+    every: float
+
+    def show(self, tally: Tally, pools: Sequence[Pool], elapsed: float) -> None: ...
+    def close(self) -> None: ...
+
+
+class LineView:
+    """One line a second, for what is no terminal."""
+
+    every = 1.0
+
+    def show(self, tally: Tally, pools: Sequence[Pool], elapsed: float) -> None:
+        rates, counts = tally.rates(), tally.counts
+        used = ", ".join(f"{p.subnet} {p.used}/{p.size}" for p in pools)
+        ack = percentile(tally.recent("ack") or tally.recent("renewal"), 0.5)
+        click.echo(
+            f"{elapsed:5.1f} s  {tally.held()} leases held  {rates['ack']:.0f} leases/s  "
+            f"{rates['renewal']:.0f} renewals/s  ACK p50 {ack * 1e3:.1f} ms  "
+            f"given {counts['dora']} renewed {counts['renewal']} released {counts['release']}  "
+            f"pools {used or '-'}"
+        )
+
+    def close(self) -> None:
+        pass
+
+
+class LiveView:
+    """The whole terminal, drawn anew."""
+
+    every = REFRESH_S
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._console = Console()
+        self._live = Live(console=self._console, auto_refresh=False, screen=True)
+        self._live.start()
+
+    def show(self, tally: Tally, pools: Sequence[Pool], elapsed: float) -> None:
+        grid = Table.grid(expand=True, padding=(0, 1))
+        grid.add_column(ratio=3)
+        grid.add_column(ratio=2)
+        room = max(4, min(LEASES_MAX, self._console.height - CHROME))
+        right = Group(_figures(tally), Text(), _latencies(tally), Text(), _pools(pools))
+        grid.add_row(_leases(tally, room), right)
+        head = Text.assemble(
+            ("fastdhcp demo", "bold"), f"  {elapsed:.0f} s  API ", (self._url, "cyan underline"),
+            "  Ctrl-C ends",
+        )  # fmt: skip
+        self._live.update(Panel(Group(head, Text(), grid)), refresh=True)
+
+    def close(self) -> None:
+        self._live.stop()
+
+
+def _leases(tally: Tally, room: int) -> Table:
+    table = Table(title="latest leases", box=None, expand=True, title_justify="left")
+    for name in ("time", "address", "hw-address", "from", "DORA ms"):
+        table.add_column(name, justify="right" if name == "DORA ms" else "left", no_wrap=True)
+    for lease in list(tally.latest)[-room:][::-1]:
+        clock = time.strftime("%H:%M:%S", time.localtime(lease.at))
+        took = f"{lease.seconds * 1e3:.1f}"
+        table.add_row(clock, lease.address, lease.hw_address, lease.way, took)
+    return table
+
+
+def _figures(tally: Tally) -> Table:
+    table, rates, counts = Table.grid(padding=(0, 2)), tally.rates(), tally.counts
+    table.add_row("leases held", f"[bold green]{tally.held()}")
+    table.add_row("leases a second", f"{rates['ack']:.0f}  (most {tally.peak})")
+    table.add_row("renewals a second", f"{rates['renewal']:.0f}")
+    given = f"{counts['dora']}, {counts['renewal']}, {counts['release']}"
+    table.add_row("given, renewed, released", given)
+    bad = counts["doubled"] + counts["nak"] + counts["unanswered"]
+    style = "red" if bad else "green"
+    words = f"{counts['doubled']}, {counts['nak']}, {counts['unanswered']}"
+    table.add_row("doubled, refused, unanswered", f"[{style}]{words}")
+    return table
+
+
+def _latencies(tally: Tally) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("ms, lately")
+    for name in ("p50", "p99", "max"):
+        table.add_column(name, justify="right")
+    for kind, name in NAMES.items():
+        values = tally.recent(kind)
+        shown = (percentile(values, part) * 1e3 for part in (0.5, 0.99, 1.0))
+        table.add_row(name, *(f"{value:.1f}" for value in shown))
+    return table
+
+
+def _pools(pools: Sequence[Pool]) -> Table:
+    table = Table.grid(padding=(0, 1))
+    for pool in pools:
+        bar = ProgressBar(total=max(pool.size, 1), completed=pool.used, width=16)
+        table.add_row(pool.subnet, bar, f"{pool.used}/{pool.size}")
+    return table
+
+
+def summary(tally: Tally, elapsed: float) -> str:
+    """The last word: how many, how fast, how long they waited, and whether all was right."""
+    counts = tally.counts
+    lines = [
+        f"{counts['dora']} leases given in {elapsed:.1f} s (most in a second {tally.peak}), "
+        f"{counts['renewal']} renewed, {counts['release']} released; {tally.held()} held at the "
+        "end",
+        f"{'ms':<10}{'p50':>8}{'p90':>8}{'p99':>8}{'max':>8}",
+    ]
+    for kind, name in NAMES.items():
+        values = sorted(tally.latencies[kind])
+        figures = (percentile(values, part) * 1e3 for part in (0.5, 0.9, 0.99, 1.0))
+        lines.append(f"{name:<10}" + "".join(f"{figure:>8.2f}" for figure in figures))
+    lines.append(
+        f"addresses in two hands {counts['doubled']}, refused {counts['nak']}, "
+        f"unanswered {counts['unanswered']}, sent again {counts['retransmission']}"
+    )
+    return "\n".join(lines)
