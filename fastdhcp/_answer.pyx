@@ -47,7 +47,7 @@ cdef inline DropReason reply_to(Worker* w, const Packet* packet, const Arrival* 
         return DROP_REPLY_TOO_LONG
     if handled.waits and w.t.image.durable:
         count(w.counters, COUNT_HELD)
-        held_push(&w.held, number)
+        held_push(&w.held, w.t, number)
     else:
         outbox_add(&w.outbox, number)
     return DROP_NONE

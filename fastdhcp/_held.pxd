@@ -49,7 +49,7 @@ cdef void held_close(Held* held) noexcept nogil
 cdef uint32_t held_take(Held* held) noexcept nogil
 cdef void held_give(Held* held, uint32_t number) noexcept nogil
 # Holds a finished reply until its position is durable.
-cdef void held_push(Held* held, uint32_t number) noexcept nogil
+cdef void held_push(Held* held, const Table* t, uint32_t number) noexcept nogil
 # Gathers what may leave at `now`; what may not any more is given back and counted as held-stale.
 cdef void held_release(Held* held, const Table* t, uint32_t now, Released* out,
                        Counters* counters) noexcept nogil

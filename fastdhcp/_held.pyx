@@ -77,8 +77,12 @@ cdef inline void remove_first(Held* held, uint32_t queue) noexcept nogil:
     held.waiting -= 1
 
 
-cdef void held_push(Held* held, uint32_t number) noexcept nogil:
-    append(held, held.replies[number].ring, number)
+# What is durable already (a renewal that needs no write) stands behind nobody: on a full disk those
+# before it wait in vain.
+cdef void held_push(Held* held, const Table* t, uint32_t number) noexcept nogil:
+    cdef const Reply* reply = &held.replies[number]
+    append(held, QUEUE_LOCKED if journal_is_durable(t, reply.ring, reply.position)
+           else reply.ring, number)
 
 
 # -- Release --------------------------------------------------------------------------------------

@@ -204,7 +204,7 @@ cdef class HeldQueue:
         reply.lease_at = 2
         reply.size = MESSAGE_SIZE_MIN
         store_be32(reply.data + reply.lease_at, lease_s)
-        held_push(&self.held, place)
+        held_push(&self.held, &self.memory.table, place)
         return place
 
     def release(self, uint32_t now):
