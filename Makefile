@@ -12,7 +12,7 @@ STUBBED = $(patsubst fastdhcp/%.pyi,fastdhcp.%,$(wildcard fastdhcp/*.pyi)) \
 
 export PYTHON
 
-.PHONY: help run build test test-quick lint format bench compare crash fuzz clean
+.PHONY: help run build test test-quick lint format bench compare restart crash fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## what there is to make
@@ -33,6 +33,7 @@ test-quick: build $(VENV)/test.stamp ## the unit tests only: no network, no root
 lint: build $(VENV)/test.stamp ## ruff, cython-lint, mypy, and the stubs against what was compiled
 	$(BIN)/ruff check
 	PATH=$(BIN):$$PATH cython-lint $(PYX)
+	@mkdir -p build/typed && ln -sfn ../../bench build/typed/fastdhcp_bench
 	$(BIN)/mypy
 	$(BIN)/stubtest --concise --ignore-disjoint-bases --allowlist .ci/stubtest.allow \
 	    --ignore-unused-allowlist $(STUBBED)
@@ -47,8 +48,11 @@ bench: build $(VENV)/test.stamp ## the units' benchmarks, for real
 compare: build $(VENV)/test.stamp ## the floor: this server beside the echo, in one run
 	$(BIN)/fastdhcp bench compare $(ARGS)
 
+restart: build $(VENV)/test.stamp ## from the start to the first OFFER with a million leases, and memory
+	$(BIN)/python -m fastdhcp_bench.restart $(ARGS)
+
 crash: build $(VENV)/test.stamp ## 200 kills under load, against the client's ledger
-	$(BIN)/python -m tests.crash --kills 200 $(ARGS)
+	$(BIN)/python -m tests.crash $(ARGS)
 
 fuzz: build $(VENV)/test.stamp ## hostile messages for the codec, held against the plain twin
 	$(BIN)/python -m tests.fuzz.fuzz_codec --count 1000000 $(ARGS)

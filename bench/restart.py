@@ -7,7 +7,6 @@ each time asking for an offer every few milliseconds from the moment of the star
 the pages that all shared segments have touched, and the processes' private memory beside them.
 """
 
-import os
 import socket
 import statistics
 import subprocess
@@ -122,7 +121,7 @@ def shared_bytes(processes: list[Path]) -> dict[str, int]:
     for process in processes:
         for fd in (process / "fd").iterdir():
             try:
-                name = os.readlink(fd)
+                name = str(fd.readlink())
                 found = fd.stat()
             except OSError:
                 continue
@@ -146,7 +145,8 @@ def print_memory(session: int, leases: int) -> None:
     for name, size in sorted(shared.items(), key=lambda item: -item[1]):
         click.echo(f"  {name:<24}{size / 2**20:9.1f} MiB")
     total = sum(shared.values())
-    click.echo(f"shared memory touched: {total / 2**20:.1f} MiB, {total / leases:.0f} bytes a lease")
+    each = f"{total / leases:.0f} bytes a lease"
+    click.echo(f"shared memory touched: {total / 2**20:.1f} MiB, {each}")
     for process in processes:
         words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
         click.echo(f"  private {private_bytes(process) / 2**20:6.1f} MiB  {words[:60]}")
