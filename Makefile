@@ -48,7 +48,7 @@ bench: build $(VENV)/test.stamp ## the units' benchmarks, for real
 compare: build $(VENV)/test.stamp ## the floor: this server beside the echo, in one run
 	$(BIN)/fastdhcp bench compare $(ARGS)
 
-restart: build $(VENV)/test.stamp ## from the start to the first OFFER with a million leases, and memory
+restart: build $(VENV)/test.stamp ## a start with a million leases: first OFFER, and memory
 	$(BIN)/python -m fastdhcp_bench.restart $(ARGS)
 
 crash: build $(VENV)/test.stamp ## 200 kills under load, against the client's ledger

@@ -34,7 +34,7 @@ BANNED = {
 PYTHON_TYPES = r"\b(object|bytes|bytearray|str|list|dict|tuple|set|Memory|Lease)\b"
 CYTHON_FUNCTION = re.compile(r"^(?P<indent> *)(?:async )?(?P<kind>def|cdef|cpdef)\b(?P<rest>.*)$")
 ALLOCATION = re.compile(r"\b(malloc|calloc|realloc|PyMem_\w+|PyObject_Malloc)\b")
-CLAIM = re.compile(r"\bassert\b|\braises\(|\bfail\(|\bbenchmark\(")
+CLAIM = re.compile(r"\b(assert|raise)\b|\braises\(|\bfail\(|\bbenchmark\(")
 
 
 def tracked(*suffixes: str) -> list[Path]:
