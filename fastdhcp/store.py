@@ -34,6 +34,7 @@ from fastdhcp.log import log
 from fastdhcp.recovery import attach, begin_run, recover
 from fastdhcp.segments import wake
 from fastdhcp.state_lock import StoreLocked, lock_state
+from fastdhcp.store_alarm import StoreAlarm
 
 ROLE = "store"
 COMMIT_DELAY_S = 500e-6
@@ -102,8 +103,7 @@ class Store:
         self.database = Database(Path(str(start["state_directory"])) / DATABASE_NAME)
         self.ids = Ids.load(self.database)
         self.clock = Clock()
-        self.alarm: str | None = None
-        self.told: str | None = None
+        self.alarm = StoreAlarm(channel)
         self.asked: dict[str, object] | None = None  # ids that wait for their commit
         self.retry_s = 0.0
         self.second_s = 0.0
@@ -155,13 +155,12 @@ class Store:
                 break
             except DiskFull as full:
                 self.memory.store_state = StoreState.STORE_FAILING
-                self._set_alarm(str(full))
+                self.alarm.set(str(full))
                 self._wait_messages(RETRY_S)
                 self.memory.beat()
         self._begin_commits()
         self.memory.store_state = StoreState.STORE_OK
-        self.told = ""  # whatever alarm the one before had raised is over
-        self._set_alarm(None)
+        self.alarm.set(None)
         wake(self.events)
         crash_point("attach-woken")
         return {"leases": 0, "attached": True, "rekeyed": False}
@@ -218,8 +217,7 @@ class Store:
             crash_point("commit-woken")
             self.commands.answer_durable()
             self._send_ids()
-        if self.commits.trouble != self.alarm:
-            self._set_alarm(self.commits.trouble)
+        self.alarm.set(self.commits.trouble)
 
     def _sleep(self, now: float) -> None:
         """Until a worker wakes it, somebody speaks, or something is due."""
@@ -248,8 +246,7 @@ class Store:
             self.clock.refresh()
             self.sweep_at = self.sweep_at or 0
             self.database.reader_check()
-            if self.told != self.alarm:
-                self._set_alarm(self.alarm)
+            self.alarm.tell()
         if self.sweep_at is not None and self.memory.store_state == StoreState.STORE_OK:
             self.sweep_at = _store.sweep(self.memory, self.sweep_at, SWEEP_MAX)[0] or None
         if now >= self.touch_s:
@@ -335,17 +332,6 @@ class Store:
         if self.asked is not None and not self.ids.changed:
             self.channel.send({"type": "ids", **self.asked})
             self.asked = None
-
-    def _set_alarm(self, text: str | None) -> None:
-        if text and not self.alarm:
-            log.error("store-failing", text=text)
-        elif self.alarm and not text:
-            log.notice("store-healthy")
-        self.alarm = text
-        alarm = {"type": "alarm", "name": "store-failing", "text": text or "", "on": bool(text)}
-        with contextlib.suppress(BlockingIOError):
-            self.channel.send(alarm)
-            self.told = text
 
 
 def _list(value: object) -> list[object]:

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from fastdhcp._leases import BindingState
 from tests.store_ledger import Ledger
 from tests.store_rig import STORE, Rig, killed, wait_for
 
@@ -163,6 +164,28 @@ def test_killed_in_an_attach(tmp_path, point):
         ledger.check()
         records = rig.records()
         cut_power(rig, ledger)
+        assert rig.records() == records
+
+
+@pytest.mark.parametrize("step", [*range(1, 8), *range(10, 17)])
+def test_killed_while_it_ends_a_lease(tmp_path, step):
+    """The numbered steps of the protocol that changes a record, in the store's own sweep."""
+    address = 0x0A4D0000 + 99
+    with Rig(tmp_path) as rig:
+        assert rig.start(str(step)) is not None
+        rig.wait_durable(rig.bind(address, expiry=rig.memory.now() + 10))
+        rig.memory.time_offset_ns += 100 * 10**9
+        assert killed(rig.reap())
+        lease = rig.memory.lease(0, address)  # nobody's lock is left
+        assert rig.memory.bit(0, address) == (lease.state != BindingState.FREE)
+        assert rig.start()["attached"]
+        wait_for(lambda: rig.memory.lease(0, address).state == BindingState.FREE, "ended")
+        assert not rig.memory.bit(0, address)
+        rig.wait_durable(rig.memory.ring_head(STORE), STORE)
+        records = rig.records()
+        rig.kill()
+        rig.new_segments()
+        assert rig.start() is not None
         assert rig.records() == records
 
 

@@ -85,6 +85,7 @@ def test_only_who_asked_is_woken(rig, asleep):
 def test_a_sleeping_store_asks_to_be_woken(rig):
     rig.start()
     wait_for(lambda: _store.wake_wanted(rig.memory, STORE), "asleep")
+    assert not _store.wake_wanted(rig.memory, STORE)  # one asks, one is asked
 
 
 # ---- expiry
