@@ -261,9 +261,23 @@ def _fastdhcp_subnet(subnet: Subnet) -> dict[str, object]:
 
 
 def environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A source tree built in place is found whatever the folder the program runs in."""
+    """A source tree built in place is found whatever the folder the program runs in.
+
+    With FASTDHCP_SANITIZE=1, as for the build, the sanitizers' libraries come first; what they
+    find ends the process.
+    """
     path = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": f"{ROOT}:{path}" if path else str(ROOT), **(env or {})}
+    found = {"PYTHONPATH": f"{ROOT}:{path}" if path else str(ROOT), **(env or {})}
+    if os.environ.get("FASTDHCP_SANITIZE") == "1":
+        found["LD_PRELOAD"] = " ".join(map(_library, ("libasan.so", "libubsan.so")))
+        found["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=1"
+        found["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
+    return found
+
+
+def _library(name: str) -> str:
+    argv = ["gcc", f"-print-file-name={name}"]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
 
 
 SERVERS: dict[str, type[Dnsmasq] | type[Kea] | type[FastDHCP]] = {

@@ -1,0 +1,101 @@
+"""Kinds of links: a bridge, several links at once, and which of them are served."""
+
+from typing import Any
+
+import pytest
+
+from tests.lab import Lab, LinkClient, RelayAgent, build
+from tests.lab.packet import ACK, DISCOVER, REQUEST, mac
+from tests.lab.servers import FastDHCP
+from tests.lab.wire import dora
+
+from .conftest import SERVER, lan
+
+pytestmark = pytest.mark.net
+
+
+def serving(*interfaces: str, **tables: Any) -> dict[str, Any]:
+    return {**lan(), "server": {"interfaces": list(interfaces)}, **tables}
+
+
+def stations(lab: Lab, interface: str, namespace: str = "client") -> LinkClient:
+    made = LinkClient(lab.netns(namespace), interface)
+    lab.callback(made)
+    return made
+
+
+def assert_served(link: LinkClient, n: int) -> None:
+    """The whole of it: a frame to a client without an address, and a broadcast."""
+    offer = link.exchange(build(DISCOVER, mac(n), n))
+    assert (offer.ether_target, offer.target) == (mac(n), (offer.message.yiaddr, 68))
+    ack = dora(link.ask, mac(n), flags=0x8000)
+    assert ack.type == ACK
+
+
+def test_a_bridge_with_two_ports(lab: Lab) -> None:
+    for n in (0, 1):
+        lab.veth(f"server:port{n}", f"client:cli{n}")
+    lab.bridge(f"server:br0={SERVER}/22", "port0", "port1")
+    FastDHCP(lab, "server", serving("br0"))
+    for n in (0, 1):
+        assert_served(stations(lab, f"cli{n}"), n)
+
+
+def two_links(lab: Lab) -> tuple[LinkClient, LinkClient]:
+    lab.veth(f"server:srv0={SERVER}/22", "client:cli0")
+    lab.veth("server:srv1=10.88.0.1/24", "client:cli1")
+    return stations(lab, "cli0"), stations(lab, "cli1")
+
+
+TWO = [
+    {"subnet": "10.77.0.0/22", "pools": ["10.77.1.1-10.77.1.9"]},
+    {"subnet": "10.88.0.0/24", "pools": ["10.88.0.10-10.88.0.19"]},
+]
+
+
+def test_one_mac_on_two_links_holds_two_leases(lab: Lab) -> None:
+    """The second does not end the first (openwrt/odhcpd 201): a binding is of (network, client)."""
+    one, other = two_links(lab)
+    FastDHCP(lab, "server", serving("srv0", "srv1", subnets=TWO))
+    leases = [dora(link.ask, mac(1)) for link in (one, other)]
+    assert [lease.yiaddr.rsplit(".", 2)[0] for lease in leases] == ["10.77", "10.88"]
+    assert [lease.server_id for lease in leases] == [SERVER, "10.88.0.1"]
+    for link, lease in ((one, leases[0]), (other, leases[1])):
+        again = link.ask(build(REQUEST, mac(1), 9, options={50: lease.yiaddr}))
+        assert (again.type, again.yiaddr) == (ACK, lease.yiaddr)
+
+
+def test_without_a_list_the_links_with_an_address_in_a_subnet_are_served(lab: Lab) -> None:
+    one, other = two_links(lab)
+    config = {"subnets": TWO[:1], "defaults": {"lease-time": 600}}
+    FastDHCP(lab, "server", config)
+    assert_served(one, 1)
+    other.silence(build(DISCOVER, mac(2), 2), timeout=0.3)
+
+
+def test_a_link_that_is_not_listed_is_silence(lab: Lab) -> None:
+    one, other = two_links(lab)
+    FastDHCP(lab, "server", serving("srv1", subnets=TWO))
+    assert_served(other, 1)
+    one.silence(build(DISCOVER, mac(2), 2), timeout=0.3)
+
+
+def test_an_empty_list_serves_relay_agents_alone(lab: Lab) -> None:
+    one, _ = two_links(lab)
+    FastDHCP(lab, "server", serving(subnets=TWO))
+    one.silence(build(DISCOVER, mac(2), 2), timeout=0.3)
+    lab.ip("client", "address", "add", "10.88.0.2/24", "dev", "cli1")
+    relay = RelayAgent(lab.netns("client"), "10.88.0.2", "10.88.0.1")
+    lab.callback(relay)
+    assert dora(relay.exchange, mac(3), giaddr="10.88.0.2").yiaddr.startswith("10.88.0.")
+
+
+def test_a_shared_network_of_two_addresses_on_one_link(lab: Lab) -> None:
+    """Pools of 9 and 10 addresses: all 19 are given, then there is silence."""
+    lab.veth(f"server:srv0={SERVER}/22", "client:cli0")
+    lab.ip("server", "address", "add", "10.88.0.1/24", "dev", "srv0")
+    shared = [{**subnet, "shared-network": "both"} for subnet in TWO]
+    FastDHCP(lab, "server", serving("srv0", subnets=shared))
+    link = stations(lab, "cli0")
+    assert len({dora(link.ask, mac(n)).yiaddr for n in range(19)}) == 19
+    link.silence(build(DISCOVER, mac(99), 99), timeout=0.3)
