@@ -129,8 +129,9 @@ class Control:
     def _take_image(self, fds: Mapping[str, int]) -> None:
         image, hints = fds["image"], fds["hints"]
         try:
-            self._context.table.set_catalog(Catalog.read(image))
+            catalog = Catalog.read(image)
             self._memory.set_image(image, hints)
+            self._context.table.set_catalog(catalog)
         finally:
             close_all([image, hints])
 

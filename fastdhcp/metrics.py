@@ -9,7 +9,7 @@ from fastdhcp import __version__
 from fastdhcp._leases import StoreState
 from fastdhcp._memory import Memory
 from fastdhcp._stats import counter_words, drop_names
-from fastdhcp.api.catalog import Catalog
+from fastdhcp.api.catalog import Catalog, PoolName
 from fastdhcp.api.journal import Journal
 from fastdhcp.api.table import Table, Tally
 from fastdhcp.vitals import kernel_drops
@@ -101,7 +101,7 @@ async def exposition(table: Table, journal: Journal) -> str:
     counts = memory.counters()
     at = counter_words()
     _packets(page, counts, at)
-    _pools(page, table.catalog, tallies)
+    _pools(page, tallies)
     _times(page, counts, at)
     for word, (name, text) in COUNTERS.items():
         page.family(name, "counter", text, [({}, counts[at[word]])])
@@ -143,9 +143,9 @@ def _by_type(
     ]
 
 
-def _pools(page: Exposition, catalog: Catalog, tallies: Sequence[Tally]) -> None:
+def _pools(page: Exposition, tallies: Sequence[tuple[PoolName, Tally]]) -> None:
     samples: list[tuple[Mapping[str, object], float]] = []
-    for pool, tally in zip(catalog.pools, tallies, strict=False):
+    for pool, tally in tallies:
         labels = {"vrf": pool.vrf, "subnet": pool.subnet, "pool": pool.name}
         for state in ("free", "offered", "active", "pending", "declined"):
             samples.append(({**labels, "state": state}, getattr(tally, state)))

@@ -113,7 +113,7 @@ async def status(context: Context, request: messages.Nothing) -> messages.Status
         durability="commit" if catalog.durable else "async",
         generation=catalog.generation,
         store=StoreState(memory.store_state).name.removeprefix("STORE_").lower(),
-        leases=sum(tally.active + tally.pending for tally in tallies),
+        leases=sum(tally.active + tally.pending for _, tally in tallies),
         addresses=sum(pool.size for pool in catalog.pools),
         subnets=len(catalog.subnets),
         kernel_drops=kernel_drops(),
@@ -133,7 +133,6 @@ def _kebab(rows: Any) -> list[dict[str, Any]]:
 @command("pools", "GET", "/v1/pools")
 async def pools(context: Context, request: messages.Nothing) -> messages.PoolsResponse:
     """Every pool with its addresses by state."""
-    catalog, tallies = context.table.catalog, await context.table.tally()
     rows = [
         messages.Pool(
             vrf=pool.vrf,
@@ -146,7 +145,7 @@ async def pools(context: Context, request: messages.Nothing) -> messages.PoolsRe
             pending=tally.pending,
             declined=tally.declined,
         )
-        for pool, tally in zip(catalog.pools, tallies, strict=False)
+        for pool, tally in await context.table.tally()
     ]
     return messages.PoolsResponse(pools=rows)
 

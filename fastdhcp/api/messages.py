@@ -112,7 +112,8 @@ class Interface(Message):
 
 
 class StatusResponse(Message):
-    """The server as a whole. `store`: `starting`, `ok`, `failing`; `leases`: addresses bound."""
+    """The server as a whole. `store`: `starting`, `ok`, `failing`; `leases`: bound addresses of
+    pools, of the `addresses` that they have."""
 
     version: str
     time: float

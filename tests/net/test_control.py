@@ -1,0 +1,123 @@
+"""What an operator sees of a running server: decisions, leases, figures, and what can be done."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.lab import Lab, LinkClient, build
+from tests.lab.packet import DISCOVER, NAK, REQUEST, mac
+from tests.lab.servers import FastDHCP
+from tests.lab.wire import dora
+
+from .conftest import lan
+
+pytestmark = pytest.mark.net
+
+
+@pytest.fixture
+def link(lab: Lab) -> Iterator[LinkClient]:
+    lab.veth("server:srv0=10.77.0.1/22", "client:cli0")
+    made = LinkClient(lab.netns("client"), "cli0")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def server(lab: Lab, link: LinkClient) -> FastDHCP:
+    return FastDHCP(lab, "server", lan())
+
+
+def rows(server: FastDHCP, *words: str) -> list[dict[str, Any]]:
+    """A command's JSON lines; it must succeed."""
+    done = server.command(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_lease_is_seen_from_all_sides(server: FastDHCP, link: LinkClient) -> None:
+    before = time.time()
+    ack = dora(link.ask, mac(7), options={12: b"pc-7", 61: b"\x00seven"})
+    (lease,) = rows(server, "leases")
+    assert (lease["address"], lease["hw-address"]) == (ack.yiaddr, mac(7).hex(":"))
+    assert (lease["hostname"], lease["client-id"]) == ("pc-7", "hex:00736576656e")
+    assert (lease["subnet"], lease["state"], lease["vrf"]) == ("10.77.0.0/22", "active", 0)
+    assert lease["starts"] == pytest.approx(before, abs=3)
+    # DESIGN 5.7: two seconds to spare, which rounding and a wait for the disk eat from.
+    assert lease["expires"] - lease["starts"] == pytest.approx(602, abs=1)
+    assert rows(server, "leases", "show", mac(7).hex(":")) == [lease]
+    assert rows(server, "leases", "export") == [lease]
+    (pool,) = rows(server, "pools")
+    assert (pool["active"], pool["free"]) == (1, pool["size"] - 1)
+    metrics = server.metrics()
+    assert metrics['fastdhcp_packets_sent_total{type="ack"}'] == 1
+    assert metrics['fastdhcp_reply_seconds_count{type="ack"}'] == 1
+    assert metrics["fastdhcp_journal_sequence"] > 0
+
+
+def test_decisions_are_traced(server: FastDHCP, link: LinkClient) -> None:
+    ack = dora(link.ask, mac(7))
+    link.silence(build(REQUEST, mac(7), 99, options={50: ack.yiaddr, 54: "10.77.0.9"}))
+    found = rows(server, "trace")
+    assert [(d["message"], d["reply"], d["reason"]) for d in found] == [
+        ("discover", "offer", None),
+        ("request", "ack", None),
+        ("request", None, "other-server"),
+    ]
+    assert {d["hw-address"] for d in found} == {mac(7).hex(":")}
+    assert [d["yiaddr"] for d in found[:2]] == [ack.yiaddr] * 2
+    assert (found[2]["requested"], found[2]["xid"]) == (ack.yiaddr, "00000063")
+    assert found[0]["time"] == pytest.approx(time.time(), abs=30)
+    times = [d["time"] for d in found]
+    assert times == sorted(times)
+    assert rows(server, "trace", "--limit", "1") == found[-1:]
+    assert rows(server, "trace", "--hw-address", mac(8).hex(":")) == []
+
+
+def test_a_released_address_may_be_anothers_at_once(server: FastDHCP, link: LinkClient) -> None:
+    ack = dora(link.ask, mac(7))
+    answer = rows(server, "leases", "release", "--now", ack.yiaddr)
+    assert answer == [{"address": ack.yiaddr, "result": "ended"}]
+    (lease,) = rows(server, "leases", "show", ack.yiaddr)
+    assert lease["state"] == "released"
+    assert dora(link.ask, mac(8), options={50: ack.yiaddr}).yiaddr == ack.yiaddr
+
+
+def test_a_lease_that_may_not_be_renewed_is_held(server: FastDHCP, link: LinkClient) -> None:
+    """DESIGN I10: its client keeps the address until the lease that it was told of ends."""
+    ack = dora(link.ask, mac(7))
+    assert rows(server, "leases", "release", ack.yiaddr)[0]["result"] == "pending"
+    (lease,) = rows(server, "leases", "show", ack.yiaddr)
+    assert (lease["state"], lease["pending"]) == ("active", True)
+    again = link.ask(build(REQUEST, mac(7), 5, options={50: ack.yiaddr}))
+    assert again.type == NAK
+    other = link.ask(build(DISCOVER, mac(8), 6, options={50: ack.yiaddr}))
+    assert other.yiaddr != ack.yiaddr
+
+
+def test_reload_by_command_says_what_came_of_it(server: FastDHCP) -> None:
+    server.write(lan("10.77.1.1-10.77.1.9"))
+    (answer,) = rows(server, "reload")
+    assert answer["taken"] is True
+    (pool,) = rows(server, "pools")
+    assert pool["pool"] == "10.77.1.1-10.77.1.9"
+    server.write(lan("10.99.1.1-10.99.1.9"))
+    done = server.command("reload")
+    assert done.returncode == 1
+    assert f"generation {answer['generation']} stays in force" in done.stdout
+
+
+def test_status_of_a_server_with_a_process_killed(server: FastDHCP, link: LinkClient) -> None:
+    """Control's death costs nobody a packet, and its successor answers on the same socket."""
+
+    (pid,) = server.pids("control")
+    os.kill(pid, signal.SIGKILL)
+    dora(link.ask, mac(7))
+    limit = time.monotonic() + 10
+    while server.pids("control") in ([], [pid]):
+        assert time.monotonic() < limit
+    assert [lease["state"] for lease in server.leases()] == ["active"]
