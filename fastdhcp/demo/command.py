@@ -5,6 +5,7 @@ import sys
 import click
 
 CLIENTS_MAX = 20_000
+STORM_MAX = 500_000
 
 
 @click.command()
@@ -16,7 +17,14 @@ CLIENTS_MAX = 20_000
     show_default=True,
     help="Clients, half of them behind a relay agent.",
 )
-def demo(seconds: float | None, clients: int) -> None:
+@click.option(
+    "--storm",
+    type=click.IntRange(0, STORM_MAX),
+    default=20_000,
+    show_default=True,
+    help="Modems that come back at once after a power cut, by the load generator; 0: none.",
+)
+def demo(seconds: float | None, clients: int, storm: int) -> None:
     """A server on real port 67 in a private network, with clients; no root needed.
 
     Local clients reach it by broadcast, the others through a relay agent. Without a terminal it
@@ -24,4 +32,4 @@ def demo(seconds: float | None, clients: int) -> None:
     """
     from fastdhcp.demo.run import run
 
-    sys.exit(run(seconds, clients))
+    sys.exit(run(seconds, clients, storm))

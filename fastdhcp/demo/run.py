@@ -1,6 +1,7 @@
 """The demo from its first namespace to its summary."""
 
 import contextlib
+import os
 import selectors
 import shutil
 import signal
@@ -19,10 +20,12 @@ from fastdhcp.demo.network import Network
 from fastdhcp.demo.pools import PoolWatch
 from fastdhcp.demo.relay import RelayAgent
 from fastdhcp.demo.server import Server, ServerFailed, configuration
+from fastdhcp.demo.storm import Storm, available
 from fastdhcp.demo.tally import Tally
 from fastdhcp.demo.view import LineView, LiveView, View, summary
 
 HTTP_PORT = 8067
+FOLDER = "fastdhcp-demo"
 ARRIVAL_S = 5.0
 BACKLOG = 128
 
@@ -30,17 +33,18 @@ BACKLOG = 128
 class Demo:
     """Network, server, relay agent and clients; everything is undone by `close`."""
 
-    def __init__(self, http: socket.socket, clients: int) -> None:
+    def __init__(self, http: socket.socket, clients: int, storm: int) -> None:
         self.tally = Tally()
         self._selector = selectors.DefaultSelector()
         relayed = clients // 2
         local = clients - relayed
         with contextlib.ExitStack() as undo:
-            folder = Path(tempfile.mkdtemp(prefix="fastdhcp-demo-"))
+            folder = make_folder()
             undo.callback(shutil.rmtree, folder, ignore_errors=True)
             network = Network()
             undo.callback(network.close)
-            self.server = Server(network.server, folder, configuration(local, relayed), http)
+            text = configuration(local, relayed, storm)
+            self.server = Server(network.server, folder, text, http)
             undo.callback(self.server.stop)
             self.start_s = self.server.await_ready()
             self.pools = PoolWatch(self.server.socket_path)
@@ -52,6 +56,8 @@ class Demo:
             self._crowds = [Crowd(*way, self.tally) for way in ways if way[3]]
             for crowd in self._crowds:
                 undo.callback(crowd.close)
+            self.storm = Storm(network.district, storm)
+            undo.callback(self.storm.close)
             self._undo = undo.pop_all()
         self._register()
 
@@ -63,6 +69,7 @@ class Demo:
         """Until the time is up or `ended`; the seconds that it took. Raises ServerFailed."""
         start = shown = time.monotonic()
         within = ARRIVAL_S if seconds is None else min(ARRIVAL_S, seconds / 4)
+        storm_at = start + 2 * within
         for crowd in self._crowds:
             crowd.arrive(within)
         while not ended() and (seconds is None or time.monotonic() < start + seconds):
@@ -70,7 +77,11 @@ class Demo:
             now = time.monotonic()
             if now >= shown + view.every:
                 shown = now
-                view.show(self.tally, self.pools.pools, now - start)
+                if now > storm_at:
+                    storm_at = float("inf")
+                    self.storm.begin()
+                self.storm.follow()
+                view.show(self.tally, self.pools.pools, now - start, self.storm.said)
                 if self.server.died():
                     raise ServerFailed(self.server.tail(20))
         return time.monotonic() - start
@@ -94,7 +105,7 @@ class Demo:
             self._selector.register(sock, selectors.EVENT_READ, act)
 
 
-def run(seconds: float | None, clients: int) -> int:
+def run(seconds: float | None, clients: int, storm: int) -> int:
     """The exit code. Raises ClickException if the system or the server does not play along."""
     terminal = sys.stdout.isatty()
     if seconds is None and not terminal:
@@ -104,7 +115,7 @@ def run(seconds: float | None, clients: int) -> int:
         url = "http://{}:{}/".format(*http.getsockname())
         try:
             namespaces.enter()
-            demo = Demo(http, clients)
+            demo = Demo(http, clients, storm if available() else 0)
         except namespaces.NoNamespaces as error:
             raise click.ClickException(str(error)) from error
         except (ServerFailed, OSError) as error:
@@ -132,8 +143,20 @@ def _show(
     finally:
         view.close()
     click.echo(summary(demo.tally, elapsed))
-    counts = demo.tally.counts
-    return 0 if counts["dora"] and not counts["doubled"] else 1
+    if demo.storm.said:
+        click.echo(demo.storm.said)
+    counts, outcome = demo.tally.counts, demo.storm.outcome
+    wrong = not counts["dora"] or counts["doubled"] or (outcome is not None and outcome.wrong)
+    return 1 if wrong else 0
+
+
+def make_folder() -> Path:
+    """A folder that carries our pid; those of demos that were killed are removed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}-*"):
+        pid = folder.name.removeprefix(f"{FOLDER}-").partition("-")[0]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{FOLDER}-{os.getpid()}-"))
 
 
 def open_http() -> socket.socket:

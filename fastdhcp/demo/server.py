@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from fastdhcp.demo.namespaces import Namespace, die_with_parent
@@ -14,6 +15,7 @@ from fastdhcp.demo.network import GIADDR, SERVER
 START_S = 20.0
 STOP_S = 10.0
 LEASE_S, T1_S = 60, 8
+POOL_MIN = 32
 
 CONFIGURATION = """\
 [server]
@@ -42,24 +44,32 @@ pools = ["10.88.1.0-{relayed_last}"]
 options = {{ routers = ["{giaddr}"] }}
 """
 
+STORM = """
+[[subnets]]                      # the district that comes back after a power cut
+subnet = "10.96.0.0/12"
+pools = ["10.96.1.0-{storm_last}"]
+"""
+
 
 class ServerFailed(Exception):
     """It did not start; the text is the end of its log."""
 
 
-def configuration(local: int, relayed: int) -> str:
+def configuration(local: int, relayed: int, storm: int) -> str:
     """TOML, with pools a quarter larger than the crowds, so that their use is worth a look."""
-    last = [_address(network, max(32, count * 5 // 4)) for network, count in
-            (("10.77", local), ("10.88", relayed))]  # fmt: skip
-    return CONFIGURATION.format(
-        lease=LEASE_S, t1=T1_S, server=SERVER, giaddr=GIADDR,
-        local_last=last[0], relayed_last=last[1],
-    )  # fmt: skip
+    text = CONFIGURATION.format(
+        lease=LEASE_S,
+        t1=T1_S,
+        server=SERVER,
+        giaddr=GIADDR,
+        local_last=_last("10.77.1.0", local),
+        relayed_last=_last("10.88.1.0", relayed),
+    )
+    return text + (STORM.format(storm_last=_last("10.96.1.0", storm)) if storm else "")
 
 
-def _address(network: str, count: int) -> str:
-    """The last of `count` addresses from NETWORK.1.0 on."""
-    return f"{network}.{1 + (count - 1) // 256}.{(count - 1) % 256}"
+def _last(first: str, clients: int) -> IPv4Address:
+    return IPv4Address(first) + max(POOL_MIN, clients * 5 // 4) - 1
 
 
 class Server:

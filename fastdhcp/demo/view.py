@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import click
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -27,7 +27,7 @@ class View(Protocol):
 
     every: float
 
-    def show(self, tally: Tally, pools: Sequence[Pool], elapsed: float) -> None: ...
+    def show(self, tally: Tally, pools: Sequence[Pool], elapsed: float, storm: str) -> None: ...
     def close(self) -> None: ...
 
 
@@ -35,8 +35,9 @@ class LineView:
     """One line a second, for what is no terminal."""
 
     every = 1.0
+    _storm = ""
 
-    def show(self, tally: Tally, pools: Sequence[Pool], elapsed: float) -> None:
+    def show(self, tally: Tally, pools: Sequence[Pool], elapsed: float, storm: str) -> None:
         rates, counts = tally.rates(), tally.counts
         used = ", ".join(f"{p.subnet} {p.used}/{p.size}" for p in pools)
         ack = percentile(tally.recent("ack") or tally.recent("renewal"), 0.5)
@@ -46,6 +47,9 @@ class LineView:
             f"given {counts['dora']} renewed {counts['renewal']} released {counts['release']}  "
             f"pools {used or '-'}"
         )
+        if storm != self._storm:
+            self._storm = storm
+            click.echo(storm)
 
     def close(self) -> None:
         pass
@@ -62,12 +66,21 @@ class LiveView:
         self._live = Live(console=self._console, auto_refresh=False, screen=True)
         self._live.start()
 
-    def show(self, tally: Tally, pools: Sequence[Pool], elapsed: float) -> None:
+    def show(self, tally: Tally, pools: Sequence[Pool], elapsed: float, storm: str) -> None:
         grid = Table.grid(expand=True, padding=(0, 1))
         grid.add_column(ratio=3)
         grid.add_column(ratio=2)
         room = max(4, min(LEASES_MAX, self._console.height - CHROME))
-        right = Group(_figures(tally), Text(), _latencies(tally), Text(), _pools(pools))
+        parts: list[RenderableType] = [
+            _figures(tally),
+            _latencies(tally),
+            _pools(pools),
+            Text(storm, style="yellow"),
+        ]
+        right = Table.grid()
+        for part in parts:
+            right.add_row(part)
+            right.add_row()
         grid.add_row(_leases(tally, room), right)
         head = Text.assemble(
             ("fastdhcp demo", "bold"), f"  {elapsed:.0f} s  API ", (self._url, "cyan underline"),
@@ -110,9 +123,7 @@ def _latencies(tally: Tally) -> Table:
     for name in ("p50", "p99", "max"):
         table.add_column(name, justify="right")
     for kind, name in NAMES.items():
-        values = tally.recent(kind)
-        shown = (percentile(values, part) * 1e3 for part in (0.5, 0.99, 1.0))
-        table.add_row(name, *(f"{value:.1f}" for value in shown))
+        table.add_row(name, *_milliseconds(tally.recent(kind), 0.5, 0.99, 1.0))
     return table
 
 
@@ -135,10 +146,15 @@ def summary(tally: Tally, elapsed: float) -> str:
     ]
     for kind, name in NAMES.items():
         values = sorted(tally.latencies[kind])
-        figures = (percentile(values, part) * 1e3 for part in (0.5, 0.9, 0.99, 1.0))
-        lines.append(f"{name:<10}" + "".join(f"{figure:>8.2f}" for figure in figures))
+        figures = _milliseconds(values, 0.5, 0.9, 0.99, 1.0)
+        lines.append(f"{name:<10}" + "".join(f"{figure:>8}" for figure in figures))
     lines.append(
         f"addresses in two hands {counts['doubled']}, refused {counts['nak']}, "
         f"unanswered {counts['unanswered']}, sent again {counts['retransmission']}"
     )
     return "\n".join(lines)
+
+
+def _milliseconds(ordered: list[float], *parts: float) -> list[str]:
+    """Percentiles of sorted seconds; a dash where there are none."""
+    return [f"{percentile(ordered, part) * 1e3:.2f}" if ordered else "-" for part in parts]
