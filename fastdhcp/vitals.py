@@ -7,6 +7,7 @@ from fastdhcp._memory import Memory
 from fastdhcp._stats import counter_words, drop_names
 from fastdhcp.alarms import Alarms
 from fastdhcp.log import Log
+from fastdhcp.words import MESSAGE_NAMES
 
 QUIET_S = 10.0
 """Without a drop for so long the alarm ends."""
@@ -30,7 +31,7 @@ def counters_in_words(words: Sequence[int]) -> dict[str, int]:
     """What has been counted, by name: what came and went by message type, drops by reason."""
     found = {}
     at = counter_words()
-    for kind, name in enumerate(_MESSAGE_NAMES):
+    for kind, name in enumerate(MESSAGE_NAMES):
         found[f"received-{name}"] = words[at["COUNT_RECEIVED"] + kind]
         found[f"sent-{name}"] = words[at["COUNT_SENT"] + kind]
     for reason, name in enumerate(drop_names()):
@@ -79,9 +80,6 @@ class Vitals:
         self._log.warning("pool-exhausted", dropped=dropped, pools=full[:8] or None)
 
 
-_MESSAGE_NAMES = (
-    "bootp", "discover", "offer", "request", "decline", "ack", "nak", "release", "inform",
-)  # fmt: skip
 _SINGLE = (
     "COUNT_BINDINGS", "COUNT_OFFERS", "COUNT_HELD", "COUNT_REDECIDED", "COUNT_INDEX_FULL",
     "COUNT_REPAIRS", "COUNT_COMMITS", "COUNT_COMMIT_FAILED", "COUNT_SWEPT", "COUNT_EXPIRED",
