@@ -1,0 +1,1 @@
+"""The server under the knife: real processes killed under load, against a ledger of every ACK."""

@@ -1,0 +1,206 @@
+"""The server under load: real processes in a namespace, found by pid, killed, started again."""
+
+import contextlib
+import ipaddress
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tests.crash.clients import Link, make_clients
+from tests.crash.ledger import boot_time
+from tests.crash.pack import Pack
+from tests.lab import Lab
+from tests.lab.servers import FastDHCP
+
+SERVER = "10.77.0.1"
+RELAY = "10.77.0.2"
+LONG = Link(int(ipaddress.IPv4Address("10.78.0.2")), grace_s=64)
+SHORT = Link(int(ipaddress.IPv4Address("10.79.0.2")), grace_s=2, lease_s=(2, 5))
+READY_S = 15.0
+DEATH_S = 2.0
+Name = tuple[str, int]
+"""Role and index of a process, as on its command line."""
+
+
+def configuration(clients: int, workers: int, **server: object) -> dict[str, object]:
+    """Room for all on the link of long leases; three addresses for four clients on the other."""
+    short = max(clients // 8 * 3 // 4, 4)
+    last = ipaddress.IPv4Address("10.79.0.9") + short
+    return {
+        "server": {
+            "interfaces": [],
+            "workers": workers,
+            "max-addresses": 65536,
+            "trust-wall-clock": "always",
+            **server,
+        },
+        "defaults": {"authoritative": True, "offer-hold": 5},
+        "subnets": [
+            {
+                "subnet": "10.78.0.0/19",
+                "pools": ["10.78.0.10-10.78.31.250"],
+                "lease-time": "1h",
+                "lease-time-min": 300,
+                "lease-time-max": "30d",
+            },
+            {
+                "subnet": "10.79.0.0/20",
+                "pools": [f"10.79.0.10-{last}"],
+                "lease-time": 4,
+                "lease-time-min": 2,
+                "lease-time-max": 6,
+                "reuse-grace": int(SHORT.grace_s),
+                "offer-hold": 2,
+            },
+        ],
+    }
+
+
+class Site:
+    """A node with its state directory, and the pack that loads it from behind a link."""
+
+    def __init__(
+        self, lab: Lab, seed: int, *, clients: int = 1200, workers: int = 3, **server: object
+    ) -> None:
+        self.lab = lab
+        self.workers = workers
+        self.config = configuration(clients, workers, **server)
+        lab.veth(f"server:srv0={SERVER}/24", f"clients:rel0={RELAY}/24")
+        lab.ip("server", "route", "add", "10.78.0.0/15", "via", RELAY)
+        # All addresses of both links are the pack's: it hears what is sent to any of them.
+        lab.ip("clients", "route", "add", "local", "10.78.0.0/15", "dev", "lo")
+        self.seed = seed
+        self.clients = clients
+        self.server: FastDHCP | None = None
+        self.pack = self.new_pack(seed)
+
+    def new_pack(self, seed: int) -> Pack:
+        """Clients who know nothing yet, and an empty ledger."""
+        clients = make_clients(self.clients, LONG, SHORT)
+        pack = Pack(self.lab.netns("clients"), SERVER, clients, self.workers, seed)
+        self.lab.callback(pack)
+        return pack
+
+    # ---- start and end
+
+    def spawn(self, crash: str | None = None) -> None:
+        """``serve``, by exec; ``crash``: where processes are to kill themselves."""
+        env = {"FASTDHCP_CRASH": crash} if crash else {}
+        self.server = FastDHCP(self.lab, "server", self.config, ready=False, name="node", env=env)
+        self._log_read = 0
+
+    def start(self, crash: str | None = None) -> float:
+        """Spawns it and loads it on until it says that it is ready. Seconds that took."""
+        began = time.monotonic()
+        self.spawn(crash)
+        self.expect(self.is_ready, READY_S, "ready")
+        return time.monotonic() - began
+
+    def is_ready(self) -> bool:
+        assert self.server is not None
+        process = self.server.process
+        assert process.returncode is None, process.tail()
+        with process.log.open() as log:
+            log.seek(self._log_read)
+            return any(" ready" in line and "store" not in line for line in log)
+
+    def expect(self, holds: Callable[[], bool], seconds: float, what: str) -> float:
+        """Goes on with the load until something holds. Seconds that took; AssertionError."""
+        began = time.monotonic()
+        if not self.pack.run(seconds, until=holds):
+            raise AssertionError(f"not within {seconds} s: {what}")
+        return time.monotonic() - began
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's."""
+        assert self.server is not None
+        return self.server.process.pid
+
+    @property
+    def state(self) -> Path:
+        assert self.server is not None
+        return self.server.folder / "state" / "leases"
+
+    def children(self) -> dict[Name, int]:
+        """The living processes by role and index, from their command lines."""
+        return {name: pid for pid in _children(self.pid) if (name := _name(pid))}
+
+    def waited_s(self, pid: int) -> float:
+        """How long a process was ready to run and had no core, since its start; 0: it is gone."""
+        try:
+            return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+        except OSError:
+            return 0.0
+
+    def deaths(self) -> int:
+        """How many processes the log says have died since the last start."""
+        assert self.server is not None
+        return self.server.process.text().count(" process-died ")
+
+    def kill(self, pids: Iterable[int]) -> float:
+        """SIGKILL; returns when all are dead, and the instant at which the last one was."""
+        handles = []
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                handles.append(os.pidfd_open(pid))
+        for handle in handles:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+        for handle in handles:
+            assert select.select([handle], [], [], DEATH_S)[0], "outlives SIGKILL"
+            os.close(handle)
+        return boot_time()
+
+    def kill_all(self) -> None:
+        """Every process at once."""
+        self.kill([self.pid, *self.children().values()])
+        self.reap()
+
+    def kill_supervisor(self) -> float:
+        """It alone: seconds until the last of its children is gone too."""
+        handles = [os.pidfd_open(pid) for pid in self.children().values()]
+        began = time.monotonic()
+        self.kill([self.pid])
+        for handle in handles:
+            left_s = began + DEATH_S - time.monotonic()
+            assert select.select([handle], [], [], max(left_s, 0))[0], "outlives the supervisor"
+            os.close(handle)
+        self.reap()
+        return time.monotonic() - began
+
+    def reap(self) -> None:
+        assert self.server is not None
+        self.server.process.popen.wait(DEATH_S)
+
+    @contextlib.contextmanager  # type: ignore[arg-type]
+    def supervisor_stopped(self):  # type: ignore[no-untyped-def]
+        """Nobody replaces the dead meanwhile."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        words = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [int(word) for word in words]
+
+
+def _name(pid: int) -> Name | None:
+    """None for one that is dead, or has not called exec yet."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    except OSError:
+        return None
+    if "fastdhcp.process" not in words:
+        return None
+    at = words.index("fastdhcp.process")
+    return words[at + 1], int(words[at + 2])

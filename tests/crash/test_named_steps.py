@@ -1,0 +1,77 @@
+"""The whole server dies, again and again, at one step of Apply or one point of the store's work.
+
+tests/model cuts each step with bare processes, tests/crash/test_store_kills.py each point of the
+store with a rig; here it is the server under load, with everything that can be under way.
+"""
+
+import secrets
+
+import pytest
+
+from tests.crash.campaign import Campaign
+from tests.crash.site import Site
+from tests.lab import Lab
+
+pytestmark = [pytest.mark.net, pytest.mark.timeout(120)]
+
+APPLY_STEPS = [*range(1, 17), *range(20, 24)]
+"""Numbered at the head of fastdhcp/_journal.pyx."""
+APPLY_STEPS_SHORT = [3, 6, 7, 9, 12, 14, 15, 21, 22]
+STORE_POINTS = {
+    "commit-before-take": 300,
+    "commit-after-take": 300,
+    "commit-before-sync": 300,
+    "commit-after-sync": 300,
+    "commit-settled": 300,
+    "commit-woken": 300,
+    "checkpoint-begun": 2,
+    "checkpoint-copied": 60,
+    "checkpoint-put": 60,
+    "checkpoint-end-before-sync": 2,
+    "checkpoint-end-after-sync": 2,
+    "trim-before": 5,
+    "trim-after": 5,
+}
+"""Points, and when a store comes by for the how-manieth time it dies there: late enough that each
+successor gets something done before its own turn comes."""
+STORE_POINTS_SHORT = ["commit-before-sync", "commit-after-sync", "checkpoint-put", "trim-after"]
+CHANGES = 600
+"""Of one worker, before it dies at its step."""
+LOAD_S, LOAD_LONG_S = 1.5, 4.0
+WAIT_S = 20.0
+
+
+def die_and_die_again(lab: Lab, crash: str, load_s: float) -> None:
+    """Load until two have died there, and on; then all sides agree, then a start from disk."""
+    seed = secrets.randbelow(1 << 32)
+    print(f"{crash} seed {seed}")
+    site = Site(lab, seed, clients=600, workers=2, **{"journal-max-size": "1M"})
+    site.start(crash)
+    campaign = Campaign(site, seed)
+    site.pack.run(load_s)
+    site.expect(lambda: site.deaths() >= 2, WAIT_S, "two deaths at that step")
+    campaign.audit()
+    campaign.kill_all()
+    campaign.audit()
+    report = campaign.report()
+    assert not campaign.faults, report
+    assert sum(site.pack.done) > 500, report
+
+
+@pytest.mark.parametrize("step", APPLY_STEPS)
+def test_a_worker_dies_at_a_step_of_apply(
+    lab: Lab, step: int, request: pytest.FixtureRequest
+) -> None:
+    is_long = request.config.getoption("--long")
+    if step not in APPLY_STEPS_SHORT and not is_long:
+        pytest.skip("one of the steps of --long")
+    die_and_die_again(lab, f"worker:{step}:{CHANGES}", LOAD_LONG_S if is_long else LOAD_S)
+
+
+@pytest.mark.parametrize("point", STORE_POINTS)
+def test_the_store_dies_at_a_point(lab: Lab, point: str, request: pytest.FixtureRequest) -> None:
+    is_long = request.config.getoption("--long")
+    if point not in STORE_POINTS_SHORT and not is_long:
+        pytest.skip("one of the points of --long")
+    crash = f"store:{point}:{STORE_POINTS[point]}"
+    die_and_die_again(lab, crash, LOAD_LONG_S if is_long else LOAD_S)
