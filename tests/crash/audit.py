@@ -26,7 +26,7 @@ from tests.crash.ledger import Ledger, text
 
 PREFIX = "memfd:fastdhcp-"
 BLOCK_SIZE = 256
-GRACE_S = {78: 64, 79: 2}
+GRACE_S = {78: 64, 79: 1}
 """``reuse-grace`` by the second octet of an address: see site.configuration()."""
 CLOCK_SLACK_S = 2
 LOCKED_TRIES = 100
@@ -184,6 +184,8 @@ def _states(record: Lease, now: int) -> set[str]:
             return {"offered"}
         ended = {"free", "released" if record.flags & RecordFlag.RECORD_RELEASED else "expired"}
         return ended if record.offer_until < now - CLOCK_SLACK_S else {"offered", *ended}
+    if record.state == BindingState.DECLINED:
+        return {"declined"}
     if record.expiry > now:
         return {"active"}
     return {"expired"} if record.expiry < now - CLOCK_SLACK_S else {"active", "expired"}

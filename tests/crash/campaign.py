@@ -23,13 +23,15 @@ BACK_S = 8.0
 STORELESS_S = 0.25
 AUDIT_TRIES = 4
 SHARES = {
-    "worker": 9,
+    "worker": 7,
     "worker again": 2,
     "workers": 2,
     "store": 4,
     "store, none follows": 3,
     "worker and store": 2,
-    "control": 2,
+    "control": 1,
+    "reload and worker": 2,
+    "reload and store": 1,
     "supervisor": 3,
     "all": 2,
     "all, twice": 1,
@@ -90,6 +92,8 @@ class Campaign:
             "store, none follows": self.kill_store_for_a_while,
             "worker and store": self.kill_worker_and_store,
             "control": self.kill_control,
+            "reload and worker": self.kill_worker_in_a_reload,
+            "reload and store": self.kill_store_in_a_reload,
             "supervisor": self.kill_supervisor,
             "all": self.kill_all,
             "all, twice": self.kill_all_twice,
@@ -152,6 +156,17 @@ class Campaign:
         """A worker and the store in one moment."""
         index = self.rng.randrange(self.site.workers)
         self._await(*self._kill(("worker", index), ("store", self.site.workers)))
+
+    def kill_worker_in_a_reload(self) -> None:
+        """A worker, while it or others take a new policy."""
+        self.site.reload()
+        self.pack.run(self.rng.uniform(0, 0.15))
+        self.kill_worker()
+
+    def kill_store_in_a_reload(self) -> None:
+        self.site.reload()
+        self.pack.run(self.rng.uniform(0, 0.15))
+        self.kill_store()
 
     def kill_control(self) -> None:
         """Control; its death costs nobody a packet."""
@@ -291,7 +306,8 @@ class Campaign:
             [
                 f"{self.kills} kills, {sum(pack.done)} exchanges, {pack.ledger.acks} ACKs heard "
                 f"({pack.ledger.late_acks} of a lease that was being released), "
-                f"{pack.releases} RELEASEs, {pack.naks} NAKs, {pack.resent} retransmissions, "
+                f"{pack.releases} RELEASEs, {pack.declines} DECLINEs, {pack.naks} NAKs, "
+                f"{pack.resent} retransmissions, "
                 f"{pack.abandoned} given up, {pack.ledger.changed_hands} addresses changed hands",
                 f"workers: {self.workers}",
                 f"stores: {self.stores}",

@@ -2,11 +2,11 @@
 
 import dataclasses
 import random
-from collections.abc import Sequence
 
 from fastdhcp.bpf import steer
 from tests.crash.messages import (
     CLIENT_ID,
+    DECLINE,
     DISCOVER,
     LEASE_TIME,
     RELAY_INFO,
@@ -78,6 +78,7 @@ class Transaction:
     last_s: float = 0.0
     tries: int = 0
     done: bool = False
+    beside: bool = False  # at the same time as another one of the same client
 
 
 class Writer:
@@ -113,6 +114,12 @@ class Writer:
         if client.client_id:
             options += option(CLIENT_ID, client.client_id)
         return message(RELEASE, xid, client.chaddr, options, ciaddr=client.address)
+
+    def decline(self, client: Client, xid: int) -> bytes:
+        """As RFC 2131 table 5 has it: option 50 names the address, ciaddr is 0."""
+        options = address_option(REQUESTED, client.address)
+        options = self._identified(client, options + address_option(SERVER_ID, client.server_id))
+        return message(DECLINE, xid, client.chaddr, options, giaddr=client.link.giaddr)
 
     def _request(
         self, client: Client, xid: int, options: bytes, ciaddr: int = 0, giaddr: int = 0
@@ -168,8 +175,3 @@ def _relay_info(number: int) -> bytes:
 def worker_of(client: Client, workers: int) -> int:
     """Which worker serves the client's next message."""
     return steer(client.chaddr, workers)
-
-
-def expect_relay_info(clients: Sequence[Client]) -> int:
-    """How many of them have option 82."""
-    return sum(bool(client.relay_info) for client in clients)

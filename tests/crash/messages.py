@@ -6,7 +6,7 @@ Apart from the product's codec, and from the lab's, which is made for reading an
 import struct
 from dataclasses import dataclass
 
-DISCOVER, OFFER, REQUEST, ACK, NAK, RELEASE = 1, 2, 3, 5, 6, 7
+DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE = range(1, 8)
 REQUESTED, LEASE_TIME, SERVER_ID, CLIENT_ID, RELAY_INFO = 50, 51, 54, 61, 82
 _HEAD = struct.Struct("!BBBBIHHIIII16s")
 _REPLY = struct.Struct("!4xI8xI4xI6s")

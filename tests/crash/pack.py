@@ -28,6 +28,9 @@ RELEASE_PAUSE_S = 0.02
 """Before a client that sent RELEASE asks again, so that no network turns the two round."""
 ABSENT_S = (1.0, 6.0)
 """How long a client of the link with short leases stays away."""
+KNOWN_S = 30.0
+"""A reply that comes so late after its transaction's end is nobody's."""
+QUIET_S = 0.4
 IMPATIENT = 0.12
 """So many REQUESTs are sent twice or thrice at once, while the server still holds the first."""
 
@@ -62,7 +65,7 @@ class Pack:
         self.again = [0] * workers
         self.resent = self.abandoned = 0
         self.moved: list[str] = []
-        self.naks = self.offers = self.releases = 0
+        self.naks = self.offers = self.releases = self.declines = 0
         self.watches: list[Watch | None] = [None] * workers
         self.ack_watch: Watch | None = None
         self.no_ack_since_s: float | None = None
@@ -79,6 +82,7 @@ class Pack:
         self._later: list[tuple[float, Client]] = []
         self._retries: collections.deque[tuple[float, Transaction]] = collections.deque()
         self._extra: list[Transaction] = []
+        self._ended: collections.deque[tuple[float, int]] = collections.deque()
         self._open(namespace, {client.link for client in clients})
         for client in clients:
             self._rest(client)
@@ -98,7 +102,7 @@ class Pack:
                 return True
         return until()
 
-    def quiesce(self, seconds: float = 1.5) -> None:
+    def quiesce(self, seconds: float = QUIET_S) -> None:
         """Begins nothing new; waits for what is under way, but for who gets no answer."""
         self.paused = True
         self.run(seconds, until=lambda: not self.under_way)
@@ -113,6 +117,9 @@ class Pack:
         self._retry(now)
         if not self.paused:
             self._begin(now)
+        forgotten_s = time.monotonic() - KNOWN_S
+        while self._ended and self._ended[0][0] < forgotten_s:
+            del self._all[self._ended.popleft()[1]]
 
     def _open(self, namespace: Namespace, links: set[Link]) -> None:
         self._relays: dict[int, socket.socket] = {}
@@ -154,7 +161,8 @@ class Pack:
         elif reply.kind == NAK and tx.kind == REQUEST:
             self.naks += 1
             self.ledger.refused(tx.client, tx.wants, now)
-            tx.client.address = 0
+            if not tx.beside:
+                tx.client.address = 0
             self._end(tx)
 
     def _check_relay_info(self, tx: Transaction, reply: Reply) -> None:
@@ -195,7 +203,8 @@ class Pack:
         if watch is not None and watch.answered_s is None and tx.first_s > watch.since_s:
             watch.answered_s = now
         if not tx.done:
-            client.address, client.server_id = reply.yiaddr, reply.server_id
+            if not tx.beside:
+                client.address, client.server_id = reply.yiaddr, reply.server_id
             self.done[tx.worker] += 1
             self._end(tx)
 
@@ -221,7 +230,7 @@ class Pack:
             client.address = 0
         draw = self._rng.random()
         if client.address and draw < 0.14 and client.releases:
-            self._release(client, now)
+            self._give_back(client, now, declines=draw < 0.005)
             return
         if client.address and client.link.lease_s and draw < 0.5:
             self._go_away(client, now)
@@ -238,15 +247,38 @@ class Pack:
         else:
             tx.relayed = False
             tx.payload = self._writer.renewing(client, tx.xid)
-        self.under_way[tx.xid] = self._all[tx.xid] = tx
         self._count(tx, 1)
+        self._enter(tx, now)
+        if tx.kind == REQUEST and len(client.chaddrs) > 1:
+            self._ask_beside(tx, now)
+
+    def _enter(self, tx: Transaction, now: float) -> None:
+        self.under_way[tx.xid] = self._all[tx.xid] = tx
         self._post(tx, now)
 
-    def _release(self, client: Client, now: float) -> None:
+    def _ask_beside(self, tx: Transaction, now: float) -> None:
+        """The same client over its other interface in the same moment, often at another worker:
+        two changes of one record, neither on disk when the other is made."""
+        client, used = tx.client, tx.client.chaddr
+        client.chaddr = next(chaddr for chaddr in client.chaddrs if chaddr != used)
         self._xid = (self._xid + 1) & 0xFFFFFFFF
-        self._local.sendto(self._writer.release(client, self._xid), self._server)
+        worker = worker_of(client, self.workers)
+        other = Transaction(client, self._xid, REQUEST, worker, client.address, beside=True)
+        other.payload = self._writer.rebooting(client, other.xid)
+        client.chaddr = used
+        self._enter(other, now)
+
+    def _give_back(self, client: Client, now: float, declines: bool) -> None:
+        """RELEASE by unicast, or DECLINE; neither is ever answered."""
+        self._xid = (self._xid + 1) & 0xFFFFFFFF
+        if declines:
+            relay = self._relays[client.link.giaddr]
+            relay.sendto(self._writer.decline(client, self._xid), self._server)
+            self.declines += 1
+        else:
+            self._local.sendto(self._writer.release(client, self._xid), self._server)
+            self.releases += 1
         self.ledger.gave_back(client, client.address, now)
-        self.releases += 1
         client.address = 0
         self._put_off(client, now + RELEASE_PAUSE_S)
 
@@ -296,8 +328,10 @@ class Pack:
     def _end(self, tx: Transaction) -> None:
         tx.done = True
         del self.under_way[tx.xid]
-        self._count(tx, -1)
-        self._rest(tx.client)
+        self._ended.append((time.monotonic(), tx.xid))
+        if not tx.beside:
+            self._count(tx, -1)
+            self._rest(tx.client)
 
     def _count(self, tx: Transaction, change: int) -> None:
         windows = self._in_short_window if tx.client.link.lease_s else self._in_window

@@ -18,7 +18,7 @@ from tests.lab.servers import FastDHCP
 SERVER = "10.77.0.1"
 RELAY = "10.77.0.2"
 LONG = Link(int(ipaddress.IPv4Address("10.78.0.2")), grace_s=64)
-SHORT = Link(int(ipaddress.IPv4Address("10.79.0.2")), grace_s=2, lease_s=(2, 5))
+SHORT = Link(int(ipaddress.IPv4Address("10.79.0.2")), grace_s=1, lease_s=(2, 5))
 READY_S = 15.0
 DEATH_S = 2.0
 Name = tuple[str, int]
@@ -37,7 +37,7 @@ def configuration(clients: int, workers: int, **server: object) -> dict[str, obj
             "trust-wall-clock": "always",
             **server,
         },
-        "defaults": {"authoritative": True, "offer-hold": 5},
+        "defaults": {"authoritative": True, "offer-hold": 5, "decline-time": 6},
         "subnets": [
             {
                 "subnet": "10.78.0.0/19",
@@ -135,6 +135,10 @@ class Site:
             return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
         except OSError:
             return 0.0
+
+    def reload(self) -> None:
+        """HUP: the same configuration, compiled and swapped in anew."""
+        os.kill(self.pid, signal.SIGHUP)
 
     def deaths(self) -> int:
         """How many processes the log says have died since the last start."""
