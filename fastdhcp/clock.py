@@ -9,7 +9,7 @@ longer, never shorter.
 import ctypes
 import struct
 import time
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastdhcp._memory import boot_time_ns
@@ -51,7 +51,8 @@ class Mark:
         raise ValueError(f"this is no mark of the node's clock: {value!r}")
 
     def packed(self) -> list[object]:
-        return [self.offset_ns, *astuple(self.reading)]
+        r = self.reading
+        return [self.offset_ns, r.boot_id, r.boot_ns, r.wall_ns, r.believed]
 
 
 def settle_offset(mark: Mark | None, now: Reading) -> int:

@@ -166,6 +166,7 @@ class Store:
         return {"leases": 0, "attached": True, "rekeyed": False}
 
     def _begin_commits(self) -> None:
+        self.blocks = self.memory.block_count
         bound = tail_bound(self.database, self.journal_size_max)
         self.checkpoint = Checkpoint(self.memory, self.database, bound, time.monotonic())
         if self.database.read_meta(META_IDENTITY) != self.identity:
