@@ -179,7 +179,8 @@ class Checkpoint:
         size = 0
         for _ in range(min(self._allowance(now), len(self._left))):
             chunk = self._left.popleft()
-            copy = _store.copy_chunk(self._memory, chunk, sequence)
+            # A change of which the record does not know the batch is in one up to the next.
+            copy = _store.copy_chunk(self._memory, chunk, sequence + 1)
             if copy is None:
                 self._left.append(chunk)
                 self._locked_until_s = now + LOCKED_S
