@@ -5,6 +5,7 @@ was published as durable is lost, neither by the successor that attaches nor by 
 disk alone; what comes back is, address by address, a state that there was; and all goes on.
 """
 
+import resource
 import shutil
 import time
 
@@ -165,6 +166,22 @@ def test_killed_in_an_attach(tmp_path, point):
         records = rig.records()
         cut_power(rig, ledger)
         assert rig.records() == records
+
+
+def test_another_error_of_the_disk_ends_the_store_and_its_successor_attaches(tmp_path, capfd):
+    """A write that is cut by a limit is EIO; the disk is not full, so the store cannot go on."""
+    with Rig(tmp_path, **SMALL_JOURNAL) as rig:
+        ledger = Ledger(rig, seed=17)
+        assert rig.start() is not None
+        size = (rig.state / "leases" / "data.mdb").stat().st_size + 65536
+        resource.prlimit(rig.process.pid, resource.RLIMIT_FSIZE, (size, size))
+        drive(rig, ledger, until=lambda: False)
+        assert rig.reap() == 1
+        assert "Input/output error" in capfd.readouterr().err
+        assert rig.start()["attached"]
+        settle(rig, ledger)
+        ledger.check()
+        cut_power(rig, ledger)
 
 
 @pytest.mark.parametrize("step", [*range(1, 8), *range(10, 17)])
