@@ -2,9 +2,12 @@
 
 import ctypes
 import os
+import subprocess
 import threading
 from pathlib import Path
 from types import TracebackType
+
+from .process import tool
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
@@ -86,3 +89,4 @@ def enter() -> None:
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
     Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+    subprocess.run([tool("ip"), "link", "set", "lo", "up"], check=True)
