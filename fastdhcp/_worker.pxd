@@ -34,6 +34,7 @@ cdef struct Worker:
     uint32_t now             # node time, read once a turn
     uint64_t now_ns          # CLOCK_BOOTTIME, likewise
     uint64_t beat_ns         # when the next beat is due
+    uint64_t head_seen       # of the own ring, when the store was last told
     uint32_t full_turns
     pollfd fds[3]            # WAIT_COUNT
     Bodies bodies

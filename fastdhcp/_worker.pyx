@@ -4,11 +4,13 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from fastdhcp._answer cimport answer
-from fastdhcp._atomic cimport fence_full, store_relaxed_u64, store_release_u32
+from fastdhcp._atomic cimport (
+    fence_full, load_relaxed_u64, store_relaxed_u64, store_release_u32,
+)
 from fastdhcp._body cimport bodies_close, bodies_open
 from fastdhcp._held cimport held_close, held_due, held_open, held_release
 from fastdhcp._journal cimport journal_wake_wanted
-from fastdhcp._leases cimport boot_ns, node_now
+from fastdhcp._leases cimport boot_ns, leases_ring, node_now
 from fastdhcp._memory cimport Memory
 from fastdhcp._socket cimport (
     BATCH_MAX, inbox_close, inbox_open, inbox_receive, outbox_add, outbox_flush, outbox_open,
@@ -36,8 +38,13 @@ cdef inline void look_at_clock(Worker* w) noexcept nogil:
         w.beat_ns = w.now_ns + BEAT_NS
 
 
+# Only for what this turn has published: a store that goes to sleep looks at the rings itself.
 cdef inline void wake_store(Worker* w) noexcept nogil:
     cdef uint64_t one = 1
+    cdef uint64_t head = load_relaxed_u64(&leases_ring(w.t, w.t.self).head)
+    if head == w.head_seen:
+        return
+    w.head_seen = head
     if journal_wake_wanted(w.t, w.t.node.workers):
         write(w.store_event, &one, sizeof(one))
 
@@ -57,8 +64,7 @@ cdef void turn(Worker* w) noexcept nogil:
     look_at_clock(w)
     for i in range(inbox_receive(&w.inbox)):
         answer(w, i)
-    if w.inbox.count:
-        wake_store(w)
+    wake_store(w)
     release(w)
     outbox_flush(&w.outbox)
 
