@@ -1,6 +1,7 @@
 """Why nothing came: what this host knows about an interface, a port and a silence."""
 
 import contextlib
+import ctypes
 import fcntl
 import socket
 import struct
@@ -12,7 +13,8 @@ from fastdhcp.probe.paths import CLIENT_PORT, SERVER_PORT
 from fastdhcp.probe.trouble import Stopped, Trouble
 
 # linux/sockios.h, linux/if.h, linux/if_arp.h
-SIOCGIFFLAGS, SIOCGIFHWADDR = 0x8913, 0x8927
+SIOCGIFFLAGS, SIOCGIFHWADDR, SIOCETHTOOL = 0x8913, 0x8927, 0x8946
+ETHTOOL_GLINK = 0x0A  # linux/ethtool.h
 IFF_UP, IFF_RUNNING = 0x1, 0x40
 ARPHRD_ETHER = 1
 CARRIER_PATIENCE_S = 2.0
@@ -67,9 +69,22 @@ def _settled_flags(sock: socket.socket, name: str) -> int:
     limit = time.monotonic() + CARRIER_PATIENCE_S
     while True:
         flags: int = struct.unpack_from("=H", _ioctl(sock, SIOCGIFFLAGS, name))[0]
+        carrier = _has_carrier(sock, name, flags)
+        flags = flags | IFF_RUNNING if carrier else flags & ~IFF_RUNNING
         if not flags & IFF_UP or flags & IFF_RUNNING or time.monotonic() > limit:
             return flags
         time.sleep(0.05)
+
+
+def _has_carrier(sock: socket.socket, name: str, flags: int) -> bool:
+    """As the driver says; the flag lags up to a second behind, in both directions."""
+    value = ctypes.create_string_buffer(struct.pack("=II", ETHTOOL_GLINK, 0))
+    question = struct.pack("@16sP16x", name.encode()[:15], ctypes.addressof(value))
+    try:
+        fcntl.ioctl(sock, SIOCETHTOOL, question)
+    except OSError:
+        return bool(flags & IFF_RUNNING)  # the driver does not say
+    return bool(struct.unpack_from("=II", value.raw)[1])
 
 
 def _ioctl(sock: socket.socket, request: int, name: str) -> bytes:

@@ -65,9 +65,8 @@ def gone(pids: list[int], timeout: float = 10) -> bool:
     return True
 
 
-@pytest.mark.parametrize("prefix", [[], WITHOUT_ROOT], ids=["as we are", "without root"])
-def test_every_client_gets_a_lease_renews_and_releases(lab: Lab, prefix: list[str]) -> None:
-    said = run(lab, "--seconds", "11", *SMALL, prefix=prefix)
+def test_without_root_every_client_gets_a_lease_renews_and_releases(lab: Lab) -> None:
+    said = run(lab, "--seconds", "11", *SMALL, prefix=WITHOUT_ROOT)
     summary = re.search(SUMMARY, said, re.MULTILINE)
     assert summary is not None, said
     given, renewed, released, held = map(int, summary.groups())
@@ -159,7 +158,8 @@ def test_a_power_cut(lab: Lab) -> None:
     modules = lab.folder / "modules"
     modules.mkdir()
     (modules / "fastdhcp_bench").symlink_to(ROOT / "bench")
-    env = {"PYTHONPATH": f"{ROOT}:{modules}", "TMPDIR": str(_temp(lab))}
+    path = f"{environment()['PYTHONPATH']}:{modules}"
+    env = {"PYTHONPATH": path, "TMPDIR": str(_temp(lab))}
     argv = [*DEMO, "--seconds", "8", "--clients", "20", "--storm", "500"]
     done = lab.run("host", argv, **env)
     assert done.returncode == 0, done.stdout + done.stderr
