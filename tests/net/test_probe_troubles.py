@@ -14,6 +14,8 @@ from tests.lab.packet import ACK, DISCOVER, NAK, OFFER, REQUEST, Frame, Message,
 from tests.lab.servers import Dnsmasq, FastDHCP, Kea, Server, Site, Subnet, environment
 from tests.lab.wire import ALL, CLIENT_PORT, SERVER_PORT, only
 
+from .conftest import eventually
+
 pytestmark = pytest.mark.net
 
 
@@ -171,6 +173,7 @@ def test_interface_down(lab: Lab) -> None:
 def test_no_carrier(lab: Lab) -> None:
     link(lab)
     lab.ip("server", "link", "set", "srv0", "down")
+    assert eventually(lambda: "NO-CARRIER" in lab.ip("client", "link", "show", "cli0"))
     stopped(run(lab, "client", "-i", "cli0"), "no-carrier", "cli0 is up")
 
 
