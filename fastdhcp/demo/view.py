@@ -20,6 +20,8 @@ REFRESH_S = 0.25
 LEASES_MAX = 24
 CHROME = 12
 """Lines of the view that hold no leases."""
+WIDE = 110
+"""Columns from which on there is room for all of a lease."""
 
 
 class View(Protocol):
@@ -68,8 +70,9 @@ class LiveView:
 
     def show(self, tally: Tally, pools: Sequence[Pool], elapsed: float, storm: str) -> None:
         grid = Table.grid(expand=True, padding=(0, 1))
-        grid.add_column(ratio=3)
-        grid.add_column(ratio=2)
+        wide = self._console.width >= WIDE
+        grid.add_column(ratio=3 if wide else 1)
+        grid.add_column(ratio=2 if wide else 1)
         room = max(4, min(LEASES_MAX, self._console.height - CHROME))
         parts: list[RenderableType] = [
             _figures(tally),
@@ -81,7 +84,7 @@ class LiveView:
         for part in parts:
             right.add_row(part)
             right.add_row()
-        grid.add_row(_leases(tally, room), right)
+        grid.add_row(_leases(tally, room, wide=wide), right)
         head = Text.assemble(
             ("fastdhcp demo", "bold"), f"  {elapsed:.0f} s  API ", (self._url, "cyan underline"),
             "  Ctrl-C ends",
@@ -92,34 +95,38 @@ class LiveView:
         self._live.stop()
 
 
-def _leases(tally: Tally, room: int) -> Table:
+def _leases(tally: Tally, room: int, *, wide: bool) -> Table:
     table = Table(title="latest leases", box=None, expand=True, title_justify="left")
     for name in ("time", "address", "hw-address", "from", "DORA ms"):
-        table.add_column(name, justify="right" if name == "DORA ms" else "left", no_wrap=True)
+        if wide or name not in ("time", "hw-address"):
+            table.add_column(name, justify="right" if name == "DORA ms" else "left", no_wrap=True)
     for lease in list(tally.latest)[-room:][::-1]:
         clock = time.strftime("%H:%M:%S", time.localtime(lease.at))
         took = f"{lease.seconds * 1e3:.1f}"
-        table.add_row(clock, lease.address, lease.hw_address, lease.way, took)
+        if wide:
+            table.add_row(clock, lease.address, lease.hw_address, lease.way, took)
+        else:
+            table.add_row(lease.address, lease.way, took)
     return table
 
 
 def _figures(tally: Tally) -> Table:
     table, rates, counts = Table.grid(padding=(0, 2)), tally.rates(), tally.counts
-    table.add_row("leases held", f"[bold green]{tally.held()}")
-    table.add_row("leases a second", f"{rates['ack']:.0f}  (most {tally.peak})")
-    table.add_row("renewals a second", f"{rates['renewal']:.0f}")
-    given = f"{counts['dora']}, {counts['renewal']}, {counts['release']}"
-    table.add_row("given, renewed, released", given)
-    bad = counts["doubled"] + counts["nak"] + counts["unanswered"]
-    style = "red" if bad else "green"
-    words = f"{counts['doubled']}, {counts['nak']}, {counts['unanswered']}"
-    table.add_row("doubled, refused, unanswered", f"[{style}]{words}")
+    table.add_row("held now", f"[bold green]{tally.held()}")
+    table.add_row("leases/s", f"{rates['ack']:.0f}  (most {tally.peak})")
+    table.add_row("renewals/s", f"{rates['renewal']:.0f}")
+    table.add_row("given", f"{counts['dora']}")
+    table.add_row("renewed, released", f"{counts['renewal']}, {counts['release']}")
+    bad = counts["nak"] + counts["unanswered"]
+    table.add_row("in two hands", f"[{'red' if counts['doubled'] else 'green'}]{counts['doubled']}")
+    words = f"{counts['nak']}, {counts['unanswered']}"
+    table.add_row("refused, unanswered", f"[{'red' if bad else 'green'}]{words}")
     return table
 
 
 def _latencies(tally: Tally) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("ms, lately")
+    table.add_column("ms")
     for name in ("p50", "p99", "max"):
         table.add_column(name, justify="right")
     for kind, name in NAMES.items():
@@ -130,7 +137,7 @@ def _latencies(tally: Tally) -> Table:
 def _pools(pools: Sequence[Pool]) -> Table:
     table = Table.grid(padding=(0, 1))
     for pool in pools:
-        bar = ProgressBar(total=max(pool.size, 1), completed=pool.used, width=16)
+        bar = ProgressBar(total=max(pool.size, 1), completed=pool.used, width=12)
         table.add_row(pool.subnet, bar, f"{pool.used}/{pool.size}")
     return table
 
