@@ -11,6 +11,7 @@ NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL, NLM_F_CREATE = 0x1, 0x4, 0x200, 0x400
 RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE = 16, 20, 24
 IFLA_IFNAME, IFLA_LINKINFO, IFLA_NET_NS_FD = 3, 18, 28
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
+IFLA_AF_SPEC, IFLA_INET_CONF, IPV4_DEVCONF_FORWARDING = 26, 1, 1
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
 RTA_DST, RTA_GATEWAY = 1, 5
 RT_TABLE_MAIN, RTPROT_STATIC, RTN_UNICAST = 254, 4, 1
@@ -35,6 +36,15 @@ def set_up(name: str) -> None:
     """Raises OSError."""
     index = socket.if_nametoindex(name)
     _ask(RTM_NEWLINK, _LINK.pack(0, 0, index, IFF_UP, IFF_UP))
+
+
+def set_forwarding(name: str) -> None:
+    """Have the interface pass on what comes in (as net.ipv4.conf.NAME.forwarding, but where
+    /proc/sys is read-only too, as in many a container). Raises OSError."""
+    wanted = _attribute(IPV4_DEVCONF_FORWARDING, struct.pack("=I", 1))
+    spec = _attribute(socket.AF_INET, _attribute(IFLA_INET_CONF, wanted))
+    body = _LINK.pack(0, 0, socket.if_nametoindex(name), 0, 0)
+    _ask(RTM_NEWLINK, body + _attribute(IFLA_AF_SPEC, spec))
 
 
 def add_address(name: str, own: IPv4Interface) -> None:

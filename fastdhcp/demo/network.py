@@ -54,7 +54,8 @@ class Network:
             netlink.add_address("dis0", IPv4Interface(STORM_RELAY))
         with self.relay.inside():
             # Renewals go past the relay agent, through the router that it is.
-            Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+            for name in ("up0", "down0"):
+                netlink.set_forwarding(name)
 
 
 End = tuple[Namespace, str, str | None]

@@ -142,6 +142,7 @@ def _show(
         raise click.ClickException(f"the server ended:\n{error}") from error
     finally:
         view.close()
+    demo.storm.give_up()
     click.echo(summary(demo.tally, elapsed))
     if demo.storm.said:
         click.echo(demo.storm.said)

@@ -91,6 +91,12 @@ class Storm:
         except (ValueError, KeyError):
             self.said = f"the load generator failed: {text.strip() or 'it said nothing'}"
 
+    def give_up(self) -> None:
+        """The demo is over: say so if the storm is not."""
+        self.follow()
+        if self._process is not None:
+            self.said = f"power cut: not all {self._clients} modems were back when the demo ended"
+
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
