@@ -160,12 +160,12 @@ class Campaign:
     def kill_worker_in_a_reload(self) -> None:
         """A worker, while it or others take a new policy."""
         self.site.reload()
-        self.pack.run(self.rng.uniform(0, 0.15))
+        self.pack.run(self.rng.uniform(0, 0.5))
         self.kill_worker()
 
     def kill_store_in_a_reload(self) -> None:
         self.site.reload()
-        self.pack.run(self.rng.uniform(0, 0.15))
+        self.pack.run(self.rng.uniform(0, 0.5))
         self.kill_store()
 
     def kill_control(self) -> None:

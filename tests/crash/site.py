@@ -35,6 +35,7 @@ def configuration(clients: int, workers: int, **server: object) -> dict[str, obj
             "workers": workers,
             "max-addresses": 65536,
             "trust-wall-clock": "always",
+            "journal-max-size": "2M",  # so that passes of the checkpoint never end
             **server,
         },
         "defaults": {"authoritative": True, "offer-hold": 5, "decline-time": 6},

@@ -10,7 +10,7 @@ from statistics import median
 import pytest
 
 from tests.crash.campaign import Campaign
-from tests.crash.site import Site
+from tests.crash.site import Name, Site
 from tests.lab import Lab
 
 pytestmark = [pytest.mark.net, pytest.mark.timeout(240)]
@@ -19,6 +19,7 @@ KILLS = 30
 WORKER_BACK_S = 0.5
 STORE_BACK_S = 2.0
 ORPHANS_S = 1.0
+STATUS_S = 5.0
 
 
 @pytest.fixture
@@ -46,7 +47,16 @@ def test_no_kill_loses_or_doubles_a_lease(
     assert max(campaign.workers.ran_s) <= WORKER_BACK_S, report
     assert max(campaign.stores.answer_s) <= STORE_BACK_S, report
     assert max(campaign.orphans_s) <= ORPHANS_S, report
+    pack.quiesce()
     assert export_by_command(site) >= pack.ledger.count_live() > 0
+    site.expect(lambda: pids_in_status(site) == site.children(), STATUS_S, "all pids in status")
+
+
+def pids_in_status(site: Site) -> dict[Name, int]:
+    assert site.server is not None
+    processes = site.server.status()["processes"]
+    assert isinstance(processes, list)
+    return {(process["role"], process["index"]): process["pid"] for process in processes}
 
 
 def export_by_command(site: Site) -> int:
