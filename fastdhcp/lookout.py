@@ -86,7 +86,10 @@ class Lookout:
 
     def _each_second(self, now_s: float) -> None:
         supervisor = self._supervisor
-        self._vitals.look(supervisor.memory, supervisor.policy.pool_names, now_s)
+        try:
+            self._vitals.look(supervisor.memory, supervisor.policy.pool_names, now_s)
+        except OSError as error:  # no descriptor left for /proc, say; the server serves on
+            log.error("vitals-unread", text=str(error))
         for child in supervisor.children.values():
             if child.served_s() >= LIVED_S:
                 supervisor.alarms.clear(f"{child.name}-restarting")

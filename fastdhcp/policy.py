@@ -106,15 +106,26 @@ class Policy:
             if reload_wanted:
                 await self._reload()
                 self._tell_control(True, f"generation {self.generation.number} is in force")
-            elif read_interfaces() != self.generation.interfaces:
+            elif self._differ(read_interfaces(), self.generation.interfaces):
                 await self._follow_interfaces()
-        except (Refused, ChildDied) as error:
+        except (Refused, ChildDied, OSError) as error:
             text = f"{error}; generation {self.generation.number} stays in force"
             log.error("reload-refused" if reload_wanted else "interfaces-not-followed", text=text)
             if reload_wanted:
                 self._tell_control(False, text)
             else:
                 asyncio.get_running_loop().call_later(AGAIN_S, self._wanted.set)
+
+    def _differ(self, one: tuple[Interface, ...], other: tuple[Interface, ...]) -> bool:
+        """Whether they do in what bears on policy: containers come and go by the hundred, with
+        links that have no address here and that nobody names."""
+        config = self.generation.config
+        named = {*(config.server.interfaces or ()), *(net.interface for net in config.networks)}
+        facts = [
+            [interface for interface in side if interface.addresses or interface.name in named]
+            for side in (one, other)
+        ]
+        return facts[0] != facts[1]
 
     def _tell_control(self, taken: bool, text: str) -> None:
         """How a reload ended: somebody may be waiting who asked for it there."""

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 
 from fastdhcp import _journal
@@ -23,7 +23,7 @@ from fastdhcp.listeners import RECEIVE_BUFFER_LOW, receive_buffer
 from fastdhcp.log import log
 from fastdhcp.lookout import Lookout
 from fastdhcp.notify import Notifier
-from fastdhcp.obstacles import EXIT_CONFIG, EXIT_FAILED, Obstacle
+from fastdhcp.obstacles import EXIT_CONFIG, EXIT_FAILED, EXIT_IN_USE, Obstacle
 from fastdhcp.policy import Policy
 from fastdhcp.resources import Resources, open_resources
 from fastdhcp.restarts import Restarts
@@ -138,6 +138,7 @@ class Supervisor:
 
     def _log_counters(self) -> None:
         log.info("counters", **counters_in_words(self.memory.counters()))
+        log.info("memory", blocks=self.memory.block_count, touched=self.segments.touched())
 
     # ---- starting
 
@@ -205,10 +206,11 @@ class Supervisor:
     def _begin_serving(self) -> None:
         """Control, which is slow to start and answers nobody's DISCOVER, comes after this."""
         self.serving = True
-        server = self.config.server
-        address, port = server.listen
-        log.info("ready", listen=f"{address}:{port}", workers=server.workers, pid=os.getpid())
-        self.notifier.ready(f"serving on {address}:{port}")
+        server, tcp = self.config.server, self.resources.tcp
+        listen = _endpoint(server.listen)
+        http = _endpoint(tcp.getsockname()) if tcp is not None else None
+        log.info("ready", listen=listen, workers=server.workers, http=http, pid=os.getpid())
+        self.notifier.ready(f"serving on {listen}")
         # After the link, which has a number and no process yet.
         self._spawn("control", self.store_number + 2)
         self._task(self.policy.run())
@@ -250,7 +252,8 @@ class Supervisor:
         self._store_exits += (child.returncode or 0) > 0
         if self._store_exits >= STORE_TRIES:
             text = f"the store ended with {child.how_it_ended()} each time it was started"
-            self.give_up(Obstacle("store-failed", text))
+            code = EXIT_IN_USE if child.returncode == EXIT_IN_USE else EXIT_FAILED
+            self.give_up(Obstacle("store-failed", text, code))
         old = self.segments
         self.segments, self.memory = make_table(self.config)
         old.close()
@@ -357,3 +360,8 @@ class Supervisor:
             self.give_up(error)
         elif error is not None:
             self.give_up(Obstacle("internal-error", f"{type(error).__name__}: {error}"))
+
+
+def _endpoint(address: Sequence[object]) -> str:
+    host, port = str(address[0]), address[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

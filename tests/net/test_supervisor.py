@@ -203,3 +203,47 @@ def test_an_interface_that_is_made_anew_is_served_again(lab: Lab, link: LinkClie
     lab.callback(again)
     server.process.wait_for("interfaces-changed.*srv0", after=len(server.process.text()) - 1)
     assert dora(again.ask, mac(1)).yiaddr == address
+
+
+def test_a_link_that_nobody_names_makes_no_new_generation(lab: Lab, link: LinkClient) -> None:
+    server = FastDHCP(lab, "server", lan())
+    lab.veth("server:other0", "nowhere:peer0")
+    lab.ip("server", "address", "add", "10.79.0.1/24", "dev", "other0")
+    server.process.wait_for("interfaces-changed interfaces=other0 generation=2")
+    at = len(server.process.text())
+    lab.veth("server:other1", "nowhere:peer1")
+    lab.ip("server", "link", "del", "other1")
+    lab.ip("server", "link", "del", "other0")
+    server.process.wait_for("interfaces-changed interfaces=other0 generation=3", after=at)
+
+
+def test_a_pool_at_its_end_is_named(lab: Lab, link: LinkClient) -> None:
+    server = FastDHCP(lab, "server", lan("10.77.1.1-10.77.1.1"))
+    dora(link.ask, mac(1))
+    link.silence(build(DISCOVER, mac(2), 2))
+    server.process.wait_for("pool-exhausted dropped=1 pools=10.77.0.0/22:10.77.1.1-10.77.1.1")
+
+
+def test_hup_moves_the_http_socket(lab: Lab, link: LinkClient) -> None:
+    server = FastDHCP(lab, "server", lan())
+    assert eventually(lambda: _answers(lab, 8067))
+    server.write({**lan(), "control": {"listen": "127.0.0.1:8068"}})
+    server.reload("reloaded")
+    assert eventually(lambda: _answers(lab, 8068))
+    assert not _answers(lab, 8067)
+    assert server.status()["generation"] == 2
+    with lab.netns("server"), socket.create_server(("127.0.0.1", 8069)):
+        server.write({**lan(), "control": {"listen": "127.0.0.1:8069"}})
+        server.reload("reload-refused.*8069")
+    assert _answers(lab, 8068)
+
+
+def _answers(lab: Lab, port: int) -> bool:
+    with lab.netns("server"):
+        try:
+            client = socket.create_connection(("127.0.0.1", port), timeout=2)
+        except OSError:
+            return False
+    with client:
+        client.sendall(b"GET /v1/status HTTP/1.0\r\n\r\n")
+        return b"200 OK" in client.recv(1000)

@@ -1,0 +1,70 @@
+"""Counters that become alarms, and alarms that come and go with one line each."""
+
+import os
+
+from fastdhcp._stats import counter_words, drop_names
+from fastdhcp.alarms import Alarms
+from fastdhcp.log import Log
+from fastdhcp.vitals import QUIET_S, Vitals, counters_in_words, kernel_drops
+
+
+class Lines:
+    """A log whose lines can be taken."""
+
+    def __init__(self) -> None:
+        self._read, write = os.pipe()
+        os.set_blocking(self._read, False)
+        self.log = Log("journal", write)
+
+    def taken(self) -> list[str]:
+        try:
+            return os.read(self._read, 1 << 16).decode().splitlines()
+        except BlockingIOError:
+            return []
+
+
+def test_an_alarm_is_one_line_when_it_comes_and_one_when_it_goes() -> None:
+    lines = Lines()
+    alarms = Alarms(lines.log)
+    assert alarms.raise_alarm("store-slow", "1 s")
+    assert not alarms.raise_alarm("store-slow", "2 s")
+    assert [line.split()[:2] for line in lines.taken()] == [["<3>alarm-on", "name=store-slow"]]
+    (listed,) = alarms.listed()
+    assert (listed["name"], listed["text"]) == ("store-slow", "2 s")
+    assert alarms.clear("store-slow")
+    assert not alarms.clear("store-slow")
+    assert [line.split()[:2] for line in lines.taken()] == [["<5>alarm-off", "name=store-slow"]]
+    assert alarms.listed() == []
+
+
+def test_kernel_drops_are_an_alarm_until_it_has_been_quiet() -> None:
+    lines = Lines()
+    alarms = Alarms(lines.log)
+    vitals = Vitals(alarms, lines.log)
+    drops = kernel_drops()
+    vitals.look_at_kernel(drops, 100.0)
+    assert "kernel-drops" not in alarms
+    vitals.look_at_kernel(drops + 7, 101.0)
+    assert "7 packets" in str(alarms.listed()[0]["text"])
+    vitals.look_at_kernel(drops + 7, 101.0 + QUIET_S - 1)
+    assert "kernel-drops" in alarms
+    vitals.look_at_kernel(drops + 8, 101.0 + QUIET_S)
+    vitals.look_at_kernel(drops + 8, 102.0 + QUIET_S)
+    assert "kernel-drops" in alarms
+    vitals.look_at_kernel(drops + 8, 101.0 + 2 * QUIET_S)
+    assert "kernel-drops" not in alarms
+
+
+def test_counters_have_their_names_and_zeros_are_left_out() -> None:
+    words = [0] * 320
+    at = counter_words()
+    words[at["COUNT_RECEIVED"] + 1] = 5
+    words[at["COUNT_SENT"] + 2] = 4
+    words[at["COUNT_DROPPED"] + drop_names().index("bad-hlen")] = 1
+    words[at["COUNT_COMMITS"]] = 2
+    assert counters_in_words(words) == {
+        "received-discover": 5,
+        "sent-offer": 4,
+        "dropped-bad-hlen": 1,
+        "commits": 2,
+    }
