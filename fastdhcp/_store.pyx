@@ -175,7 +175,7 @@ cdef Recovered recover_entry(Table* t, const uint8_t* at, uint64_t sequence) noe
 
 
 # LMDB lays values at even addresses; entries are read as structs of eight-byte words.
-cdef const unsigned char[::1] aligned(const unsigned char[::1] data):
+def _aligned(const unsigned char[::1] data):
     return data if <uint64_t>&data[0] % 8 == 0 else bytes(data)
 
 
@@ -210,12 +210,12 @@ def replay_batch(Memory memory, const unsigned char[::1] data, sequence):
 
     Raises ValueError if the bytes are not a batch, MemoryError if the table has no room.
     """
-    return recover(memory, aligned(data), sequence) if data.shape[0] else 0
+    return recover(memory, _aligned(data), sequence) if data.shape[0] else 0
 
 
 def replay_chunk(Memory memory, const unsigned char[::1] data):
     """Recovery: one chunk of the checkpoint. As replay_batch."""
-    return recover(memory, aligned(data), 0) if data.shape[0] else 0
+    return recover(memory, _aligned(data), 0) if data.shape[0] else 0
 
 
 def rekey(Memory memory):
@@ -291,7 +291,7 @@ def mark_batch_dirty(Memory memory, const unsigned char[::1] data):
     cdef uint32_t size, block
     cdef const EntryHeader* h
     if data.shape[0]:
-        data = aligned(data)
+        data = _aligned(data)
     while at < data.shape[0]:
         size = entry_size(&data[at], data.shape[0] - at)
         if size == 0:
