@@ -31,7 +31,7 @@ BANNED = {
     r"\bmac_addr": "chaddr or hw_address",
     r"\bdhcp_server_ip": "server_id",
 }
-PYTHON_TYPES = r"\b(object|bytes|bytearray|str|list|dict|tuple|set|Memory|Lease)\b"
+PYTHON_TYPES = r"\b(object|bytes|bytearray|str|list|dict|tuple|set|Memory|Lease)\b|\[::1\]"
 CYTHON_FUNCTION = re.compile(r"^(?P<indent> *)(?:async )?(?P<kind>def|cdef|cpdef)\b(?P<rest>.*)$")
 ALLOCATION = re.compile(r"\b(malloc|calloc|realloc|PyMem_\w+|PyObject_Malloc)\b")
 CLAIM = re.compile(r"\b(assert|raise)\b|\braises\(|\bfail\(|\bbenchmark\(")
