@@ -114,11 +114,13 @@ class ControlRig:
                 {"type": "image", "generation": generation, "config": self.facts()}, fds
             )
 
-    def apply(self, kind: ChangeKind, address: str, client: int = 1, **fields: Any) -> None:
+    def apply(
+        self, kind: ChangeKind, address: str, client: int = 1, vrf: int = 0, **fields: Any
+    ) -> None:
         """One change of a binding by worker 0."""
         fields.setdefault("subnet_id", 1)
         result = _trial.apply(
-            self.worker, kind, 0, address_number(address), key_of(client), chaddr_of(client),
+            self.worker, kind, vrf, address_number(address), key_of(client), chaddr_of(client),
             **fields,
         )  # fmt: skip
         assert result[0] == "applied"

@@ -190,6 +190,38 @@ def test_a_block_that_is_new_is_seen_at_once(own: ControlRig) -> None:
     assert len(own.client.get("/v1/leases")["leases"]) == 2
 
 
+VRFS = """
+[[subnets]]
+subnet = "10.77.0.0/24"
+pools = ["10.77.0.8-10.77.0.9"]
+[[subnets]]
+subnet = "10.77.0.0/25"
+vrf = "customer-7"
+pools = ["10.77.0.8-10.77.0.9"]
+"""
+
+
+def test_one_address_in_two_vrfs_is_two_leases(own: ControlRig) -> None:
+    own.set_policy(VRFS, 2)
+    vrf = until(lambda: own.client.get("/v1/pools")["pools"], lambda pools: len(pools) == 2)[1][
+        "vrf"
+    ]
+    own.bind("10.77.0.8", 1)
+    own.bind("10.77.0.8", 2, vrf=vrf, subnet_id=2)
+    listed = own.client.get("/v1/leases")["leases"]
+    assert [(lease["vrf"], lease["subnet"]) for lease in listed] == [
+        (0, "10.77.0.0/24"),
+        (vrf, "10.77.0.0/25"),
+    ]
+    assert own.client.get("/v1/leases", vrf=vrf)["leases"] == listed[1:]
+    assert own.client.get("/v1/leases", limit=1, after="0/10.77.0.8")["leases"] == listed[1:]
+    assert own.client.get("/v1/leases/10.77.0.8", vrf=vrf)["leases"] == listed[1:]
+    answer = own.client.post("/v1/leases/10.77.0.8/release", {"vrf": vrf, "now": True})
+    assert answer["result"] == "ended"
+    states = [lease["state"] for lease in own.client.get("/v1/leases")["leases"]]
+    assert states == ["active", "released"]
+
+
 # ---- release
 
 
