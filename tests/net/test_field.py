@@ -249,6 +249,61 @@ def test_rfc2131_4_3_1_a_retransmission_gets_the_same_offer(ground: Ground) -> N
     assert len(offers) == 1
 
 
+def test_the_address_asked_for_is_granted_though_another_was_offered_since(
+    ground: Ground,
+) -> None:
+    """Act on what the message says, not on what is remembered."""
+    chaddr = ground.chaddr()
+    first, second = (
+        ground.on_link(build(DISCOVER, chaddr, 30 + n, options={50: f"10.77.1.20{n}"}))
+        for n in range(2)
+    )
+    options: Options = {50: first.yiaddr, 54: Ground.LINK_SERVER}
+    ack = ground.on_link(build(REQUEST, chaddr, 32, options=options))
+    assert (ack.type, ack.yiaddr) == (ACK, first.yiaddr), second
+
+
+def test_rfc2131_4_2_one_identifier_from_two_cards_is_one_client(ground: Ground) -> None:
+    """A bond, or a laptop in and out of its dock: option 61 names the client, not chaddr."""
+    options = {61: b"\x00laptop-7"}
+    leases = {dora(ground.on_link, ground.chaddr(), options=options).yiaddr for _ in range(2)}
+    assert len(leases) == 1
+
+
+def test_rfc2131_4_2_two_identifiers_from_one_card_are_two_clients(ground: Ground) -> None:
+    """A virtual machine beside its host, containers on one interface."""
+    chaddr = ground.chaddr()
+    leases = {
+        dora(ground.on_link, chaddr, options={61: b"\x00guest-%d" % n}).yiaddr for n in range(2)
+    }
+    assert len(leases) == 2
+
+
+def test_rfc3396_7_an_option_in_pieces_is_one(ground: Ground) -> None:
+    """Identifiers that differ only in their second piece are two clients."""
+    pieces = [b"\x3d\x04\x00abc\x3d\x03%b\xff" % end for end in (b"one", b"two")]
+    offers = {
+        ground.on_link(build(DISCOVER, b"\x02\xcc\xff\0\0\7", 40 + n, tail=tail)).yiaddr
+        for n, tail in enumerate(pieces)
+    }
+    assert len(offers) == 2
+
+
+def test_rfc2131_4_1_overloaded_fields_are_read(ground: Ground) -> None:
+    """Option 52: what the client wants stands in file, its identifier in sname."""
+    payload = build(
+        DISCOVER,
+        ground.chaddr(),
+        42,
+        options={52: b"\x03"},
+        file=b"\x37\x01\x0f\xff",
+        sname=b"\x3d\x05\x00over\xff",
+    )
+    offer = ground.on_link(payload)
+    assert offer.options[61] == b"\x00over"
+    assert offer.options.keys() & {3, 6, 15} == {15}
+
+
 def test_rfc2131_4_3_2_a_renewal_of_a_lease_never_seen_is_granted_if_free(ground: Ground) -> None:
     """The first message after the server lost its state: authoritative, in a pool, not in use."""
     ack = ground.renew(build(REQUEST, ground.chaddr(), 21, ciaddr="10.77.1.240"))
