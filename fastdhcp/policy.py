@@ -7,6 +7,7 @@ one stays, and the log says why.
 """
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import Sequence
@@ -197,15 +198,21 @@ class Policy:
             ids = ids_of(await self._ask(store, {"type": "names", **store_names(config)}, "ids"))
         new = await self._compiled(config, interfaces, ids)
         old = self.generation
+        regroups = new.regroups(old)
         try:
-            await self._hand_to_store(store, new, new.regroups(old))
+            await self._hand_to_store(store, new, regroups)
         except (Refused, ChildDied):
+            store.kill()  # it may have taken it late; its successor gets the one in force
             new.close()
             raise
         self._take(new)
-        others = self._hand_to_others(new)
-        await self._all_posted(others, new.number)
+        await self._all_posted(self._hand_to_others(new), new.number)
         old.close()
+        if regroups:
+            # What workers bound meanwhile stands in the index under the old networks' numbers. It
+            # is a hint: without it a client would get another address, never another's.
+            with contextlib.suppress(Refused, ChildDied):
+                await self._hand_to_store(store, new, True)
 
     async def _compiled(
         self, config: Configuration, interfaces: tuple[Interface, ...], ids: Ids

@@ -247,3 +247,20 @@ def _answers(lab: Lab, port: int) -> bool:
     with client:
         client.sendall(b"GET /v1/status HTTP/1.0\r\n\r\n")
         return b"200 OK" in client.recv(1000)
+
+
+def test_a_reload_that_regroups_subnets_keeps_every_client_its_address(
+    lab: Lab, link: LinkClient
+) -> None:
+    config = lan()
+    server = FastDHCP(lab, "server", config)
+    leases = {n: dora(link.ask, mac(n)).yiaddr for n in range(4)}
+    for name in ("lan-a", "lan-b", None):
+        subnet = {"subnet": "10.77.0.0/22", "pools": ["10.77.1.1-10.77.2.250"]}
+        if name:
+            subnet["shared-network"] = name
+        server.write({**config, "subnets": [subnet]})
+        server.reload("reloaded")
+        for n, address in leases.items():
+            offer = link.exchange(build(DISCOVER, mac(n), 9)).message
+            assert offer.yiaddr == address
