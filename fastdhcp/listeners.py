@@ -10,6 +10,7 @@ import os
 import socket
 import stat
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastdhcp.bpf import attach_steering
@@ -88,6 +89,22 @@ def open_frames(count: int) -> list[socket.socket]:
 def receive_buffer(sock: socket.socket) -> int:
     """Octets that the kernel gives the socket for packets and their bookkeeping."""
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+
+def buffer_warnings(size: int) -> list[str]:
+    """What to say of a receive buffer of so many octets: nothing if it will do."""
+    if size >= RECEIVE_BUFFER_LOW:
+        return []
+    return [
+        f"a receive buffer is {size >> 10} KB, too little for a storm: raise receive-buffer, and "
+        "give CAP_NET_ADMIN or raise net.core.rmem_max"
+    ]
+
+
+def endpoint(address: Sequence[object]) -> str:
+    """A socket's address as one writes it."""
+    host, port = str(address[0]), address[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def open_unix(path: Path) -> socket.socket:

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 
 from fastdhcp import _journal
@@ -19,7 +19,7 @@ from fastdhcp.briefing import brief_control, brief_store, brief_worker
 from fastdhcp.channel import Message
 from fastdhcp.children import Child, ChildDied
 from fastdhcp.config import ConfigError, Configuration, load
-from fastdhcp.listeners import RECEIVE_BUFFER_LOW, receive_buffer
+from fastdhcp.listeners import buffer_warnings, endpoint, receive_buffer
 from fastdhcp.log import log
 from fastdhcp.lookout import Lookout
 from fastdhcp.notify import Notifier
@@ -85,7 +85,9 @@ class Supervisor:
         self.started = time.time()
         self.serving = False
         self.receive_buffer = min(receive_buffer(sock) for sock in resources.udp)
-        self.warnings = self._buffer_warning()
+        self.warnings = buffer_warnings(self.receive_buffer)
+        for text in self.warnings:
+            log.warning("receive-buffer-small", text=text)
         self._tasks: set[asyncio.Task[None]] = set()
         self._recovered = asyncio.Event()
         self._stop_wanted = asyncio.Event()
@@ -108,16 +110,6 @@ class Supervisor:
             raise self._obstacle
         log.info("stopped")
         return 0 if graceful else EXIT_FAILED
-
-    def _buffer_warning(self) -> list[str]:
-        if self.receive_buffer >= RECEIVE_BUFFER_LOW:
-            return []
-        text = (
-            f"a receive buffer is {self.receive_buffer >> 10} KB, too little for a storm: give "
-            "CAP_NET_ADMIN, or raise net.core.rmem_max"
-        )
-        log.warning("receive-buffer-small", text=text)
-        return [text]
 
     # ---- signals
 
@@ -207,8 +199,8 @@ class Supervisor:
         """Control, which is slow to start and answers nobody's DISCOVER, comes after this."""
         self.serving = True
         server, tcp = self.config.server, self.resources.tcp
-        listen = _endpoint(server.listen)
-        http = _endpoint(tcp.getsockname()) if tcp is not None else None
+        listen = endpoint(server.listen)
+        http = endpoint(tcp.getsockname()) if tcp is not None else None
         log.info("ready", listen=listen, workers=server.workers, http=http, pid=os.getpid())
         self.notifier.ready(f"serving on {listen}")
         # After the link, which has a number and no process yet.
@@ -287,11 +279,10 @@ class Supervisor:
             self.give_up(Obstacle(f"{child.role}-failed", str(message.get("text")), code))
 
     def _on_alarm(self, message: Message) -> None:
-        name, text = str(message["name"]), str(message.get("text", ""))
         if message.get("on"):
-            self.alarms.raise_alarm(name, text)
+            self.alarms.raise_alarm(str(message["name"]), str(message.get("text", "")))
         else:
-            self.alarms.clear(name)
+            self.alarms.clear(str(message["name"]))
         self.push_status()
 
     def push_status(self) -> None:
@@ -360,8 +351,3 @@ class Supervisor:
             self.give_up(error)
         elif error is not None:
             self.give_up(Obstacle("internal-error", f"{type(error).__name__}: {error}"))
-
-
-def _endpoint(address: Sequence[object]) -> str:
-    host, port = str(address[0]), address[1]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
