@@ -7,6 +7,7 @@ worker holds up its own clients, and the others' load goes on as before.
 
 import collections
 import contextlib
+import heapq
 import random
 import select
 import socket
@@ -28,6 +29,7 @@ RELEASE_PAUSE_S = 0.02
 """Before a client that sent RELEASE asks again, so that no network turns the two round."""
 ABSENT_S = (1.0, 6.0)
 """How long a client of the link with short leases stays away."""
+ASLEEP_S = (5.0, 60.0)
 KNOWN_S = 30.0
 """A reply that comes so late after its transaction's end is nobody's."""
 QUIET_S = 0.4
@@ -79,7 +81,7 @@ class Pack:
         self._in_short_window = [0] * workers
         self._idle: list[list[Client]] = [[] for _ in range(workers)]
         self._idle_short: list[list[Client]] = [[] for _ in range(workers)]
-        self._later: list[tuple[float, Client]] = []
+        self._later: list[tuple[float, int, Client]] = []
         self._retries: collections.deque[tuple[float, Transaction]] = collections.deque()
         self._extra: list[Transaction] = []
         self._ended: collections.deque[tuple[float, int]] = collections.deque()
@@ -186,6 +188,7 @@ class Pack:
         tx.kind, tx.wants, tx.tries = REQUEST, reply.yiaddr, 0
         tx.payload = self._writer.selecting(client, tx.xid, reply.yiaddr, reply.server_id)
         self._post(tx, now)
+        self._ask_beside(client, reply.yiaddr, now)
 
     def _acked(self, tx: Transaction, reply: Reply, now: float) -> None:
         client = tx.client
@@ -212,7 +215,7 @@ class Pack:
 
     def _begin(self, now: float) -> None:
         while self._later and self._later[0][0] <= now:
-            self._rest(self._later.pop(0)[1])
+            self._rest(heapq.heappop(self._later)[2])
         for worker in range(self.workers):
             while self._idle[worker] and self._in_window[worker] < self.window:
                 self._start(self._pick(self._idle[worker]), worker, now)
@@ -229,8 +232,8 @@ class Pack:
         if client.address and not self.ledger.live(client, client.address, now + 0.5):
             client.address = 0
         draw = self._rng.random()
-        if client.address and draw < 0.14 and client.releases:
-            self._give_back(client, now, declines=draw < 0.005)
+        if client.address and draw < 0.14:
+            self._give_back(client, now, declines=draw < 0.0005)
             return
         if client.address and client.link.lease_s and draw < 0.5:
             self._go_away(client, now)
@@ -249,23 +252,26 @@ class Pack:
             tx.payload = self._writer.renewing(client, tx.xid)
         self._count(tx, 1)
         self._enter(tx, now)
-        if tx.kind == REQUEST and len(client.chaddrs) > 1:
-            self._ask_beside(tx, now)
+        if tx.kind == REQUEST:
+            self._ask_beside(client, client.address, now)
 
     def _enter(self, tx: Transaction, now: float) -> None:
         self.under_way[tx.xid] = self._all[tx.xid] = tx
         self._post(tx, now)
 
-    def _ask_beside(self, tx: Transaction, now: float) -> None:
+    def _ask_beside(self, client: Client, address: int, now: float) -> None:
         """The same client over its other interface in the same moment, often at another worker:
         two changes of one record, neither on disk when the other is made."""
-        client, used = tx.client, tx.client.chaddr
+        if len(client.chaddrs) == 1:
+            return
+        held, used = client.address, client.chaddr
+        client.address = address
         client.chaddr = next(chaddr for chaddr in client.chaddrs if chaddr != used)
         self._xid = (self._xid + 1) & 0xFFFFFFFF
         worker = worker_of(client, self.workers)
-        other = Transaction(client, self._xid, REQUEST, worker, client.address, beside=True)
+        other = Transaction(client, self._xid, REQUEST, worker, address, beside=True)
         other.payload = self._writer.rebooting(client, other.xid)
-        client.chaddr = used
+        client.address, client.chaddr = held, used
         self._enter(other, now)
 
     def _give_back(self, client: Client, now: float, declines: bool) -> None:
@@ -288,8 +294,7 @@ class Pack:
         self._put_off(client, now + self._rng.uniform(*ABSENT_S))
 
     def _put_off(self, client: Client, until_s: float) -> None:
-        self._later.append((until_s, client))
-        self._later.sort(key=lambda pair: pair[0])
+        heapq.heappush(self._later, (until_s, client.number, client))
 
     def _post(self, tx: Transaction, now: float) -> None:
         """Sends a message for the first time; an impatient client soon sends it again."""
@@ -331,14 +336,20 @@ class Pack:
         self._ended.append((time.monotonic(), tx.xid))
         if not tx.beside:
             self._count(tx, -1)
-            self._rest(tx.client)
+            if tx.client.sleeps and tx.client.address:
+                self._put_off(tx.client, boot_time() + self._rng.uniform(*ASLEEP_S))
+            else:
+                self._rest(tx.client)
 
     def _count(self, tx: Transaction, change: int) -> None:
         windows = self._in_short_window if tx.client.link.lease_s else self._in_window
         windows[tx.worker] += change
 
     def _rest(self, client: Client) -> None:
-        client.chaddr = self._rng.choice(client.chaddrs)
+        if client.address:
+            # Who has given its lease back asks again at the same worker: at another one its
+            # REQUEST might overtake the RELEASE (DESIGN 10).
+            client.chaddr = self._rng.choice(client.chaddrs)
         idle = self._idle_short if client.link.lease_s else self._idle
         idle[worker_of(client, self.workers)].append(client)
 

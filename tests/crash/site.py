@@ -26,30 +26,32 @@ Name = tuple[str, int]
 
 
 def configuration(clients: int, workers: int, **server: object) -> dict[str, object]:
-    """Room for all on the link of long leases; three addresses for four clients on the other."""
-    short = max(clients // 8 * 3 // 4, 4)
-    last = ipaddress.IPv4Address("10.79.0.9") + short
+    """A quarter more than are needed on the link of long leases; three addresses for four clients
+    on the other. Few chunks: passes of the checkpoint end soon, and what no client asks for again
+    is in no journal any more."""
+    last = ipaddress.IPv4Address("10.78.0.9") + clients * 7 // 8 * 5 // 4
+    last_short = ipaddress.IPv4Address("10.79.0.9") + max(clients // 8 * 3 // 4, 4)
     return {
         "server": {
             "interfaces": [],
             "workers": workers,
             "max-addresses": 65536,
             "trust-wall-clock": "always",
-            "journal-max-size": "2M",  # so that passes of the checkpoint never end
+            "journal-max-size": "1M",  # passes of the checkpoint all the time
             **server,
         },
         "defaults": {"authoritative": True, "offer-hold": 5, "decline-time": 6},
         "subnets": [
             {
                 "subnet": "10.78.0.0/19",
-                "pools": ["10.78.0.10-10.78.31.250"],
+                "pools": [f"10.78.0.10-{last}"],
                 "lease-time": "1h",
                 "lease-time-min": 300,
                 "lease-time-max": "30d",
             },
             {
                 "subnet": "10.79.0.0/20",
-                "pools": [f"10.79.0.10-{last}"],
+                "pools": [f"10.79.0.10-{last_short}"],
                 "lease-time": 4,
                 "lease-time-min": 2,
                 "lease-time-max": 6,
@@ -64,7 +66,7 @@ class Site:
     """A node with its state directory, and the pack that loads it from behind a link."""
 
     def __init__(
-        self, lab: Lab, seed: int, *, clients: int = 1200, workers: int = 3, **server: object
+        self, lab: Lab, seed: int, *, clients: int = 800, workers: int = 3, **server: object
     ) -> None:
         self.lab = lab
         self.workers = workers

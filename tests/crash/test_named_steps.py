@@ -45,7 +45,7 @@ def die_and_die_again(lab: Lab, crash: str, load_s: float) -> None:
     """Load until two have died there, and on; then all sides agree, then a start from disk."""
     seed = secrets.randbelow(1 << 32)
     print(f"{crash} seed {seed}")
-    site = Site(lab, seed, clients=600, workers=2, **{"journal-max-size": "1M"})
+    site = Site(lab, seed, workers=2)
     site.start(crash)
     campaign = Campaign(site, seed)
     site.pack.run(load_s)
