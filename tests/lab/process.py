@@ -24,6 +24,7 @@ DEBIAN_PACKAGE = {
     "strace": "strace",
     "perf": "linux-perf",
     "setpriv": "util-linux",
+    "sysctl": "procps",
 }
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
