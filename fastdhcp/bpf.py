@@ -7,8 +7,10 @@ the group, so N workers would make N OFFERs. Both are cured by one hash over ``c
 * ``SO_ATTACH_REUSEPORT_CBPF``, once for the group, returns the index of the socket that gets a
   unicast packet. It sees the UDP payload from offset 0. Sockets are numbered in the order in which
   they bind.
-* ``SO_ATTACH_FILTER``, on each socket, accepts a packet if the hash names this very socket. It
-  sees the packet from the UDP header, so the payload starts at 8.
+* ``SO_ATTACH_FILTER``, on each socket, accepts a packet that was copied to all only if the hash
+  names this very socket. It sees the packet from the UDP header, so the payload starts at 8. What
+  is plainly unicast it takes as it comes: a train of packets (UDP_SEGMENT over a virtual link) is
+  steered as one, by its first, but filtered one by one, and the others would be lost.
 
 With both, every packet arrives exactly once and a client always at the same worker. Steering is
 locality, never correctness: any worker can serve any packet.
@@ -34,6 +36,12 @@ STEERED_SIZE_MIN = HASHED_OFFSET + 4
 where it is counted as malformed instead of being lost in a filter."""
 UDP_HEADER_SIZE = 8
 
+DESTINATION_OFFSET = 0xFFF00000 + 16
+"""Of the destination in the IP header: linux/filter.h SKF_NET_OFF, and 16."""
+MULTICAST_MIN = 0xE0000000
+BROADCAST_BITS = 3
+"""The low bits that any broadcast address has: no prefix longer than 30 has one (RFC 3021)."""
+
 MULTIPLIER = 0x9E3779B1
 """Odd, 2^32 over the golden ratio: neighbouring addresses land far apart."""
 
@@ -48,6 +56,7 @@ LD_IMM = 0x00  # A = k
 JMP_JA = 0x05  # skip k instructions
 JMP_JEQ_K = 0x15
 JMP_JGE_K = 0x35
+ALU_AND_K = 0x54
 ALU_MUL_K = 0x24
 ALU_RSH_K = 0x74
 RET_K = 0x06
@@ -94,8 +103,17 @@ def select_program(count: int) -> Program:
 
 
 def filter_program(index: int, count: int) -> Program:
-    """For SO_ATTACH_FILTER on the socket ``index``, of ``count``: keeps what is its own."""
+    """For SO_ATTACH_FILTER on the socket ``index``, of ``count``: keeps what is its own.
+
+    Unicast was given to this socket alone. What may be broadcast or multicast goes by the hash: the
+    kernel gives it to all. (So does unicast to an address that ends like a broadcast address.)
+    """
     return (
+        Instruction(LD_W_ABS, 0, 0, DESTINATION_OFFSET),
+        Instruction(JMP_JGE_K, 3, 0, MULTICAST_MIN),
+        Instruction(ALU_AND_K, 0, 0, BROADCAST_BITS),
+        Instruction(JMP_JEQ_K, 1, 0, BROADCAST_BITS),
+        Instruction(RET_K, 0, 0, ACCEPT),
         *_hash(UDP_HEADER_SIZE, count),
         Instruction(JMP_JEQ_K, 0, 1, index),
         Instruction(RET_K, 0, 0, ACCEPT),

@@ -18,6 +18,7 @@ from tests.lab.packet import DISCOVER, mac
 pytestmark = pytest.mark.net
 
 COUNT = 4
+UDP_SEGMENT = 103  # linux/udp.h
 SERVER, RELAY = "10.67.0.1", "10.67.0.2"
 
 
@@ -124,6 +125,17 @@ def test_a_client_is_always_at_one_worker(lab: Lab, group: Group, client: LinkCl
         counts = Counter(int.from_bytes(p[30:34], "big") for p in payloads)
         assert set(counts.values()) == {3}
         assert {bpf.steer(mac(n), COUNT) for n in counts} == {index}
+
+
+def test_a_train_from_a_neighbour_on_this_machine_loses_no_packet(lab: Lab, group: Group) -> None:
+    """UDP_SEGMENT over a virtual link reaches the group as one piece, which is steered by its first
+    packet and cut only then: no filter may refuse the others."""
+    with relay_socket(lab) as relay:
+        relay.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(discover(0)))
+        for first in range(0, 64, 16):
+            relay.send(b"".join(discover(n) for n in range(first, first + 16)))
+    got = Counter(p for payloads in group.received() for p in payloads)
+    assert got == Counter(discover(n) for n in range(64))
 
 
 @pytest.mark.parametrize("size", [0, 1, 20, bpf.STEERED_SIZE_MIN - 1])

@@ -1,6 +1,7 @@
 """The steering programs against their plain twin, by a twenty-line classic BPF machine."""
 
 import socket
+from ipaddress import IPv4Address
 
 import pytest
 
@@ -9,7 +10,10 @@ from fastdhcp import bpf
 COUNTS = (1, 2, 3, 4, 6, 16, 48, 1024)
 
 
-def run(program: bpf.Program, seen: bytes) -> int:
+BROADCAST = "255.255.255.255"
+
+
+def run(program: bpf.Program, seen: bytes, destination: str = BROADCAST) -> int:
     """What the kernel's classic BPF would return; a load past the end returns 0."""
     accumulator = at = 0
     while True:
@@ -20,6 +24,8 @@ def run(program: bpf.Program, seen: bytes) -> int:
                 accumulator = len(seen)
             case bpf.LD_IMM:
                 accumulator = k
+            case bpf.LD_W_ABS if k == bpf.DESTINATION_OFFSET:
+                accumulator = int(IPv4Address(destination))
             case bpf.LD_W_ABS:
                 if k + 4 > len(seen):
                     return 0
@@ -32,6 +38,8 @@ def run(program: bpf.Program, seen: bytes) -> int:
                 at += jt if accumulator == k else jf
             case bpf.ALU_MUL_K:
                 accumulator = accumulator * k & 0xFFFFFFFF
+            case bpf.ALU_AND_K:
+                accumulator &= k
             case bpf.ALU_RSH_K:
                 accumulator >>= k
             case bpf.RET_K:
@@ -56,6 +64,23 @@ def test_both_programs_agree_with_the_twin(count: int) -> None:
         datagram = bytes(bpf.UDP_HEADER_SIZE) + payload(chaddr)
         accepted = [i for i in range(count) if run(bpf.filter_program(i, count), datagram)]
         assert accepted == [index]
+
+
+@pytest.mark.parametrize(
+    ("destination", "is_copied"),
+    [
+        ("255.255.255.255", True),
+        ("10.77.3.255", True),
+        ("192.0.2.3", True),  # the broadcast address of 192.0.2.0/30, maybe
+        ("224.0.0.1", True),
+        ("10.77.0.1", False),
+        ("223.255.255.254", False),
+    ],
+)
+def test_only_what_the_kernel_may_copy_goes_by_the_hash(destination: str, is_copied: bool) -> None:
+    datagram = bytes(bpf.UDP_HEADER_SIZE) + payload(chaddrs(1)[0])
+    takers = [i for i in range(4) if run(bpf.filter_program(i, 4), datagram, destination)]
+    assert takers == ([bpf.steer(chaddrs(1)[0], 4)] if is_copied else [0, 1, 2, 3])
 
 
 @pytest.mark.parametrize("size", [0, 1, 20, 28, bpf.STEERED_SIZE_MIN - 1])
