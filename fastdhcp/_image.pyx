@@ -13,40 +13,45 @@ cdef inline uint64_t sort_key(uint32_t vrf, uint32_t address) noexcept nogil:
 
 # ---- by address: the last subnet, or pool, that begins at or before it
 
-cdef uint32_t image_find_subnet(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil:
-    cdef const Subnet* subnets = <const Subnet*>image_table(image, &image.subnets)
+# How many rows of a table begin at or before (vrf, address). The rows of both tables begin with
+# VRF and first address, and are sorted by them.
+cdef uint32_t rows_before(const uint8_t* rows, uint32_t row_size, uint32_t count, uint32_t vrf,
+                          uint32_t address) noexcept nogil:
     cdef uint64_t wanted = sort_key(vrf, address)
     cdef uint32_t low = 0
-    cdef uint32_t high = image.subnets.count
+    cdef uint32_t high = count
     cdef uint32_t middle
+    cdef const uint32_t* row
     while low < high:
         middle = (low + high) // 2
-        if sort_key(subnets[middle].vrf, subnets[middle].address) <= wanted:
+        row = <const uint32_t*>(rows + <uint64_t>middle * row_size)
+        if sort_key(row[0], row[1]) <= wanted:
             low = middle + 1
         else:
             high = middle
-    if low == 0 or subnets[low - 1].vrf != vrf:
+    return low
+
+
+cdef uint32_t image_find_subnet(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil:
+    cdef uint32_t before = rows_before(<const uint8_t*>image + image.subnets.at, sizeof(Subnet),
+                                       image.subnets.count, vrf, address)
+    cdef const Subnet* subnet
+    if before == 0:
         return NOWHERE
-    if (address & subnets[low - 1].mask) != subnets[low - 1].address:
+    subnet = image_subnet(image, before - 1)
+    if subnet.vrf != vrf or (address & subnet.mask) != subnet.address:
         return NOWHERE
-    return low - 1
+    return before - 1
 
 
 cdef uint32_t image_find_pool(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil:
-    cdef const Pool* pools = <const Pool*>image_table(image, &image.pools)
-    cdef uint64_t wanted = sort_key(vrf, address)
-    cdef uint32_t low = 0
-    cdef uint32_t high = image.pools.count
-    cdef uint32_t middle
-    while low < high:
-        middle = (low + high) // 2
-        if sort_key(pools[middle].vrf, pools[middle].first) <= wanted:
-            low = middle + 1
-        else:
-            high = middle
-    if low == 0 or pools[low - 1].vrf != vrf or pools[low - 1].last < address:
+    cdef uint32_t before = rows_before(<const uint8_t*>image + image.pools.at, sizeof(Pool),
+                                       image.pools.count, vrf, address)
+    cdef const Pool* pool
+    if before == 0:
         return NOWHERE
-    return low - 1
+    pool = image_pool(image, before - 1)
+    return before - 1 if pool.vrf == vrf and address <= pool.last else NOWHERE
 
 
 cdef uint32_t image_network_number(const Image* image, uint32_t vrf,
