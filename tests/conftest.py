@@ -1,12 +1,14 @@
 """The tests' common ground: the lab fixture, what needs real root, and the bench package's name."""
 
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import fastdhcp
 from tests.lab import Lab, namespaces
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,3 +98,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 def lab() -> Iterator[Lab]:
     with Lab() as made:
         yield made
+
+
+@pytest.fixture
+def bench_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``python -m fastdhcp_bench.X`` works in what a test starts."""
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    import fastdhcp_bench
+
+    for package in (fastdhcp, fastdhcp_bench):
+        assert package.__file__ is not None
+        (folder / package.__name__).symlink_to(Path(package.__file__).parent)
+    before = os.environ.get("PYTHONPATH")
+    monkeypatch.setenv("PYTHONPATH", f"{folder}:{before}" if before else str(folder))

@@ -1,4 +1,4 @@
-"""The address allocator: going round, masks, hints, and what the last free address of a /8 costs."""
+"""The address allocator: going round, masks, hints, what the last free address of a /8 costs."""
 
 import os
 import time

@@ -1,0 +1,43 @@
+"""What a loaded worker spends its time on: the kernel and the compiled path, no interpreter."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.lab import Lab, LinkClient, RelayAgent
+from tests.lab.servers import FastDHCP
+
+from .conftest import lan
+
+pytestmark = [pytest.mark.net, pytest.mark.root, pytest.mark.usefixtures("bench_on_path")]
+
+INTERPRETER = re.compile(r"\bPy|_PyEval|\bgc_|\bunicode_|\bdict_|method_vectorcall")
+SAMPLES_MIN = 50
+SECONDS = 2
+
+
+def test_no_interpreter_symbol_in_a_loaded_worker(
+    lab: Lab, link: LinkClient, relay: RelayAgent
+) -> None:
+    """DESIGN 14: after its start a worker never comes back to Python for a packet."""
+    server = FastDHCP(lab, "server", lan(workers=1))
+    (pid,) = server.pids("worker")
+    relay.close()  # the generator has its address and port
+    load = [sys.executable, "-m", "fastdhcp_bench.cli", "--server", "192.168.9.1", "--relay"]
+    load += ["10.77.0.2", "--clients", "400", "--seconds", str(SECONDS + 2)]
+    generator = lab.start("relay", load)
+    data = lab.folder / "perf.data"
+    record = ["perf", "record", "-q", "-F", "1500", "-p", str(pid), "-o", str(data)]
+    done = subprocess.run([*record, "--", "sleep", str(SECONDS)], capture_output=True, text=True)
+    generator.stop()
+    assert done.returncode == 0, f"perf (package linux-perf): {done.stderr}"
+    report = subprocess.run(
+        ["perf", "report", "--stdio", "-i", str(data), "--no-children", "-F", "sample,dso,symbol"],
+        capture_output=True, text=True, check=True,
+    ).stdout
+    rows = [line for line in report.splitlines() if re.match(r"\s+\d+ ", line)]
+    assert sum(int(row.split()[0]) for row in rows) >= SAMPLES_MIN, report
+    assert any("_worker" in row or "_codec" in row or "kernel" in row for row in rows), report
+    assert [row for row in rows if INTERPRETER.search(row) or "libpython" in row] == []
