@@ -53,6 +53,11 @@ class Client:
         return self.number % 5 == 2 and self.link.lease_s is None
 
     @property
+    def is_plain(self) -> bool:
+        """One interface, long leases: each of its messages is to be answered."""
+        return self.link.lease_s is None and len(self.chaddrs) == 1
+
+    @property
     def grace_s(self) -> float:
         return self.link.grace_s
 

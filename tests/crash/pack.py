@@ -47,8 +47,10 @@ class Watch:
 
 class Pack:
     """``done[w]``: transactions of the worker's clients that ended well. ``again[w]``: messages
-    that its clients with long leases had to send again, by their own clock; the other link's pool
-    is at times empty, so silence there is no fault. ``resent``: those of all."""
+    that its clients had to send again, by their own clock. Left out there are those to whom silence
+    is at times the right answer: on the link with short leases the pool is empty now and then, and
+    of a client with two interfaces one may give back what the other waits for. ``resent``: of all.
+    """
 
     def __init__(
         self,
@@ -58,10 +60,12 @@ class Pack:
         workers: int,
         seed: int,
         window: int = 24,
+        retry_s: float = RETRY_S,
     ) -> None:
         self.ledger = Ledger()
         self.workers = workers
         self.window = window
+        self.retry_s = retry_s
         self.paused = False
         self.done = [0] * workers
         self.again = [0] * workers
@@ -303,7 +307,7 @@ class Pack:
         if tx.kind == REQUEST and self._rng.random() < IMPATIENT:
             self._send(tx, now)
             self._extra.append(tx)
-        self._retries.append((now + RETRY_S, tx))
+        self._retries.append((now + self.retry_s, tx))
 
     def _send(self, tx: Transaction, now: float) -> None:
         tx.last_s = now
@@ -314,16 +318,16 @@ class Pack:
     def _retry(self, now: float) -> None:
         while self._retries and self._retries[0][0] <= now:
             due_s, tx = self._retries.popleft()
-            if tx.done or due_s < tx.first_s + RETRY_S:
+            if tx.done or due_s < tx.first_s + self.retry_s:
                 continue
             tx.tries += 1
             if tx.tries >= (3 if tx.client.link.lease_s else TRIES_MAX):
                 self._give_up(tx)
                 continue
             self.resent += 1
-            self.again[tx.worker] += tx.client.link.lease_s is None
+            self.again[tx.worker] += tx.client.is_plain
             self._send(tx, now)
-            self._retries.append((now + RETRY_S, tx))
+            self._retries.append((now + self.retry_s, tx))
 
     def _give_up(self, tx: Transaction) -> None:
         """A holder goes on to use its lease; who has none begins anew."""

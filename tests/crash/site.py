@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.crash.clients import Link, make_clients
 from tests.crash.ledger import boot_time
-from tests.crash.pack import Pack
+from tests.crash.pack import RETRY_S, Pack
 from tests.lab import Lab
 from tests.lab.servers import FastDHCP
 
@@ -66,7 +66,14 @@ class Site:
     """A node with its state directory, and the pack that loads it from behind a link."""
 
     def __init__(
-        self, lab: Lab, seed: int, *, clients: int = 800, workers: int = 3, **server: object
+        self,
+        lab: Lab,
+        seed: int,
+        *,
+        clients: int = 800,
+        workers: int = 3,
+        retry_s: float = RETRY_S,
+        **server: object,
     ) -> None:
         self.lab = lab
         self.workers = workers
@@ -75,17 +82,10 @@ class Site:
         lab.ip("server", "route", "add", "10.78.0.0/15", "via", RELAY)
         # All addresses of both links are the pack's: it hears what is sent to any of them.
         lab.ip("clients", "route", "add", "local", "10.78.0.0/15", "dev", "lo")
-        self.seed = seed
-        self.clients = clients
         self.server: FastDHCP | None = None
-        self.pack = self.new_pack(seed)
-
-    def new_pack(self, seed: int) -> Pack:
-        """Clients who know nothing yet, and an empty ledger."""
-        clients = make_clients(self.clients, LONG, SHORT)
-        pack = Pack(self.lab.netns("clients"), SERVER, clients, self.workers, seed)
-        self.lab.callback(pack)
-        return pack
+        members = make_clients(clients, LONG, SHORT)
+        self.pack = Pack(lab.netns("clients"), SERVER, members, workers, seed, retry_s=retry_s)
+        lab.callback(self.pack)
 
     # ---- start and end
 

@@ -58,20 +58,25 @@ def die_and_die_again(lab: Lab, crash: str, load_s: float) -> None:
     assert sum(site.pack.done) > 500, report
 
 
-@pytest.mark.parametrize("step", APPLY_STEPS)
-def test_a_worker_dies_at_a_step_of_apply(
-    lab: Lab, step: int, request: pytest.FixtureRequest
-) -> None:
-    is_long = request.config.getoption("--long")
-    if step not in APPLY_STEPS_SHORT and not is_long:
-        pytest.skip("one of the steps of --long")
-    die_and_die_again(lab, f"worker:{step}:{CHANGES}", LOAD_LONG_S if is_long else LOAD_S)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The whole tables with --long."""
+    is_long = metafunc.config.getoption("--long")
+    for name, whole, short in (
+        ("step", APPLY_STEPS, APPLY_STEPS_SHORT),
+        ("point", list(STORE_POINTS), STORE_POINTS_SHORT),
+    ):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, whole if is_long else short)
 
 
-@pytest.mark.parametrize("point", STORE_POINTS)
-def test_the_store_dies_at_a_point(lab: Lab, point: str, request: pytest.FixtureRequest) -> None:
-    is_long = request.config.getoption("--long")
-    if point not in STORE_POINTS_SHORT and not is_long:
-        pytest.skip("one of the points of --long")
-    crash = f"store:{point}:{STORE_POINTS[point]}"
-    die_and_die_again(lab, crash, LOAD_LONG_S if is_long else LOAD_S)
+@pytest.fixture
+def load_s(request: pytest.FixtureRequest) -> float:
+    return LOAD_LONG_S if request.config.getoption("--long") else LOAD_S
+
+
+def test_a_worker_dies_at_a_step_of_apply(lab: Lab, step: int, load_s: float) -> None:
+    die_and_die_again(lab, f"worker:{step}:{CHANGES}", load_s)
+
+
+def test_the_store_dies_at_a_point(lab: Lab, point: str, load_s: float) -> None:
+    die_and_die_again(lab, f"store:{point}:{STORE_POINTS[point]}", load_s)
