@@ -26,6 +26,9 @@ cdef struct View:
     uint32_t now                 # node time
     uint32_t reservation         # the client's, in this network, or NOWHERE
     uint64_t key[2]              # client key
+    uint8_t htype                # the hardware that speaks
+    uint8_t hlen
+    uint8_t chaddr[16]
     Place mine                   # what this client holds, was offered, or held before
     Place asked                  # option 50, or ciaddr
     Place reserved               # the reservation's address

@@ -10,7 +10,7 @@
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.string cimport memcmp, memset
 
 from fastdhcp._codec cimport HAS_LEASE_TIME, HAS_REQUESTED, HAS_SERVER_ID, Packet
 from fastdhcp._image cimport (
@@ -87,12 +87,19 @@ cdef inline bint is_free(const View* v, const Place* p) noexcept nogil:
             and (p.binding.offer_until <= v.now or p.binding.offer_key == v.key[0]))
 
 
-# A reserved address belongs to its reservation: bound through it under another of the client's
-# identifiers (a boot ROM sends no option 61, the system that it loads does), it is this client's.
+cdef inline bint is_same_hardware(const View* v, const Binding* b) noexcept nogil:
+    return (v.hlen != 0 and b.hlen == v.hlen and b.htype == v.htype
+            and memcmp(b.chaddr, v.chaddr, v.hlen) == 0)
+
+
+# A reserved address belongs to its reservation: bound through it by the same hardware under another
+# identifier (a boot ROM sends no option 61, the system that it loads does), it is this client's.
+# Other hardware has to wait, though the reservation is its own by now: the holder was told a time.
 cdef inline bint is_reserved_here(const View* v, const Place* p) noexcept nogil:
     return (v.reservation != NOWHERE and p.known and v.reserved.known
             and p.binding.address == v.reserved.binding.address
-            and p.binding.state == ACTIVE and p.binding.flags & RECORD_RESERVED)
+            and p.binding.state == ACTIVE and p.binding.flags & RECORD_RESERVED
+            and is_same_hardware(v, &p.binding))
 
 
 cdef inline bint is_mine(const View* v, const Place* p) noexcept nogil:

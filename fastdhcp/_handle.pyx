@@ -1,7 +1,7 @@
 """One packet, from its decoded form to what is to be answered: select, gather, decide, apply."""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from fastdhcp._bitmap cimport bitmap_next
 from fastdhcp._codec cimport Packet
@@ -363,6 +363,9 @@ cdef bint identify(const Table* t, const Packet* packet, const Scope* scope,
     who.circuit_id = packet.circuit_id
     who.remote_id = packet.remote_id
     identifiers_hardware(&who, packet.htype, packet.chaddr, packet.hlen)
+    v.htype = packet.htype
+    v.hlen = packet.hlen
+    memcpy(v.chaddr, packet.chaddr, 16)
     v.reservation = find_reservation(t.image, scope, &who)
     return client_key(t.node.secret, t.image.identity, &who, v.key)
 

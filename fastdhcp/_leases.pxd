@@ -98,6 +98,7 @@ cdef struct Binding:
     uint32_t start
     uint32_t subnet_id
     uint64_t key[2]
+    uint8_t chaddr[16]
     uint64_t position
     uint64_t offer_key
     uint32_t ring

@@ -99,6 +99,7 @@ cdef inline void copy_binding(const Record* r, Binding* out) noexcept nogil:
     out.start = r.start
     out.subnet_id = r.subnet_id
     memcpy(&out.key, &r.key, 16)
+    memcpy(out.chaddr, r.chaddr, 16)
     out.position = r.position
     out.offer_key = r.offer_key
     out.ring = r.ring

@@ -424,6 +424,31 @@ def test_the_boot_rom_and_the_system_that_it_loads_share_the_reserved_address(re
     assert reserved.renew("10.77.0.50", 1, options={61: b"\x01os"}).text == "ACK 10.77.0.50"
 
 
+def test_i1_a_reservation_that_moves_to_another_client_leaves_its_holder_the_address(reserved):
+    """The record says "bound through a reservation", but through one that is no more."""
+    assert reserved.bind(1) == "10.77.0.50"
+    moved = RESERVED.replace("02:ee:00:00:00:01", "02:ee:00:00:00:02")
+    reserved.configure(text("authoritative = true", moved))
+    answer = reserved.discover(2)
+    assert answer.text.startswith("OFFER 10.77.1.")
+    assert reserved.select("10.77.0.50", 2).text == "NAK"
+    assert reserved.renew("10.77.0.50", 1).text == "NAK"
+
+
+@pytest.mark.parametrize(("identifier", "option"), [
+    ('circuit-id = "eth0/7"', {82: b"\1\6eth0/7"}),
+    ('client-id = "hex:0001"', {61: b"\0\1"}),
+])
+def test_i1_other_hardware_under_one_reservation_waits_for_the_hold(tmp_path, identifier, option):
+    """Two boxes on one port: what the first was told stands until it has run out."""
+    rule = f'[[subnets.reservations]]\n{identifier}\naddress = "10.77.0.50"\n'
+    server = '[server]\nworkers = 2\nidentity = ["hw-address"]\n'
+    world = World(tmp_path, server + text("", rule))
+    assert world.bind(1, options=option) == "10.77.0.50"
+    assert world.discover(2, options=option).text.startswith("OFFER 10.77.1.")
+    assert world.renew("10.77.0.50", 1, options=option).text == "ACK 10.77.0.50"
+
+
 def test_a_reservation_of_one_network_is_not_given_on_another(tmp_path):
     """openwrt/openwrt 20113."""
     config = text("", RESERVED) + '[[subnets]]\nsubnet = "10.88.0.0/24"\n' \
