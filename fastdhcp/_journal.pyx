@@ -479,6 +479,8 @@ def repair(Memory memory, uint32_t process):
         raise IndexError(f"there is no process {process}")
     slot = &t.slots[process]
     store_release_u32(&t.processes[process].asleep, 0)
+    # It is in no commit any more: its successor is to be judged by what it does itself.
+    store_relaxed_u64(&t.processes[process].busy_since_ns, 0)
     if slot.record == 0:
         return False
     r = leases_record(t, <uint32_t>slot.record - 1)

@@ -10,7 +10,6 @@ cdef class Memory:
     cdef Table table
     cdef object maps             # name -> mmap
     cdef object image_maps       # the last few: a reader in a thread may still be at an older one
-    cdef object touched          # blocks whose pages touch_ahead() has made
     cdef _place(self, uint64_t* places)
     cdef Process* _process(self, int process) except NULL
     cdef Trace* _trace(self, int worker) except NULL

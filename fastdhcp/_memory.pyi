@@ -76,5 +76,3 @@ class Memory:
         """Decisions of a worker from the `first`-th on, as far as the ring still has them."""
     def set_kill_step(self, step: int, after: int = ...) -> None:
         """Crash tests: SIGKILL to itself when it reaches this numbered step."""
-    def touch_ahead(self, blocks: int) -> None:
-        """Touches the pages of the next blocks, so that no worker waits for them."""

@@ -15,7 +15,6 @@ from fastdhcp._atomic cimport (
     store_relaxed_u64,
     store_release_u32,
 )
-from fastdhcp._bitmap cimport Hint
 from fastdhcp._census cimport Tally, census_chaddr, census_pool
 from fastdhcp._image cimport IMAGE_LAYOUT, IMAGE_MAGIC, NOWHERE, Image, Pool, image_pool
 from fastdhcp._lease cimport Lease, lease_copy, lease_make
@@ -38,7 +37,6 @@ from fastdhcp._leases cimport (
     TraceEntry,
     boot_ns,
     leases_block,
-    leases_enter,
     leases_record,
     leases_ring,
     leases_trace,
@@ -46,11 +44,7 @@ from fastdhcp._leases cimport (
 )
 from fastdhcp._stats cimport Counters
 
-cdef extern from "sys/mman.h" nogil:
-    int madvise(void* at, size_t size, int advice)
-
 cdef enum:
-    MADV_POPULATE_WRITE = 23     # since Linux 5.14; older kernels refuse, and nothing is lost
     NODE_SIZE = 256
     LINE = 64
     PAGE = 4096
@@ -142,7 +136,6 @@ cdef class Memory:
                  "rings", "counters", "traces")
         self.maps = {}
         self.image_maps = []
-        self.touched = set()
         for i, name in enumerate(names):
             if name not in fds:
                 raise ValueError(f"segment {name!r} is missing")
@@ -462,26 +455,3 @@ cdef class Memory:
         """Crash tests: SIGKILL to itself when it reaches this numbered step."""
         self.table.kill_step = step
         self.table.kill_after = after
-
-    def touch_ahead(self, int blocks):
-        """Touches the pages of the next blocks of every pool, so that no worker waits for them."""
-        cdef const Image* image = self.table.image
-        cdef const Pool* pool
-        cdef uint32_t i, k, block, address
-        cdef uint64_t cursor
-        if image == NULL:
-            return
-        for i in range(image.pools.count):
-            pool = image_pool(image, i)
-            cursor = load_relaxed_u64(&(<Hint*>(self.table.hints + pool.hints_at)).cursor)
-            for k in range(blocks):
-                if cursor + k >= pool.block_count:
-                    break
-                address = (pool.block_first + <uint32_t>cursor + k) << 8
-                block = leases_enter(&self.table, pool.vrf, address)
-                if block == NOWHERE:
-                    return
-                if block not in self.touched:
-                    self.touched.add(block)
-                    madvise(self.table.records + <uint64_t>block * BLOCK_SIZE,
-                            BLOCK_SIZE * sizeof(Record), MADV_POPULATE_WRITE)

@@ -249,6 +249,7 @@ def rekey(Memory memory):
             if client_key(t.node.secret, t.image.identity, &who, <uint64_t*>r.key):
                 journal_set_dirty(t, number)
                 made += 1
+        memory.beat()
     return made
 
 
@@ -269,6 +270,7 @@ def reindex(Memory memory):
             if network:
                 leases_index(t, network, b.key[0], number)
                 put += 1
+        memory.beat()
     return put
 
 

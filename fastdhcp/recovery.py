@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fastdhcp import _store
-from fastdhcp._memory import Memory
+from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp.clock import Clock, Mark, settle_offset
 from fastdhcp.crash import crash_point
 from fastdhcp.database import (
@@ -83,11 +83,13 @@ def recover(
         _store.rekey(memory)
         _store.mark_all_dirty(memory)
         _store.reindex(memory)
+    memory.set_busy(boot_time_ns())  # a slow disk is no hung store
     with database.write() as transaction:
         transaction.put_meta(META_SEGMENT, [memory.segment_id, [0] * memory.processes])
         transaction.put_meta(META_IDENTITY, MIXED if rekeyed else identity)
         transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, clock.read()).packed())
         crash_point("fresh-before-sync")
+    memory.set_busy(0)
     crash_point("fresh-committed")
     memory.ready = True
     crash_point("fresh-ready")
@@ -108,10 +110,12 @@ def attach(database: Database, memory: Memory, clock: Clock) -> None:
     # What the dead one copied and did not commit is in the journal, but no bit says so any more.
     _store.mark_all_dirty(memory)
     crash_point("attach-dirty")
+    memory.set_busy(boot_time_ns())
     with database.write() as transaction:
         # Its last commit may be seen without being on disk: this sync covers it.
         transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, clock.read()).packed())
         crash_point("attach-before-sync")
+    memory.set_busy(0)
     crash_point("attach-committed")
     _store.publish(memory, positions)
     crash_point("attach-published")

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from fastdhcp import _store
+from fastdhcp._ahead import Ahead
 from fastdhcp._leases import StoreState
 from fastdhcp._memory import Memory
 from fastdhcp.channel import Channel, Message, close_all
@@ -108,8 +109,8 @@ class Store:
         self.retry_s = 0.0
         self.second_s = 0.0
         self.touch_s = 0.0
+        self.ahead = Ahead(self.memory, TOUCH_BLOCKS_MIN, TOUCH_BLOCKS_MAX)
         self.sweep_at: int | None = None
-        self.blocks = 0
         self.checkpoint: Checkpoint
         self.commits: Commits
         self._set(start)
@@ -166,7 +167,6 @@ class Store:
         return {"leases": 0, "attached": True, "rekeyed": False}
 
     def _begin_commits(self) -> None:
-        self.blocks = self.memory.block_count
         bound = tail_bound(self.database, self.journal_size_max)
         self.checkpoint = Checkpoint(self.memory, self.database, bound, time.monotonic())
         if self.database.read_meta(META_IDENTITY) != self.identity:
@@ -252,15 +252,8 @@ class Store:
             self.sweep_at = _store.sweep(self.memory, self.sweep_at, SWEEP_MAX)[0] or None
         if now >= self.touch_s:
             self.touch_s = now + TOUCH_S
-            self._touch_ahead()
-
-    def _touch_ahead(self) -> None:
-        """The faster blocks come into use, the more of them are made ready."""
-        grown = self.memory.block_count - self.blocks
-        if grown > 0:
-            ahead = min(max(2 * grown, TOUCH_BLOCKS_MIN), TOUCH_BLOCKS_MAX)
-            self.memory.touch_ahead(ahead)
-            self.blocks = self.memory.block_count
+            # The faster blocks come into use, the more of them are made ready.
+            self.ahead.look()
 
     def _last_commit(self) -> None:
         """What the workers left behind; their clients have no ACK of it if it fails."""

@@ -6,12 +6,12 @@ recovered from the entries must equal the table that wrote them.
 
 import pytest
 
-from fastdhcp import _store, _trial
+from fastdhcp import _journal, _store, _trial
 from fastdhcp._entry import entries
 from fastdhcp._journal import ChangeKind
 from fastdhcp._leases import BindingState, RecordFlag
-from fastdhcp._memory import INFINITE
-from tests.segments import ADDRESS, CHADDR, KEY, OTHER_KEY, make_memory, records_of
+from fastdhcp._memory import INFINITE, Memory, boot_time_ns
+from tests.segments import ADDRESS, CHADDR, KEY, OTHER_KEY, make_memory, make_segments, records_of
 
 
 def change(memory, kind, **fields):
@@ -226,3 +226,12 @@ def test_whoever_sleeps_is_woken_once_and_never_sleeps_over_work():
     assert not _store.wake_wanted(memory, 0)
     change(memory, ChangeKind.CHANGE_BIND, expiry=3700)
     assert not _store.sleep_begin(memory)
+
+
+def test_who_died_within_a_commit_is_in_none_any_more():
+    """Its successor would never hang, and the alarm `store-slow` never end, before its first."""
+    fds = make_segments(workers=2)
+    store, supervisor = Memory(fds, 2), Memory(fds, 3)
+    store.set_busy(boot_time_ns())
+    assert not _journal.repair(supervisor, 2)
+    assert supervisor.busy_since_ns(2) == 0

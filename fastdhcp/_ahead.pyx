@@ -1,0 +1,80 @@
+"""Blocks made ready ahead of need: first touches of memory that no worker has to wait for."""
+
+from array import array
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from fastdhcp._atomic cimport load_relaxed_u64
+from fastdhcp._bitmap cimport Hint
+from fastdhcp._image cimport NOWHERE, Image, Pool, image_pool
+from fastdhcp._leases cimport BLOCK_SIZE, Record, Table, leases_enter
+from fastdhcp._memory cimport Memory
+
+cdef extern from "sys/mman.h" nogil:
+    int madvise(void* at, size_t size, int advice)
+
+cdef enum:
+    MADV_POPULATE_WRITE = 23     # since Linux 5.14; older kernels refuse, and nothing is lost
+
+
+cdef class Ahead:
+    """Follows the cursors of all pools. For the store alone.
+
+    `least`, `most`: blocks that are made ready at a time, of each pool from which addresses go.
+    """
+
+    cdef Memory memory
+    cdef uint32_t least
+    cdef uint32_t most
+    cdef object touched          # blocks whose pages are there
+    cdef object cursors          # of the pools, when it looked last
+    cdef uint32_t generation     # that they belong to
+
+    def __init__(self, Memory memory not None, uint32_t least, uint32_t most):
+        self.memory = memory
+        self.least = least
+        self.most = most
+        self.touched = set()
+        self.generation = 0
+
+    def look(self):
+        """Makes twice as many blocks of a pool ready as were opened since it looked last.
+
+        A pool that nobody uses costs nothing. The first look by an image only notes where its
+        pools stand.
+        """
+        cdef const Image* image = self.memory.table.image
+        cdef const Pool* pool
+        cdef uint32_t i, moved
+        cdef uint64_t cursor
+        cdef uint64_t[::1] seen
+        if image == NULL or image.pools.count == 0:
+            return
+        first = self.generation != image.generation
+        if first:
+            self.generation = image.generation
+            self.cursors = array("Q", bytes(8 * image.pools.count))
+        seen = self.cursors
+        for i in range(image.pools.count):
+            pool = image_pool(image, i)
+            cursor = load_relaxed_u64(&(<Hint*>(self.memory.table.hints + pool.hints_at)).cursor)
+            if cursor == seen[i]:
+                continue
+            moved = <uint32_t>min(cursor - seen[i], <uint64_t>self.most)
+            seen[i] = cursor
+            if not first:
+                self._touch(pool, cursor, min(max(2 * moved, self.least), self.most))
+
+    cdef _touch(self, const Pool* pool, uint64_t cursor, uint32_t blocks):
+        cdef Table* t = &self.memory.table
+        cdef uint32_t block
+        while blocks and cursor < pool.block_count:
+            block = leases_enter(t, pool.vrf, (pool.block_first + <uint32_t>cursor) << 8)
+            if block == NOWHERE:
+                return
+            if block not in self.touched:
+                self.touched.add(block)
+                madvise(t.records + <uint64_t>block * BLOCK_SIZE, BLOCK_SIZE * sizeof(Record),
+                        MADV_POPULATE_WRITE)
+            cursor += 1
+            blocks -= 1
