@@ -52,7 +52,12 @@ class Child:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             theirs.close()
         self.pid = self._popen.pid
-        self._pidfd = os.pidfd_open(self.pid)
+        try:
+            self._pidfd = os.pidfd_open(self.pid)
+        except OSError:
+            self._popen.kill()  # nobody could see its end
+            self._popen.wait()
+            raise
         self.channel.setblocking(False)
 
     @property

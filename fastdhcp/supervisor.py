@@ -33,6 +33,7 @@ from fastdhcp.vitals import counters_in_words
 
 STORE_TRIES = 3
 """Exits of the store's own will, before it was ever ready, until the start is given up."""
+SPAWN_AGAIN_S = 1.0
 WORKER_STOP_S = 3.0
 STORE_STOP_S = 30.0
 
@@ -137,7 +138,12 @@ class Supervisor:
     def _spawn(self, role: str, index: int) -> None:
         if self._stopping:
             return
-        child = Child(role, index)
+        try:
+            child = Child(role, index)
+        except OSError as error:  # no process, descriptor or memory left: there may be soon
+            log.error("process-not-started", role=role, index=index, text=str(error))
+            asyncio.get_running_loop().call_later(SPAWN_AGAIN_S, self._spawn, role, index)
+            return
         child.on_exit, child.on_message = self._on_exit, self._on_message
         child.attach()
         self.children[child.name] = child

@@ -1,6 +1,7 @@
 """Deaths, hangs, signals and words of the supervisor: the real server, its processes killed."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -68,6 +69,19 @@ def test_a_process_that_hangs_is_replaced(lab: Lab, link: LinkClient, role: str)
     at = kill(server, role, signal.SIGSTOP)
     server.process.wait_for(f"process-hung process={role}", timeout=6, after=at)
     server.process.wait_for(BACK_LINE[role], after=at)
+    assert dora(link.ask, mac(2)).type == ACK
+
+
+def test_a_replacement_that_cannot_be_started_is_tried_again(lab: Lab, link: LinkClient) -> None:
+    server = FastDHCP(lab, "server", lan(workers=1))
+    dora(link.ask, mac(1))
+    supervisor = server.process.pid
+    limits = resource.prlimit(supervisor, resource.RLIMIT_NOFILE)
+    resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (8, limits[1]))
+    at = kill(server, "worker")
+    server.process.wait_for("process-not-started", after=at)
+    resource.prlimit(supervisor, resource.RLIMIT_NOFILE, limits)
+    server.process.wait_for(BACK_LINE["worker"], after=at)
     assert dora(link.ask, mac(2)).type == ACK
 
 
