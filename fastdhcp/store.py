@@ -72,8 +72,7 @@ def main(channel: Channel, index: int) -> int:
     try:
         with lock_state(Path(str(message["state_directory"]))):
             store = Store(channel, index, message, fds)
-            store.start()
-            store.run()
+            store.serve()
     except Stop:
         return 0
     except StoreLocked as error:
@@ -114,6 +113,20 @@ class Store:
         self.checkpoint: Checkpoint
         self.commits: Commits
         self._set(start)
+
+    def serve(self) -> None:
+        """Start and loop. Raises Stop, DatabaseError, OSError.
+
+        After an error that this process cannot go on from workers serve what needs no write, until
+        a successor has attached: who answers DISCOVERs meanwhile keeps others from serving.
+        """
+        try:
+            self.start()
+            self.run()
+        except (DatabaseError, OSError):
+            if self.memory.ready:
+                self.memory.store_state = StoreState.STORE_FAILING
+            raise
 
     # ---- start
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from fastdhcp._leases import BindingState
+from fastdhcp._leases import BindingState, StoreState
 from tests.store_ledger import Ledger
 from tests.store_rig import STORE, Rig, killed, wait_for
 
@@ -180,7 +180,10 @@ def test_another_error_of_the_disk_ends_the_store_and_its_successor_attaches(tmp
         assert rig.reap() == 1
         said = capfd.readouterr().err
         assert "Input/output error" in said or "File too large" in said
+        # Meanwhile workers serve what needs no write, so that another server may serve.
+        assert rig.memory.store_state == StoreState.STORE_FAILING
         assert rig.start()["attached"]
+        assert rig.memory.store_state == StoreState.STORE_OK
         settle(rig, ledger)
         ledger.check()
         cut_power(rig, ledger)
