@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 
 from fastdhcp import _journal
+from fastdhcp._leases import StoreState
 from fastdhcp.alarms import Alarms
 from fastdhcp.briefing import brief_control, brief_store, brief_worker
 from fastdhcp.channel import Message
@@ -234,6 +235,9 @@ class Supervisor:
         if self.restarts.again_and_again(child.name):
             text = f"{child.name} dies again and again: {child.how_it_ended()}"
             self.alarms.raise_alarm(f"{child.name}-restarting", text)
+            if child.role == "store" and self.memory.ready:
+                # Who answers DISCOVERs and can give no lease keeps others from serving.
+                self.memory.store_state = StoreState.STORE_FAILING
         if delay_s:
             asyncio.get_running_loop().call_later(delay_s, self._spawn, child.role, child.index)
         else:

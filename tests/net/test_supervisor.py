@@ -102,6 +102,19 @@ def test_a_worker_that_dies_again_and_again_is_an_alarm_and_the_rest_is_served(
     assert isinstance(alarms, list)
 
 
+def test_without_a_store_that_lives_holders_are_told_what_is_left_and_nothing_is_offered(
+    lab: Lab, link: LinkClient
+) -> None:
+    """A page that cannot be read is SIGBUS, again and again: others must be able to serve."""
+    env = {"FASTDHCP_CRASH": "store:attach-dirty"}
+    server = FastDHCP(lab, "server", lan(), env=env)
+    address = dora(link.ask, mac(1)).yiaddr
+    at = kill(server, "store")
+    server.process.wait_for("alarm-on name=store-restarting", after=at)
+    link.silence(build(DISCOVER, mac(2), 2))
+    assert link.ask(build(REQUEST, mac(1), 3, options={50: address})).type == ACK
+
+
 def test_all_die_with_the_supervisor_and_the_next_start_is_from_disk(
     lab: Lab, link: LinkClient
 ) -> None:
