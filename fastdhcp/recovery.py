@@ -75,7 +75,7 @@ def recover(
     Raises DatabaseError if the store is damaged or the table too small for it.
     """
     try:
-        _replay(database, memory)
+        replay_disk(database, memory)
     except (ValueError, MemoryError) as error:
         raise DatabaseError(f"{database.path}: {error}") from error
     rekeyed = database.read_meta(META_IDENTITY) not in (None, identity)
@@ -131,7 +131,11 @@ def bits_set(fd: int) -> int:
     return total
 
 
-def _replay(database: Database, memory: Memory) -> None:
+def replay_disk(database: Database, memory: Memory) -> None:
+    """The table as the disk has it: chunks, then the journal behind the checkpoint, by version.
+
+    Raises ValueError for damaged entries, MemoryError if the table has no room, DatabaseError.
+    """
     count = 0
     for _, chunk in database.chunks():
         _store.replay_chunk(memory, chunk)

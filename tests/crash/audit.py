@@ -107,7 +107,7 @@ def on_disk(state: Path, scratch: Path, workers: int, offset_ns: int) -> Iterato
     try:
         memory = Memory(dict(segments.fds), workers + 1)
         memory.time_offset_ns = offset_ns
-        recovery._replay(database, memory)
+        recovery.replay_disk(database, memory)
         yield View(memory, b"")
     finally:
         database.close()
