@@ -53,6 +53,17 @@ static inline void fence_acquire(void) { __atomic_thread_fence(__ATOMIC_ACQUIRE)
  * back *later* stores, hence this between publish and replay (DESIGN 6). */
 static inline void fence_release(void) { __atomic_thread_fence(__ATOMIC_RELEASE); }
 
+/* After a compare-and-swap that took a lock: nothing that comes later, load or store, is seen or
+ * done before the lock is. x86's locked instructions are a full fence already; elsewhere the store
+ * half of a compare-and-swap may still be on its way while later accesses are done. */
+static inline void fence_locked(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+#else
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 static inline void cpu_relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();

@@ -19,6 +19,7 @@ cdef extern from "fastdhcp/_atomic.h" nogil:
     void fence_full() noexcept
     void fence_acquire() noexcept
     void fence_release() noexcept
+    void fence_locked() noexcept
     void cpu_relax() noexcept
     int lowest_bit_u64(uint64_t v) noexcept
     int count_bits_u64(uint64_t v) noexcept

@@ -14,6 +14,7 @@ from fastdhcp._atomic cimport (
     cas_u64,
     cpu_relax,
     fence_full,
+    fence_locked,
     fence_release,
     fetch_and_u64,
     fetch_or_u64,
@@ -141,6 +142,7 @@ cdef bint lock_record(Table* t, Record* r) noexcept nogil:
     for _i in range(LOCK_TRIES):
         seen = load_relaxed_u64(&r.lock)
         if (seen >> 32) == 0 and cas_u64(&r.lock, seen, (<uint64_t>(t.self + 1) << 32) | seen):
+            fence_locked()
             leases_step(t, 3)
             return True
         cpu_relax()
