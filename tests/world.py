@@ -127,7 +127,7 @@ class World:
         return self.send(RELEASE, mac, ciaddr=address, to="10.77.0.1", options=options, **fields)
 
     def decline(self, address: str, mac: int = 1, server: str = "10.77.0.1", **fields) -> Answer:
-        options = {54: IPv4Address(server).packed, 50: IPv4Address(address).packed}
+        options = _with(fields.pop("options", {}), address) | {54: IPv4Address(server).packed}
         return self.send(DECLINE, mac, options=options, **fields)
 
     def inform(self, address: str, mac: int = 1, **fields) -> Answer:
