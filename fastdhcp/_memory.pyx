@@ -256,7 +256,7 @@ cdef class Memory:
         self.table.image = image
         self.table.hints = &hints_view[0]
         self.image_maps.extend((image_map, hints_map))
-        del self.image_maps[:len(self.image_maps) - 8]
+        del self.image_maps[:max(len(self.image_maps) - 8, 0)]
         store_release_u32(&self.table.processes[self.table.self].generation, image.generation)
         return image.generation
 

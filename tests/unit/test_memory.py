@@ -60,3 +60,21 @@ def test_who_puts_millions_of_leases_into_the_index_shows_that_it_lives(mapped):
     assert _store.reindex(memory) == 1
     assert memory.beats(0) > beats
     assert _store.rekey(memory) == 1
+
+
+def test_the_last_four_policies_stay_mapped_for_readers_in_other_threads(mapped):
+    """A census of millions may be at work by one while the next ones come."""
+    _, memory, world = mapped
+    text = (world.folder / "fastdhcp.toml").read_text()
+
+    def policies() -> int:
+        with open("/proc/self/maps") as maps:  # noqa: PTH123
+            return sum("memfd:fastdhcp-image" in line for line in maps)
+
+    before = policies()
+    counts = []
+    for _ in range(6):
+        world.configure(text)
+        counts.append(policies() - before)
+    assert memory.generation == 7
+    assert counts == [1, 2, 3, 3, 3, 3]
