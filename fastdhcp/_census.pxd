@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint32_t
 
-from fastdhcp._image cimport Pool
+from fastdhcp._image cimport Image, Pool
 from fastdhcp._leases cimport Table
 
 
@@ -14,8 +14,9 @@ cdef struct Tally:
     uint32_t declined
 
 
-# Adds a pool's addresses to the sums.
-cdef void census_pool(const Table* t, const Pool* pool, Tally* sums) noexcept nogil
+# Adds a pool's addresses to the sums. `image` is the pool's: the table's may be a newer one by now.
+cdef void census_pool(const Table* t, const Image* image, const Pool* pool,
+                      Tally* sums) noexcept nogil
 # Numbers of the records with this hardware address, at most `room` (256 and more), from `block` on;
 # where to go on is in `block` afterwards.
 cdef uint32_t census_chaddr(const Table* t, const uint8_t* chaddr, uint8_t hlen, uint32_t* block,

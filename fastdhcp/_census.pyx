@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 
 from fastdhcp._atomic cimport count_bits_u64, load_relaxed_u64, lowest_bit_u64
-from fastdhcp._image cimport NOWHERE, Pool, image_pool_mask
+from fastdhcp._image cimport NOWHERE, Image, Pool, image_pool_mask
 from fastdhcp._leases cimport (
     ACTIVE,
     BLOCK_SIZE,
@@ -32,7 +32,8 @@ cdef void tally_word(const Table* t, uint32_t first, uint64_t taken, Tally* sums
         sums.declined += state == DECLINED
 
 
-cdef void census_pool(const Table* t, const Pool* pool, Tally* sums) noexcept nogil:
+cdef void census_pool(const Table* t, const Image* image, const Pool* pool,
+                      Tally* sums) noexcept nogil:
     cdef uint64_t allowed[4]
     cdef uint32_t i, block
     cdef int word
@@ -40,7 +41,7 @@ cdef void census_pool(const Table* t, const Pool* pool, Tally* sums) noexcept no
         block = leases_block(t, pool.vrf, (pool.block_first + i) << 8)
         if block == NOWHERE:
             continue
-        image_pool_mask(t.image, pool, pool.block_first + i, allowed)
+        image_pool_mask(image, pool, pool.block_first + i, allowed)
         for word in range(4):
             tally_word(t, block * BLOCK_SIZE + word * 64,
                        allowed[word] & load_relaxed_u64(&t.bits[block * 4 + word]), sums)

@@ -386,12 +386,13 @@ cdef class Memory:
         cdef const Pool* pool
         if image == NULL:
             return []
+        _mapped = tuple(self.image_maps)  # a thread may be here while new policies come
         totals = []
         for i in range(image.pools.count):
             pool = image_pool(image, i)
             sums.taken = sums.offered = sums.active = sums.pending = sums.declined = 0
             with nogil:
-                census_pool(&self.table, pool, &sums)
+                census_pool(&self.table, image, pool, &sums)
             totals.append((pool.size - sums.taken, sums.offered, sums.active, sums.pending,
                            sums.declined))
         return totals

@@ -1,15 +1,17 @@
 """The segments as one process maps them: what is made ready ahead of need, and what is not."""
 
 import os
+import threading
 from collections.abc import Iterator
 from ipaddress import IPv4Interface
 
 import pytest
 
-from fastdhcp import _store
+from fastdhcp import _store, _trial
 from fastdhcp._ahead import Ahead
+from fastdhcp._journal import ChangeKind
 from fastdhcp._memory import Memory
-from tests.segments import Segments, make_memory, make_segments
+from tests.segments import CHADDR, KEY, Segments, make_memory, make_segments
 from tests.world import Link, World
 
 POOLS = 64
@@ -78,3 +80,44 @@ def test_the_last_four_policies_stay_mapped_for_readers_in_other_threads(mapped)
         counts.append(policies() - before)
     assert memory.generation == 7
     assert counts == [1, 2, 3, 3, 3, 3]
+
+
+def census_while_policies_come(folder) -> set[tuple[int, ...]]:
+    """What a thread counts of the last pool while two policies take turns."""
+    world = World.__new__(World)
+    world.folder, world.links, world.generation = folder, LINKS, 0
+    world.memory = Memory(make_segments(workers=2, blocks=20_000), 0)
+    world.set_now(1000)
+    small = '[[subnets]]\nsubnet = "10.77.0.0/22"\npools = ["10.77.1.0/24"]\n'
+    large = "".join(
+        f'[[subnets]]\nsubnet = "10.80.{i}.0/24"\npools = ["10.80.{i}.7-10.80.{i}.200"]\n'
+        for i in range(256)
+    ) + '[[subnets]]\nsubnet = "11.0.0.0/10"\npools = ["11.0.0.3-11.63.255.200"]\n'
+    for block in range(16_384):
+        _trial.apply(world.memory, ChangeKind.CHANGE_OFFER, 0, (11 << 24) + block * 256 + 9,
+                     KEY, CHADDR, offer_until=2000)
+    world.configure(large)
+    counted, over = set(), threading.Event()
+
+    def count() -> None:
+        while not over.is_set():
+            counted.add(world.memory.tally()[-1])
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    for _ in range(60):
+        world.configure(small)
+        world.configure(large)
+    over.set()
+    thread.join()
+    return counted
+
+
+def test_a_census_in_a_thread_is_of_one_policy_whatever_comes_meanwhile(tmp_path):
+    """In a process of its own: it ended by SIGSEGV."""
+    child = os.fork()
+    if child == 0:
+        counted = census_while_policies_come(tmp_path)
+        known = {(256, 0, 0, 0, 0), ((1 << 22) - 3 - 55 - 16_384, 16_384, 0, 0, 0)}
+        os._exit(0 if counted <= known else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
