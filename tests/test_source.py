@@ -240,3 +240,17 @@ def test_every_metric_is_explained_to_operators() -> None:
 def test_every_command_is_explained_to_operators() -> None:
     text = (ROOT / "docs" / "API.md").read_text()
     assert [c.name for c in COMMANDS if f"`{c.method} {c.path}`" not in text] == []
+
+
+def test_operators_find_every_event_and_alarm_of_the_log() -> None:
+    told = re.compile(
+        r"""(?:log\.(?:info|notice|warning|error)|raise_alarm|Obstacle)\(\s*f?"([a-z][a-z-]+)\""""
+    )
+    manual = (ROOT / "docs/OPERATION.md").read_text()
+    names = {
+        name
+        for path in (ROOT / "fastdhcp").rglob("*.py")
+        for name in told.findall(path.read_text())
+    }
+    assert len(names) > 30
+    assert sorted(name for name in names if f"`{name}`" not in manual) == []
