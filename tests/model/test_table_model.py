@@ -4,6 +4,7 @@ Every step is done by one of three worker processes or by the store's, over real
 knows nothing of bits, hints, locks or entries; it only knows RFC 2131's words.
 """
 
+import os
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Interface
 from pathlib import Path
@@ -68,9 +69,6 @@ def image() -> tuple[int, int]:
         return compile_image(load(path), Ids({"": 0, "default": 0}, [1]), [link], 1).memfds()
 
 
-IMAGE = image()
-
-
 def settle(memory):
     data, heads = _store.take(memory)
     _store.settle(memory, heads)
@@ -81,6 +79,8 @@ class Table(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.fds = make_segments(workers=WORKERS, blocks=16, ring_size=1 << 13)
+        # With hints of its own: those of another run would say of these bits what is not so.
+        self.image = image()
         self.memory = self.view(WORKERS + 1)
         self.memory.epoch = 1
         functions = {"apply": _trial.apply, "next_free": _bitmap.next_free, "settle": settle,
@@ -93,7 +93,7 @@ class Table(RuleBasedStateMachine):
 
     def view(self, process):
         memory = make_memory(process, fds=self.fds)
-        memory.set_image(*IMAGE)
+        memory.set_image(*self.image)
         return memory
 
     def set_clock(self):
@@ -103,6 +103,8 @@ class Table(RuleBasedStateMachine):
     def teardown(self) -> None:
         for agent in self.agents:
             agent.close()
+        for fd in self.image:
+            os.close(fd)
 
     def change(self, worker, kind, address, **fields):
         """By a worker; when its ring is full the store takes what is there, then again."""
