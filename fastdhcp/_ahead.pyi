@@ -1,5 +1,7 @@
 """Blocks made ready ahead of need."""
 
+from collections.abc import Iterable
+
 from fastdhcp._memory import Memory
 
 class Ahead:
@@ -8,3 +10,6 @@ class Ahead:
     def __init__(self, memory: Memory, least: int, most: int) -> None: ...
     def look(self) -> None:
         """Makes twice as many blocks of a pool ready as were opened since it looked last."""
+
+def blocks_missing(memory: Memory, ranges: Iterable[tuple[int, int, int]]) -> int:
+    """How many blocks of `ranges`, (VRF, first, last) in addresses / 256, the table has not yet."""

@@ -7,7 +7,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from fastdhcp._atomic cimport load_relaxed_u64
 from fastdhcp._bitmap cimport Hint
 from fastdhcp._image cimport NOWHERE, Image, Pool, image_pool
-from fastdhcp._leases cimport BLOCK_SIZE, Record, Table, leases_enter
+from fastdhcp._leases cimport BLOCK_SIZE, Record, Table, leases_block, leases_enter
 from fastdhcp._memory cimport Memory
 
 cdef extern from "sys/mman.h" nogil:
@@ -78,3 +78,15 @@ cdef class Ahead:
                         MADV_POPULATE_WRITE)
             cursor += 1
             blocks -= 1
+
+
+def blocks_missing(Memory memory not None, ranges):
+    """How many blocks of `ranges`, (VRF, first, last) in addresses / 256, the table has not yet."""
+    cdef Table* t = &memory.table
+    cdef uint32_t vrf, first, last
+    cdef uint32_t missing = 0
+    for vrf, first, last in ranges:
+        while first <= last:
+            missing += leases_block(t, vrf, first << 8) == NOWHERE
+            first += 1
+    return missing

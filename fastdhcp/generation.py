@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fastdhcp.channel import Message, close_all
 from fastdhcp.config.compile import Ids, compile_image, network_numbers
 from fastdhcp.config.model import DEFAULT_VRF, Configuration
+from fastdhcp.config.subnets import merged
 from fastdhcp.interfaces import Interface
 
 
@@ -50,6 +51,16 @@ def pool_names(config: Configuration, vrfs: Mapping[str, int]) -> list[str]:
     """Names of all pools in the order of the image: by VRF's number, then by address."""
     pools = [(vrfs[s.vrf], p.first, f"{s.name}:{p.name}") for s in config.subnets for p in s.pools]
     return [name for _, _, name in sorted(pools)]
+
+
+def block_ranges(config: Configuration, vrfs: Mapping[str, int]) -> list[tuple[int, int, int]]:
+    """The blocks of the table that pools and reservations touch: VRF, first and last one."""
+    touched: dict[int, list[tuple[int, int]]] = {}
+    for subnet in config.subnets:
+        ranges = touched.setdefault(vrfs[subnet.vrf], [])
+        ranges += [(pool.first >> 8, pool.last >> 8) for pool in subnet.pools]
+        ranges += [(kept.address >> 8, kept.address >> 8) for kept in subnet.reservations]
+    return [(vrf, *both) for vrf, ranges in touched.items() for both in merged(ranges)]
 
 
 def compile_generation(

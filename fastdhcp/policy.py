@@ -13,12 +13,20 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fastdhcp._ahead import blocks_missing
 from fastdhcp.briefing import facts, store_settings
 from fastdhcp.channel import Message
 from fastdhcp.children import Child, ChildDied
 from fastdhcp.config import ConfigError, Configuration, load, reload_refusals
 from fastdhcp.config.compile import Ids
-from fastdhcp.generation import Generation, compile_generation, ids_of, pool_names, store_names
+from fastdhcp.generation import (
+    Generation,
+    block_ranges,
+    compile_generation,
+    ids_of,
+    pool_names,
+    store_names,
+)
 from fastdhcp.interfaces import Interface, Watch, read_interfaces
 from fastdhcp.listeners import open_tcp
 from fastdhcp.log import log
@@ -196,6 +204,7 @@ class Policy:
         ids = self.generation.ids
         if config is not self.generation.config:
             ids = ids_of(await self._ask(store, {"type": "names", **store_names(config)}, "ids"))
+            self._check_room(config, ids)
         new = await self._compiled(config, interfaces, ids)
         old = self.generation
         regroups = new.regroups(old)
@@ -213,6 +222,17 @@ class Policy:
             # is a hint: without it a client would get another address, never another's.
             with contextlib.suppress(Refused, ChildDied):
                 await self._hand_to_store(store, new, True)
+
+    def _check_room(self, config: Configuration, ids: Ids) -> None:
+        """Raises Refused. A block stays in the table for good, so that room does not come back."""
+        memory = self._supervisor.memory
+        more = blocks_missing(memory, block_ranges(config, ids.vrfs))
+        if (needed := memory.block_count + more) > memory.block_limit:
+            raise Refused(
+                f"server.max-addresses: with the addresses given so far the table needs {needed} "
+                f"blocks of 256, and there is room for {memory.block_limit}; restart the server "
+                f"with at least {needed * 256}"
+            )
 
     async def _compiled(
         self, config: Configuration, interfaces: tuple[Interface, ...], ids: Ids

@@ -8,7 +8,7 @@ from tests.lab import Lab, LinkClient, Message, RelayAgent, build
 from tests.lab.packet import ACK, NAK, REQUEST, mac
 from tests.lab.servers import FastDHCP
 from tests.lab.toml import Config
-from tests.lab.wire import leases_of
+from tests.lab.wire import dora, leases_of
 
 from .conftest import lan
 
@@ -75,3 +75,24 @@ def test_pools_come_and_go_under_load(lab: Lab, link: LinkClient, relay: RelayAg
     held = set(ledger.values()) | set(moved.values())
     assert not set(later.values()) & held
     assert server.process.returncode is None
+
+
+def test_a_reload_for_which_the_table_has_no_room_left_is_refused(
+    lab: Lab, link: LinkClient
+) -> None:
+    """A block stays for good: who renumbers comes to the end of `max-addresses`."""
+    def renumbered(net: int) -> Config:
+        config = lan(f"10.77.{net}.10-10.77.{net}.200")
+        config["server"]["max-addresses"] = 512
+        return config
+
+    server = FastDHCP(lab, "server", renumbered(1))
+    assert dora(link.ask, mac(1)).yiaddr.startswith("10.77.1.")
+    server.write(renumbered(2))
+    server.reload()
+    assert dora(link.ask, mac(2)).yiaddr.startswith("10.77.2.")
+    server.write(renumbered(3))
+    at = len(server.process.text())
+    server.reload("reload-refused")
+    assert "server.max-addresses" in server.process.text()[at:]
+    assert dora(link.ask, mac(3)).yiaddr.startswith("10.77.2.")
