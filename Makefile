@@ -27,7 +27,7 @@ build: $(VENV)/run.stamp ## compile what changed, in place
 test: build $(VENV)/test.stamp lint ## lint and all tests
 	$(BIN)/python -m pytest -q $(ARGS)
 
-test-quick: build $(VENV)/test.stamp ## the unit tests only: no network, no root
+test-quick: build $(VENV)/test.stamp ## the unit tests only: no network, no root, a few seconds
 	$(BIN)/python -m pytest -q tests/unit tests/test_source.py $(ARGS)
 
 lint: build $(VENV)/test.stamp ## ruff, cython-lint, mypy, and the stubs against what was compiled

@@ -30,7 +30,7 @@ cdef bint lease_copy(const Table* t, uint32_t number, Record* out, uint8_t* long
     cdef const Record* r = leases_record(t, number)
     cdef uint64_t seen
     cdef int _i
-    for _i in range(READ_TRIES * 64):
+    for _i in range(READ_TRIES * 16):
         seen = load_acquire_u64(&r.lock)
         if (seen >> 32) == 0:
             memcpy(out, r, sizeof(Record))

@@ -4,7 +4,7 @@ import pytest
 
 from fastdhcp_bench._echo import answer
 from fastdhcp_bench.ledger import chaddr_of
-from tests.unit.test_bench_load import options_of, with_options
+from tests.process.test_bench_load import options_of, with_options
 
 SERVER_ID = 0xC0A80101
 HEADER = (

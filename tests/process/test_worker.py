@@ -162,7 +162,8 @@ def test_no_ack_leaves_before_the_store_says_durable(ground: Ground) -> None:
 def test_a_lease_that_is_durable_is_told_again_at_once(ground: Ground) -> None:
     address = ground.offer()
     ground.ask(REQUEST, asks=address, server=SERVER)
-    eventually(ground.settle)
+    eventually(lambda: _store.pending_bytes(ground.store))
+    ground.settle()
     assert len(ground.replies()) == 1
     # Within the time that the record says already, nothing new need be written.
     ground.ask(REQUEST, asks=address, server=SERVER)
@@ -371,7 +372,8 @@ def test_under_load_it_makes_no_other_system_calls(ground: Ground, tmp_path: Pat
     time.sleep(0.3)
     for n in range(20):
         ground.ask(REQUEST, n=n, asks=ground.offer(n), server=SERVER)
-        eventually(ground.settle)
+        eventually(lambda: _store.pending_bytes(ground.store))
+        ground.settle()
         assert ground.replies()[0].type == ACK
     tracer.send_signal(signal.SIGINT)
     tracer.wait()
