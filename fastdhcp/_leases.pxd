@@ -25,7 +25,7 @@ cdef enum:
     LONG_HOSTNAME = 510
     BUCKET_SIZE = 8              # index entries of one cache line
     GRACE_DEFAULT = 64           # seconds; for addresses that no subnet holds any more
-    READ_TRIES = 1024            # of a seqlock reader, some 50 us: the holder may have lost its core
+    READ_TRIES = 1024            # of a seqlock reader, about 50 us: a holder may lose its core
     LOCK_TRIES = 20000           # of who waits for a lock, about a millisecond
 
 cdef enum:
