@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from fastdhcp.config import schema
+from fastdhcp.config.advice import advise
 from fastdhcp.config.collector import paused
 from fastdhcp.config.errors import ConfigError, Problem
 from fastdhcp.config.model import Configuration, Network, Range, Reservation, Subnet
@@ -192,12 +193,17 @@ def _resolve(files: _Files) -> Configuration:
     _check_identities(report, drafts)
     blocks = _count_blocks(drafts)
     room = check_room(report, server_where, server, blocks)
+    options = scope_options(report, defaults_where, defaults_table)
+    advise(report, drafts, defaults_where, options)
+    if not files.subnets:
+        where = Where(Source(str(files.paths[0]), "", is_json=False))
+        report.warn(where, "there are no [[subnets]]: nobody gets an address")
     return Configuration(
         files=tuple(files.paths),
         server=replace(server, max_addresses=room),
         control=control_address(report, control_where, control_table),
         params=defaults.params,
-        options=scope_options(report, defaults_where, defaults_table),
+        options=options,
         networks=tuple(networks.values()),
         subnets=_subnets(drafts, list(networks)),
         block_count=blocks,

@@ -160,20 +160,49 @@ def test_room_is_twice_what_is_needed(tmp_path: Path) -> None:
     assert found.block_limit == 2 * 65536
 
 
+SUBNET = '[[subnets]]\nsubnet = "10.0.0.0/24"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("[defaults]\nrapid-commit = true\nbootp = false\n",
-         ["2: defaults.rapid-commit: not served yet"]),
+        ("# nothing\n", ["1: there are no [[subnets]]: nobody gets an address"]),
+        (SUBNET + "[defaults]\nrapid-commit = true\nbootp = false\n",
+         ["4: defaults.rapid-commit: not served yet"]),
         ('[[subnets]]\nsubnet = "10.0.0.0/24"\npools = [{ range = "10.0.0.9", bootp = true }]\n',
          ["3: subnets[0].pools[0].bootp: not served yet"]),
-        ('[leasequery]\nallow = ["10.0.0.1"]\n', ["1: leasequery: not served yet"]),
-        ('[log]\nleases = "file"\n[[classes]]\nname = "c"\n[relays]\n',
-         ["1: log: not served yet", "3: classes: not served yet", "5: relays: not served yet"]),
+        (SUBNET + '[leasequery]\nallow = ["10.0.0.1"]\n', ["3: leasequery: not served yet"]),
+        (SUBNET + '[log]\nleases = "file"\n[[classes]]\nname = "c"\n[relays]\n',
+         ["3: log: not served yet", "5: classes: not served yet", "7: relays: not served yet"]),
         ('[[subnets]]\nsubnet = "10.0.0.0/24"\nvrf = "v"\n',
          ["3: subnets[0].vrf: not served yet for relayed packets; name its `interface`"]),
         ('[[subnets]]\nsubnet = "10.0.0.0/24"\npools = ["10.0.0.9"]\nexclude = ["10.0.0.9"]\n',
          ['3: subnets[0].pools[0]: "10.0.0.9" has no address left to give']),
+        (SUBNET + 'pools = ["10.0.0.0/24"]\noptions.routers = ["10.0.0.1", "10.0.0.254"]\n'
+         'exclude = ["10.0.0.254"]\n',
+         ['3: subnets[0].pools: "10.0.0.0/24" holds the router 10.0.0.1, and a client may get its '
+          'address; write exclude = ["10.0.0.1"]']),
+        ('[defaults.options]\nrouters = ["10.0.0.1"]\n' + SUBNET + '[[subnets.reservations]]\n'
+         'hw-address = "02:00:00:00:00:01"\naddress = "10.0.0.1"\n',
+         ["7: subnets[0].reservations[0].address: 10.0.0.1 is the router of this subnet; reserve "
+          "another"]),
+        (SUBNET + 'shared-network = "a"\noptions.routers = ["10.0.1.1", "10.0.2.1"]\n'
+         '[[subnets]]\nsubnet = "10.0.1.0/24"\nshared-network = "a"\n',
+         ["4: subnets[0].options.routers: 10.0.2.1 is not on this link; clients reach only routers "
+          "in 10.0.0.0/24"]),
+        ('[[subnets]]\nsubnet = "10.0.0.8/32"\noptions.routers = ["10.0.2.1"]\n', []),
+        (SUBNET + 'options.routers = ["10.0.0.1"]\n'
+         'options.classless-static-routes = [["10.0.0.0/8", "10.0.0.2"], ["0.0.0.0/0", "10.0.0.1"]]'
+         "\n", []),
+        ('[defaults.options]\nclassless-static-routes = [["10.0.0.0/8", "10.0.0.2"]]\n' + SUBNET
+         + 'options.routers = ["10.0.0.1"]\n',
+         ["3: subnets[0]: clients that take classless-static-routes ignore routers (RFC 3442); "
+          'write the default route there too: ["0.0.0.0/0", "10.0.0.1"]']),
+        (SUBNET + 'options.routers = ["10.0.0.1"]\n'
+         'options.classless-static-routes = [["10.0.0.0/8", "10.0.0.2"]]\n',
+         ["4: subnets[0].options.classless-static-routes: clients that take classless-static-routes"
+          ' ignore routers (RFC 3442); write the default route there too: ["0.0.0.0/0", '
+          '"10.0.0.1"]']),
     ],
 )  # fmt: skip
 def test_warnings(tmp_path: Path, text: str, wanted: list[str]) -> None:

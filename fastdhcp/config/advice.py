@@ -1,0 +1,79 @@
+"""What is allowed and hardly ever meant: warnings, each with its cure."""
+
+from collections.abc import Iterable, Iterator
+
+from fastdhcp.config import values
+from fastdhcp.config.model import Options
+from fastdhcp.config.report import Report, Where
+from fastdhcp.config.subnets import Draft
+from fastdhcp.options import BY_NAME
+
+_ROUTERS = BY_NAME["routers"].code
+_ROUTES = BY_NAME["classless-static-routes"].code
+_OFF_LINK_LEN = 31  # from here on a router outside the prefix is the custom, not a slip
+
+
+def advise(report: Report, drafts: Iterable[Draft], where: Where, defaults: Options) -> None:
+    """Looks at the subnets by the options that reach them; `defaults` stand at `where`."""
+    _check_routes(report, where, defaults, defaults)
+    spans: dict[tuple[str, bool, str], list[Draft]] = {}
+    drafts = list(drafts)
+    for draft in drafts:
+        spans.setdefault(draft.network_key, []).append(draft)
+    for draft in drafts:
+        reaching = {**defaults, **draft.options}
+        for router in _addresses(reaching.get(_ROUTERS, b"")):
+            _check_given(report, draft, router)
+            if _ROUTERS in draft.options:
+                _check_on_link(report, draft, router, spans[draft.network_key])
+        if _ROUTES in draft.options or (_ROUTES in defaults and _ROUTERS not in defaults):
+            _check_routes(report, draft.where, draft.options, reaching)
+
+
+def _check_given(report: Report, draft: Draft, router: int) -> None:
+    text = values.dotted(router)
+    for pool in draft.pools:
+        within = pool.first <= router <= pool.last
+        if within and not any(first <= router <= last for first, last in pool.holes):
+            report.warn(
+                draft.where.at("pools"),
+                f'"{pool.name}" holds the router {text}, and a client may get its address; '
+                f'write exclude = ["{text}"]',
+            )
+    for where, reservation in draft.reservations:
+        if reservation.address == router:
+            words = f"{text} is the router of this subnet; reserve another"
+            report.warn(where.at("address"), words)
+
+
+def _check_on_link(report: Report, draft: Draft, router: int, link: list[Draft]) -> None:
+    if draft.prefix_len >= _OFF_LINK_LEN or any(d.first <= router <= d.last for d in link):
+        return
+    report.warn(
+        draft.where.at("options", "routers"),
+        f"{values.dotted(router)} is not on this link; clients reach only routers in {draft.name}",
+    )
+
+
+def _check_routes(report: Report, where: Where, own: Options, reaching: Options) -> None:
+    """RFC 3442: who takes the routes ignores the routers, so the default route is to be there."""
+    routes, routers = reaching.get(_ROUTES), reaching.get(_ROUTERS)
+    if routes and routers and 0 not in _prefix_lens(routes):
+        first = values.dotted(next(_addresses(routers)))
+        report.warn(
+            where.at("options", "classless-static-routes") if _ROUTES in own else where,
+            "clients that take classless-static-routes ignore routers (RFC 3442); write the "
+            f'default route there too: ["0.0.0.0/0", "{first}"]',
+        )
+
+
+def _addresses(data: bytes) -> Iterator[int]:
+    for at in range(0, len(data) - 3, 4):
+        yield int.from_bytes(data[at : at + 4])
+
+
+def _prefix_lens(data: bytes) -> Iterator[int]:
+    at = 0
+    while at < len(data):
+        yield data[at]
+        at += 1 + (data[at] + 7) // 8 + 4
