@@ -22,6 +22,13 @@ from fastdhcp.config.subnets import Draft, draft_subnet, merged
 
 _TOML_PLACE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 _MAGIC = re.compile(r"[*?\[]")
+_TOML_CURES = {
+    "Cannot overwrite a value": "it is there already; write it once (a list's tables have [[ ]])",
+    "Illegal character '\\n'": "text ends in its line; is a quote missing?",
+    "Invalid value": "text stands in quotes, and so do times and sizes with a unit",
+    "Expected newline or end of document after a statement": "text stands in quotes, and so do "
+    "times and sizes with a unit",
+}
 _TABLES = ("server", "control", "defaults", *schema.LATER)
 
 
@@ -132,7 +139,9 @@ def _parse_toml(report: Report, source: Source) -> object:
         place = _TOML_PLACE.search(text)
         last = source.text.rstrip().count("\n") + 1
         line = int(place.group(1)) if place and place.group(1) else last
-        _syntax(report, source, line, f"is not TOML: {_TOML_PLACE.sub('', text).strip()}")
+        text = _TOML_PLACE.sub("", text).strip()
+        cure = f"; {_TOML_CURES[text]}" if text in _TOML_CURES else ""
+        _syntax(report, source, line, f"is not TOML: {text}{cure}")
         return None
 
 

@@ -68,9 +68,38 @@ class Report:
         return _problems(self._warnings)
 
 
+# What other servers call it, or people do: the nearest spelling would be something else.
+_ELSEWHERE = {
+    "dns": "domain-name-servers",
+    "dns-server": "domain-name-servers",
+    "dns-servers": "domain-name-servers",
+    "name-servers": "domain-name-servers",
+    "mtu": "interface-mtu",
+    "ntp": "ntp-servers",
+    "tftp-server": "tftp-server-name",
+    "bootfile-name": "boot-file-name",
+    "filename": "boot-file",
+    "mac": "hw-address",
+    "mac-address": "hw-address",
+    "ip": "address",
+    "ip-address": "address",
+    "fixed-address": "address",
+    "network": "subnet",
+    "prefix": "subnet",
+    "range": "pools",
+    "valid-lifetime": "lease-time",
+    "default-lease-time": "lease-time",
+    "min-lease-time": "lease-time-min",
+    "max-lease-time": "lease-time-max",
+    "option-data": "options",
+}
+
+
 def unknown(what: str, key: str, known: Iterable[str]) -> str:
     """The text for a name that is not known, with the nearest one that is."""
-    near = difflib.get_close_matches(key, list(known), 1)
+    known = list(known)
+    meant = _ELSEWHERE.get(key.replace("_", "-"))
+    near = [meant] if meant in known else difflib.get_close_matches(key, known, 1)
     cure = f'did you mean "{near[0]}"?' if near else "see reference.toml for what there is"
     return f"is not {what}; {cure}"
 

@@ -12,6 +12,7 @@ from msgspec import NODEFAULT, Struct, UnsetType
 
 from fastdhcp.config.report import Report, Where, unknown
 from fastdhcp.config.schema import File
+from fastdhcp.options import BY_NAME
 
 _TIMES = (
     "lease-time", "lease-time-min", "lease-time-max", "renewal-time", "rebinding-time",
@@ -58,7 +59,10 @@ def _struct(report: Report, where: Where, kind: type[Struct], raw: object) -> St
         field = fields.pop(key, None)
         if field is None:
             known = [field.encode_name for field in msgspec.structs.fields(kind)]
-            report.error(where.at(key), unknown("a key here", key, known))
+            if "options" in known and key in BY_NAME:
+                report.error(where.at(key), f"is an option; write it as options.{key}")
+            else:
+                report.error(where.at(key), unknown("a key here", key, known))
             continue
         built = _value(report, where.at(key), field.type, value, key)
         if built is None:
@@ -89,6 +93,8 @@ def _value(report: Report, where: Where, kind: Any, value: object, key: str) -> 
     wanted = _WANTED_BY_TYPE.get(first, "a table")
     if first is not list:  # what a key wants is said of a list's members, not of the list
         wanted = _WANTED.get(key, wanted)
+    elif isinstance(value, str):
+        wanted += f', as in ["{value}"]'
     report.error(where, _mismatch(value, wanted))
     return None
 

@@ -14,7 +14,21 @@ BAD: list[tuple[str, str, list[str]]] = [
     ("no TOML", "[server\n", ["1: is not TOML: Expected ']' at the end of a table declaration"]),
     ("an end too early", "a = [1,\n2\n", ["2: is not TOML: Unclosed array"]),
     ("a key twice", "[server]\nworkers = 1\nworkers = 2\n",
-     ["3: is not TOML: Cannot overwrite a value"]),
+     ["3: is not TOML: Cannot overwrite a value; it is there already; write it once (a list's "
+      "tables have [[ ]])"]),
+    ("a quote is missing", '[server]\nlisten = "0.0.0.0:67\nworkers = 2\n',
+     ["2: is not TOML: Illegal character '\\n'; text ends in its line; is a quote missing?"]),
+    ("no quotes", "[defaults]\nlease-time = 10m\n",
+     ["2: is not TOML: Expected newline or end of document after a statement; text stands in "
+      "quotes, and so do times and sizes with a unit"]),
+    ("a name from elsewhere", '[defaults.options]\ndns-servers = ["10.0.0.1"]\n' + ONE
+     + '[[subnets.reservations]]\nmac = "02:00:00:00:00:01"\naddress = "10.0.0.5"\n',
+     ['2: defaults.options.dns-servers: is not an option; did you mean "domain-name-servers"?',
+      "5: subnets[0].reservations[0]: has none of the identifiers; write exactly one of "
+      "`hw-address`, `client-id`, `circuit-id`, `remote-id`",
+      '6: subnets[0].reservations[0].mac: is not a key here; did you mean "hw-address"?']),
+    ("an option beside the keys", ONE + 'routers = ["10.0.0.1"]\n',
+     ["3: subnets[0].routers: is an option; write it as options.routers"]),
     ("an unknown table", "[sever]\n", ['1: sever: is not a key here; did you mean "server"?']),
     ("an unknown key", "[server]\nxyzzy = 1\n",
      ["2: server.xyzzy: is not a key here; see reference.toml for what there is"]),
@@ -24,7 +38,7 @@ BAD: list[tuple[str, str, list[str]]] = [
      "listen = 67\ncommit-delay = 1.5\n",
      ["2: server.workers: is true or false, must be a whole number",
       '3: server.receive-buffer: is a list, must be a size such as "32M"',
-      "4: server.interfaces: is text, must be a list",
+      '4: server.interfaces: is text, must be a list, as in ["eth0"]',
       "5: server.listen: is a number, must be text in quotes",
       '6: server.commit-delay: is a number with a point, must be a short time such as "500us"']),
     ("a member's type", '[server]\ninclude = ["a*.toml", 7]\nidentity = ["hw-address", 1]\n',
