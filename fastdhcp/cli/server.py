@@ -28,10 +28,15 @@ def serve(config: Path, http_fd: int | None) -> None:
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=FILE, required=False)
+@click.option("-c", "--config", type=FILE, help="The same as FILE, as other commands have it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def check(file: Path, as_json: bool) -> None:
+def check(file: Path | None, config: Path | None, as_json: bool) -> None:
     """Check a configuration: each problem with file, line and key, and what would be right."""
+    if (file is None) == (config is None):
+        raise click.UsageError("name one file: fastdhcp check FILE")
+    file = file or config
+    assert file is not None
     import json
 
     from fastdhcp.config import check as examine
@@ -45,5 +50,6 @@ def check(file: Path, as_json: bool) -> None:
             else:
                 click.echo(f"{problem}{' (warning)' if level == 'warning' else ''}")
     if not errors and not as_json:
-        click.echo(f"{file}: {len(warnings)} warnings" if warnings else f"{file}: good")
+        some = f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
+        click.echo(f"{file}: {some}, else good" if warnings else f"{file}: good")
     sys.exit(EXIT_CONFIG if errors else 0)

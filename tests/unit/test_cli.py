@@ -185,6 +185,14 @@ def test_check_of_a_good_configuration(tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (0, f"{path}: good\n")
 
 
+def test_check_takes_its_file_as_the_other_commands_do(tmp_path: Path) -> None:
+    path = tmp_path / "fastdhcp.toml"
+    path.write_text(GOOD)
+    assert run("check", "-c", str(path)).stdout == f"{path}: good\n"
+    assert run("check").exit_code == 2
+    assert run("check", str(path), "-c", str(path)).exit_code == 2
+
+
 def test_check_of_a_bad_configuration(tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
     path.write_text(BAD)
