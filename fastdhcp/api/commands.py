@@ -22,6 +22,7 @@ from fastdhcp.api.errors import CommandError, Kind
 from fastdhcp.api.journal import Journal
 from fastdhcp.api.store_link import StoreLink
 from fastdhcp.api.table import Place, Table
+from fastdhcp.config.values import prefix
 from fastdhcp.lease import STATES, Lease
 from fastdhcp.vitals import kernel_drops
 
@@ -157,6 +158,11 @@ async def leases_list(context: Context, request: messages.ListRequest) -> messag
         raise CommandError(Kind.BAD_REQUEST, f"limit: from 1 to {messages.PAGE_MAX}")
     if request.state is not None and request.state not in STATES:
         raise CommandError(Kind.BAD_REQUEST, f"state: one of {', '.join(STATES)}")
+    if request.subnet is not None:
+        try:
+            prefix(request.subnet)
+        except ValueError as error:
+            raise CommandError(Kind.BAD_REQUEST, f"subnet: {error}") from error
     after = None if request.after is None else _place(request.after)
     page = await context.table.page(after, request.limit, partial(_is_wanted, request))
     following = page.next and f"{page.next[0]}/{words.address_text(page.next[1])}"

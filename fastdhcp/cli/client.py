@@ -86,6 +86,8 @@ class Client:
                 f"no server answers at {self.path}: is it running? "
                 "(-c FILE or --socket PATH names another)"
             )
+        if isinstance(error, PermissionError):
+            return f"{self.path}: you may not open it; ask as root or as a member of its group"
         return f"{self.path}: {getattr(error, 'strerror', None) or error or type(error).__name__}"
 
 
@@ -116,7 +118,8 @@ def socket_of(config: Path) -> Path:
     except OSError as error:
         raise ConfigUnreadable(f"{config}: {error.strerror}") from error
     except (ValueError, AttributeError, TypeError) as error:
-        raise ConfigUnreadable(f"{config}: {error}; `fastdhcp check` says more") from error
+        cure = "`fastdhcp check` says more, and --socket PATH asks without it"
+        raise ConfigUnreadable(f"{config}: {error}; {cure}") from error
 
 
 def reaches_server(function: Command) -> Command:

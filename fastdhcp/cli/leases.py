@@ -70,7 +70,7 @@ def _table(found: list[Lease]) -> str:
             lease["hw-address"],
             lease["client-id"],
             lease["hostname"],
-            render.instant(lease["expires"]),
+            render.instant(lease["expires"], _end(lease)),
             lease["subnet"],
         )
         for lease in found
@@ -81,6 +81,11 @@ def _table(found: list[Lease]) -> str:
 
 def _state(lease: Lease) -> str:
     return f"{lease['state']}, pending" if lease.get("pending") else str(lease["state"])
+
+
+def _end(lease: Lease) -> str:
+    """What stands for an end that is not there."""
+    return "never" if lease["state"] == "active" else "-"
 
 
 @leases.command()
@@ -99,12 +104,11 @@ def show(client: Client, which: str, vrf: int, as_json: bool) -> None:
 
 
 def _in_full(lease: Lease) -> str:
-    ends = "never" if lease["state"] == "active" else "-"
     shown = {
         **lease,
         "state": _state(lease),
         "starts": render.instant(lease["starts"]),
-        "expires": render.instant(lease["expires"], ends),
+        "expires": render.instant(lease["expires"], _end(lease)),
         "version": str(lease["version"]),
     }
     shown.pop("pending", None)
@@ -131,6 +135,10 @@ def release(client: Client, address: str, vrf: int, now: bool, as_json: bool) ->
         "pending": "may not be renewed any more; free when the lease that was told ends",
         "free": "was bound to nobody",
     }
+    if found["result"] == "pending" and not as_json:
+        path = f"/v1/leases/{path_part(found['address'])}"
+        if client.get(path, vrf=vrf)["leases"][0]["expires"] is None:
+            words["pending"] = "may not be renewed any more, but its lease has no end: use --now"
     if as_json:
         click.echo(json.dumps(found))
     else:

@@ -15,6 +15,7 @@ from fastdhcp import __version__
 from fastdhcp.cli import render
 from fastdhcp.cli.client import ConfigUnreadable, socket_of
 from fastdhcp.cli.main import SUBCOMMANDS, main
+from fastdhcp.config.model import INFINITE
 from tests.control_rig import ControlRig
 
 GOOD = '[[subnets]]\nsubnet = "10.77.0.0/22"\npools = ["10.77.1.1-10.77.1.250"]\n'
@@ -101,6 +102,21 @@ def test_release(ask: Any, rig: ControlRig) -> None:
     answer = objects(ask("leases", "release", "10.77.1.90", "--now", "--json"))
     assert answer == [{"address": "10.77.1.90", "result": "ended"}]
     assert "bound to nobody" in ask("leases", "release", "10.77.1.91")
+
+
+def test_a_lease_without_end(ask: Any, rig: ControlRig) -> None:
+    rig.bind("10.77.1.92", 92, INFINITE - rig.worker.now())
+    (line,) = [line for line in ask("leases").splitlines() if line.startswith("10.77.1.92 ")]
+    assert "never" in line.split()
+    assert "has no end: use --now" in ask("leases", "release", "10.77.1.92")
+    ask("leases", "release", "10.77.1.92", "--now")
+
+
+def test_what_is_not_a_prefix_is_no_subnet(rig: ControlRig) -> None:
+    result = run("leases", "--subnet", "lan-a", "--socket", str(rig.socket_path))
+    assert result.exit_code == 1
+    assert "subnet: " in result.stderr
+    assert "is not a prefix" in result.stderr
 
 
 def test_pools(ask: Any) -> None:
