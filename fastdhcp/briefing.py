@@ -75,7 +75,7 @@ def facts(path: Path, vrfs: Mapping[str, int], config: Configuration) -> Message
     server = config.server
     address, port = server.listen
     return {
-        "file": str(path),
+        "file": str(path.absolute()),
         "listen": f"{address}:{port}",
         "workers": server.workers,
         "state_directory": str(server.state_directory),

@@ -174,7 +174,9 @@ class Policy:
         except ConfigError as error:
             for problem in error.problems:
                 log.error("configuration-invalid", problem=str(problem))
-            raise Refused(f"{supervisor.path}: {len(error.problems)} problems") from error
+            first, *others = error.problems
+            more = f" (and {len(others)} more: fastdhcp check)" if others else ""
+            raise Refused(f"{first}{more}") from error
         if refusals := reload_refusals(supervisor.started_with, config):
             raise Refused("; ".join(refusals))
         return config

@@ -110,6 +110,7 @@ def test_reload_by_command_says_what_came_of_it(server: FastDHCP) -> None:
     server.write(lan("10.99.1.1-10.99.1.9"))
     done = server.command("reload")
     assert done.returncode == 1
+    assert 'subnets[0].pools[0]: "10.99.1.1-10.99.1.9" is not within' in done.stdout
     assert f"generation {answer['generation']} stays in force" in done.stdout
 
 
