@@ -11,6 +11,8 @@ from fastdhcp.words import MESSAGE_NAMES
 
 QUIET_S = 10.0
 """Without a drop for so long the alarm ends."""
+EXHAUSTED_QUIET_S = 120.0
+"""A client without an address asks again after 64 s at the latest (RFC 2131 4.1)."""
 EXHAUSTED_AGAIN_S = 60.0
 """Between two log lines that say that pools are exhausted."""
 _SNMP = Path("/proc/thread-self/net/snmp")
@@ -49,15 +51,28 @@ class Vitals:
         self._log = log
         self._drops = kernel_drops()
         self._dropped_s: float | None = None
-        self._exhausted = 0
+        self._exhausted = 0  # told in the log
+        self._exhausted_seen = 0
+        self._exhausted_at_s: float | None = None
         self._exhausted_s: float | None = None
 
     def look(self, memory: Memory, pool_names: Sequence[str], now_s: float) -> None:
         self.look_at_kernel(kernel_drops(), now_s)
-        words = memory.counters()
-        if words[_EXHAUSTED] > self._exhausted and self._may_tell(now_s):
-            self._tell_exhausted(memory, words[_EXHAUSTED], pool_names)
+        count = memory.counters()[_EXHAUSTED]
+        if count > self._exhausted and self._may_tell(now_s):
+            self._tell_exhausted(memory, count, pool_names)
             self._exhausted_s = now_s
+        self.look_at_exhausted(count, now_s)
+
+    def look_at_exhausted(self, count: int, now_s: float) -> None:
+        """`count`: packets so far that found no free address."""
+        if count > self._exhausted_seen:
+            self._exhausted_seen, self._exhausted_at_s = count, now_s
+            text = "clients get no address: see `fastdhcp pools`; add pools, or shorten lease times"
+            self._alarms.raise_alarm("pool-exhausted", text)
+        elif self._exhausted_at_s is not None and now_s - self._exhausted_at_s >= EXHAUSTED_QUIET_S:
+            self._exhausted_at_s = None
+            self._alarms.clear("pool-exhausted")
 
     def look_at_kernel(self, drops: int, now_s: float) -> None:
         new, self._drops = drops - self._drops, drops

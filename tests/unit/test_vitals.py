@@ -5,7 +5,7 @@ import os
 from fastdhcp._stats import counter_words, drop_names
 from fastdhcp.alarms import Alarms
 from fastdhcp.log import Log
-from fastdhcp.vitals import QUIET_S, Vitals, counters_in_words, kernel_drops
+from fastdhcp.vitals import EXHAUSTED_QUIET_S, QUIET_S, Vitals, counters_in_words, kernel_drops
 
 
 class Lines:
@@ -53,6 +53,20 @@ def test_kernel_drops_are_an_alarm_until_it_has_been_quiet() -> None:
     assert "kernel-drops" in alarms
     vitals.look_at_kernel(drops + 8, 101.0 + 2 * QUIET_S)
     assert "kernel-drops" not in alarms
+
+
+def test_full_pools_are_an_alarm_until_nobody_asked_in_vain_for_a_while() -> None:
+    lines = Lines()
+    alarms = Alarms(lines.log)
+    vitals = Vitals(alarms, lines.log)
+    vitals.look_at_exhausted(0, 100.0)
+    assert "pool-exhausted" not in alarms
+    vitals.look_at_exhausted(1, 101.0)
+    vitals.look_at_exhausted(2, 102.0)
+    vitals.look_at_exhausted(2, 101.0 + EXHAUSTED_QUIET_S)
+    assert "pool-exhausted" in alarms
+    vitals.look_at_exhausted(2, 102.0 + EXHAUSTED_QUIET_S)
+    assert "pool-exhausted" not in alarms
 
 
 def test_counters_have_their_names_and_zeros_are_left_out() -> None:
