@@ -1,7 +1,7 @@
 """Replies are written here: OFFER, ACK and NAK, byte by byte, as RFC 2131 table 3 has them."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy, memset, strlen
 
 from fastdhcp._body cimport Bodies, Body, BodyKey, bodies_find
 from fastdhcp._codec cimport HAS_RELAY_PORT, Packet, codec_option_size
@@ -22,8 +22,6 @@ cdef enum:
     IP_PROTOCOL_UDP = 17
 
 cdef const char* NAK_TEXT = b"this address is not yours to use here"
-cdef enum:
-    NAK_TEXT_SIZE = 37
 
 
 # -- Where to -------------------------------------------------------------------------------------
@@ -200,7 +198,7 @@ cdef bint finish(Reply* reply, Writer* w, const Packet* packet) noexcept nogil:
 # RFC 2131 table 3: a NAK has no address, no file and no configuration. 4.3.2: through a relay agent
 # it has the broadcast bit, so that it reaches a client whose address is wrong on its link.
 cdef bint write_nak(Reply* reply, Writer* w, const Packet* packet) noexcept nogil:
-    cdef Span text = Span(<const uint8_t*>NAK_TEXT, NAK_TEXT_SIZE)
+    cdef Span text = Span(<const uint8_t*>NAK_TEXT, <uint32_t>strlen(NAK_TEXT))
     if packet.giaddr:
         store_be16(reply.data + AT_FLAGS, packet.flags | FLAG_BROADCAST)
     write_option(w, OPTION_MESSAGE, text)
