@@ -20,6 +20,7 @@ pytestmark = pytest.mark.net
 FIRST = ipaddress.IPv4Address("10.78.0.0")
 GIADDR = "10.77.0.2"
 BATCH = 250
+LONG_COUNT = 65_000
 
 
 def pool_of(count: int, **defaults: Any) -> Config:
@@ -40,7 +41,7 @@ def take(relay: RelayAgent, numbers: range) -> set[str]:
 @pytest.fixture
 def count(pytestconfig: pytest.Config) -> int:
     """How many addresses the pool has."""
-    return 65_000 if pytestconfig.option.long else 1000
+    return LONG_COUNT if pytestconfig.option.long else 1000
 
 
 def test_a_pool_goes_to_the_last_address_then_there_is_silence_and_a_name_for_it(
@@ -56,10 +57,12 @@ def test_a_pool_goes_to_the_last_address_then_there_is_silence_and_a_name_for_it
 def test_a_flood_of_discovers_drains_the_pool_for_offer_hold_only(
     lab: Lab, link: LinkClient, relay: RelayAgent, count: int
 ) -> None:
-    """Three times as many clients that never REQUEST; afterwards every address can be given."""
+    """Three times as many clients that never REQUEST (--long: 200,000); afterwards every address
+    can be given."""
+    flood = 200_000 if count == LONG_COUNT else 3 * count
     FastDHCP(lab, "server", pool_of(count, offer_hold=5, reuse_grace=0))
     offers: set[str] = set()
-    for at in range(0, 3 * count, BATCH):
+    for at in range(0, flood, BATCH):
         for n in range(at, at + BATCH):
             relay.send(build(DISCOVER, mac(n), n, giaddr=GIADDR))
         offers |= {r.message.yiaddr for r in relay.collect(count=BATCH, timeout=0.03)}
