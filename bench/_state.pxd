@@ -41,14 +41,14 @@ cdef enum:
     ERROR_WRONG_TYPE = 3        # an OFFER to a REQUEST, or nothing that a client is sent
     ERROR_WRONG_GIADDR = 4
     ERROR_WRONG_CIADDR = 5      # RFC 2131 table 3: that of the REQUEST, or 0
-    ERROR_SURPLUS_ANSWER = 6    # more answers than requests sent (DESIGN I4)
+    ERROR_SURPLUS_ANSWER = 6    # more answers than requests sent (invariant I4)
     ERROR_NO_SERVER_ID = 7
     ERROR_WRONG_SERVER_ID = 8   # another than the OFFER's
     ERROR_NO_LEASE_TIME = 9
     ERROR_NO_ADDRESS = 10
     ERROR_ADDRESS_CHANGED = 11  # the ACK's is not the one asked for
     ERROR_ADDRESS_MOVED = 12    # another one, though the client's lease was still running
-    ERROR_ADDRESS_TWICE = 13    # another client's lease of it is still running (DESIGN I1)
+    ERROR_ADDRESS_TWICE = 13    # another client's lease of it is still running (invariant I1)
     ERROR_OFFER_TWICE = 14      # offered while another client's lease of it is still running
     ERROR_WRONG_RELAY_INFO = 15     # option 82 not echoed unchanged and last (RFC 3046 2.2)
     ERROR_WRONG_CLIENT_ID = 16      # option 61 echoed otherwise than sent (RFC 6842)

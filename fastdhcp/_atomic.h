@@ -50,7 +50,7 @@ static inline void fence_full(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 /* Loads before it stay before loads and stores after it (the second half of a seqlock read). */
 static inline void fence_acquire(void) { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
 /* Stores before it become visible before stores after it. A store-release alone does not hold
- * back *later* stores, hence this between publish and replay (DESIGN 6). */
+ * back *later* stores, hence this between publish and replay (docs/ARCHITECTURE.md). */
 static inline void fence_release(void) { __atomic_thread_fence(__ATOMIC_RELEASE); }
 
 /* After a compare-and-swap that took a lock: nothing that comes later, load or store, is seen or

@@ -50,7 +50,7 @@ cdef struct Packet:
     uint32_t lease_time_s    # option 51
     uint32_t link_selection
     uint32_t server_override
-    # Options as joined bytes; at = NULL: absent. What cannot be read counts as absent (DESIGN 5.2):
+    # Options as joined bytes; at = NULL: absent. What cannot be read counts as absent:
     # option 61 of fewer than two bytes or more than 255, and anything empty but relay_info.
     Span client_id           # 61
     Span relay_info          # 82, verbatim

@@ -128,19 +128,26 @@ cdef bint gather_place(const Table* t, const Scope* scope, uint32_t reservation,
     return leases_read_address(t, scope.vrf, address, &p.binding)
 
 
-# What a record is to the client: 4 it holds it, 3 offered, 2 held but not to be renewed, 1 it was
-# its own before and is free, 0 nothing.
-cdef int claim(const View* v, const Binding* b) noexcept nogil:
+# What a record is to the client; the greater, the better.
+cdef enum Claim:
+    CLAIM_NONE = 0
+    CLAIM_HAD = 1                # it was its own before, and is free
+    CLAIM_ENDED = 2              # held, but not to be renewed
+    CLAIM_OFFERED = 3
+    CLAIM_HELD = 4
+
+
+cdef Claim claim(const View* v, const Binding* b) noexcept nogil:
     cdef bint keyed = b.key[0] == v.key[0] and b.key[1] == v.key[1]
     if b.state == ACTIVE and keyed:
-        return 4
+        return CLAIM_HELD
     if b.state == PENDING and keyed:
-        return 2
+        return CLAIM_ENDED
     if b.state != FREE:
-        return 0
+        return CLAIM_NONE
     if b.offer_until > v.now:
-        return 3 if b.offer_key == v.key[0] else 0
-    return 1 if keyed and b.version else 0
+        return CLAIM_OFFERED if b.offer_key == v.key[0] else CLAIM_NONE
+    return CLAIM_HAD if keyed and b.version else CLAIM_NONE
 
 
 # The best of the records that the index names for the client in this network.
@@ -150,8 +157,8 @@ cdef bint gather_mine(const Table* t, const Scope* scope, View* v) noexcept nogi
                                             CANDIDATES_MAX)
     cdef uint32_t i, subnet
     cdef uint32_t best = NOWHERE
-    cdef int best_claim = 0
-    cdef int worth
+    cdef Claim best_claim = CLAIM_NONE
+    cdef Claim worth
     cdef Binding b
     for i in range(found):
         if not leases_read(t, numbers[i], &b):
@@ -240,7 +247,7 @@ cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
         return False
     if v.asked.known and v.asked.binding.number != NOWHERE:
         v.mine_durable = journal_is_durable(t, v.asked.binding.ring, v.asked.binding.position)
-        if claim(v, &v.asked.binding) == 4 and packet.message_type != DISCOVER:
+        if claim(v, &v.asked.binding) == CLAIM_HELD and packet.message_type != DISCOVER:
             # RFC 2131 4.3.2: the lease is found by its address; the index is not needed.
             v.mine = v.asked
             return True
@@ -274,20 +281,26 @@ cdef void fill_change(const Packet* packet, const View* v, const Verdict* verdic
     c.hostname = packet.hostname
 
 
-# The client's older lease in this network is no longer to be renewed. If its record moves in the
-# meantime it is left as it is: a renewal of it is refused by the engine anyway.
+# The client's older lease in this network is no longer to be renewed. Should its record stay locked
+# or the ring be full, it is left to run out: the client holds two addresses then, nobody else's.
 cdef void end_replaced(Table* t, const View* v) noexcept nogil:
+    cdef Binding old = v.mine.binding
     cdef Change c
     cdef Outcome out
-    memset(&c, 0, sizeof(Change))
-    c.kind = CHANGE_PEND
-    c.number = v.mine.binding.number
-    c.lock_seen = v.mine.binding.lock
-    c.vrf = v.mine.binding.vrf
-    c.address = v.mine.binding.address
-    c.flags = v.mine.binding.flags
-    c.now = v.now
-    apply_change(t, &c, &out)
+    cdef int _i
+    for _i in range(DECISIONS_MAX):
+        if claim(v, &old) != CLAIM_HELD:
+            return
+        memset(&c, 0, sizeof(Change))
+        c.kind = CHANGE_PEND
+        c.number = old.number
+        c.lock_seen = old.lock
+        c.vrf = old.vrf
+        c.address = old.address
+        c.flags = old.flags
+        c.now = v.now
+        if apply_change(t, &c, &out) != APPLY_MOVED or not leases_read(t, old.number, &old):
+            return
 
 
 cdef void describe(const Scope* scope, const Verdict* verdict, Handled* out) noexcept nogil:

@@ -1,4 +1,4 @@
-"""Replies that wait until what they say is on disk (DESIGN 5.7), and the pool that all come from.
+"""Replies that wait until what they say is on disk, and the pool that all come from.
 
 First in, first out, a queue for each ring whose durable position they wait for. A queue's head that
 is durable leaves if the record still says what the reply says; one that is seen locked moves to

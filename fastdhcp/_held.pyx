@@ -122,7 +122,7 @@ cdef void release_one(Held* held, const Table* t, uint32_t number, uint32_t now,
 
 
 # What the store cannot make durable for long must not fill the queue: those it would answer have
-# asked again, and those who need no write are to be served meanwhile (DESIGN 7).
+# asked again, and those who need no write are to be served meanwhile.
 cdef inline bint is_old(const Held* held, uint32_t number, uint32_t now) noexcept nogil:
     return now > held.replies[number].since + HELD_AGE_MAX_S
 

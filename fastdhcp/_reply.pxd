@@ -40,7 +40,7 @@ cdef struct Reply:
     uint8_t clock                # ReplyClock
     uint8_t hw_address[6]        # for WAY_FRAME
     uint8_t spare
-    # Until when: of a reply that states a lease (DESIGN 5.7).
+    # Until when: of a reply that states a lease.
     uint32_t number              # of the record
     uint32_t inc_epoch
     uint32_t inc_n

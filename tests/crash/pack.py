@@ -352,7 +352,7 @@ class Pack:
     def _rest(self, client: Client) -> None:
         if client.address:
             # Who has given its lease back asks again at the same worker: at another one its
-            # REQUEST might overtake the RELEASE (DESIGN 10).
+            # REQUEST might overtake the RELEASE.
             client.chaddr = self._rng.choice(client.chaddrs)
         idle = self._idle_short if client.link.lease_s else self._idle
         idle[worker_of(client, self.workers)].append(client)

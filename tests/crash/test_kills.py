@@ -1,4 +1,4 @@
-"""Thirty kills under load (`make crash`: as many as are asked for), DESIGN I1, I2, I3, I7, I10.
+"""Thirty kills under load (`make crash`: as many as are asked for): I1, I2, I3, I7, I10.
 
 What every kill is measured by stands in campaign.py; the seed is printed with a failure.
 """

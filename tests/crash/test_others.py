@@ -1,4 +1,4 @@
-"""Who is not hit does not notice (DESIGN 4), and a driver that could not fail would be no test."""
+"""Who is not hit does not notice, and a driver that could not fail would be no test."""
 
 import secrets
 

@@ -47,7 +47,7 @@ def test_a_lease_is_seen_from_all_sides(server: FastDHCP, link: LinkClient) -> N
     assert (lease["hostname"], lease["client-id"]) == ("pc-7", "hex:00736576656e")
     assert (lease["subnet"], lease["state"], lease["vrf"]) == ("10.77.0.0/22", "active", 0)
     assert lease["starts"] == pytest.approx(before, abs=3)
-    # DESIGN 5.7: two seconds to spare, which rounding and a wait for the disk eat from.
+    # Two seconds to spare, which rounding and a wait for the disk eat from.
     assert lease["expires"] - lease["starts"] == pytest.approx(602, abs=1)
     assert rows(server, "leases", "show", mac(7).hex(":")) == [lease]
     assert rows(server, "leases", "export") == [lease]
@@ -90,7 +90,7 @@ def test_a_released_address_may_be_anothers_at_once(server: FastDHCP, link: Link
 
 
 def test_a_lease_that_may_not_be_renewed_is_held(server: FastDHCP, link: LinkClient) -> None:
-    """DESIGN I10: its client keeps the address until the lease that it was told of ends."""
+    """I10: its client keeps the address until the lease that it was told of ends."""
     ack = dora(link.ask, mac(7))
     assert rows(server, "leases", "release", ack.yiaddr)[0]["result"] == "pending"
     (lease,) = rows(server, "leases", "show", ack.yiaddr)

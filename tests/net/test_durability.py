@@ -1,4 +1,4 @@
-"""No lease is told before it is on disk (DESIGN I2), seen from outside the server.
+"""No lease is told before it is on disk (I2), seen from outside the server.
 
 The store's syncs are made late by strace, its disk is filled to the last byte.
 """
@@ -102,7 +102,7 @@ class SmallDisk:
 def test_a_full_disk_stops_new_leases_alone_and_heals_without_a_restart(
     lab: Lab, link: LinkClient, relay: RelayAgent
 ) -> None:
-    """DESIGN 7: no ACK without a durable lease; who holds one keeps being told what is left."""
+    """No ACK without a durable lease; who holds one keeps being told what is left."""
     disk = SmallDisk(lab)
     ledger = leases_of(relay, GIADDR, [mac(n) for n in range(20)])
     assert len(ledger) == 20

@@ -78,7 +78,7 @@ def test_hup_swaps_the_configuration_or_keeps_it(lab: Lab, link: LinkClient) -> 
     assert eventually(lambda: not _silent(link))
     assert dora(link.ask, mac(2)).yiaddr.startswith("10.77.2.")
 
-    # Its pool is gone: the right to renew has ended, the hold has not (DESIGN I10).
+    # Its pool is gone: the right to renew has ended, the hold has not (I10).
     nak = link.ask(build(REQUEST, mac(1), 5, ciaddr=held, flags=0x8000))
     assert nak.type == NAK
     lease = server.lease(held)

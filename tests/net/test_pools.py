@@ -73,7 +73,7 @@ def test_a_flood_of_discovers_drains_the_pool_for_offer_hold_only(
 
 
 def test_an_address_changes_hands_only_after_its_grace(lab: Lab, link: LinkClient) -> None:
-    """DESIGN I10: lease-time 2, reuse-grace 2: a stranger waits four seconds."""
+    """I10: lease-time 2, reuse-grace 2: a stranger waits four seconds."""
     FastDHCP(lab, "server", lan("10.77.1.1-10.77.1.1", lease_time=2, reuse_grace=2))
     assert dora(link.ask, mac(1)).yiaddr == "10.77.1.1"
     bound = time.monotonic()

@@ -21,7 +21,7 @@ SECONDS = 2
 def test_no_interpreter_symbol_in_a_loaded_worker(
     lab: Lab, link: LinkClient, relay: RelayAgent
 ) -> None:
-    """DESIGN 14: after its start a worker never comes back to Python for a packet."""
+    """I9: after its start a worker never comes back to Python for a packet."""
     server = FastDHCP(lab, "server", lan(workers=1))
     (pid,) = server.pids("worker")
     relay.close()  # the generator has its address and port

@@ -1,4 +1,4 @@
-"""Pools that come and go by HUP, under load: no lease moves, none is lost (DESIGN I7, I10)."""
+"""Pools that come and go by HUP, under load: no lease moves, none is lost (I7, I10)."""
 
 from collections.abc import Sequence
 

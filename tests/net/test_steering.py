@@ -1,4 +1,4 @@
-"""The facts of steering, on real sockets at port 67 (DESIGN section 3.1 and 3.2).
+"""The facts of steering, on real sockets at port 67 (fastdhcp/bpf.py tells them).
 
 Four sockets of one SO_REUSEPORT group in a namespace, a link to another namespace.
 """

@@ -19,7 +19,7 @@ ALLOWED = {"poll", "ppoll", "recvmmsg", "sendmmsg", "read", "write", "futex", "r
 def test_a_loaded_worker_makes_no_other_system_calls(
     lab: Lab, link: LinkClient, relay: RelayAgent
 ) -> None:
-    """DESIGN 14: local clients by broadcast and by frame, relayed ones, and renewals."""
+    """I9: local clients by broadcast and by frame, relayed ones, and renewals."""
     server = FastDHCP(lab, "server", lan(workers=2))
     dora(link.ask, mac(1))
     pids = server.pids("worker")

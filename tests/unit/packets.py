@@ -147,7 +147,7 @@ GOOD = [
          {"client_id": b"\0A"}),
     Good("RFC 2132 9.14: option 61 of 255 bytes", frame("350101" "3dff" + "61" * 255 + "ff"),
          {"client_id": b"a" * 255}),
-    Good("DESIGN 5.2: option 61 of 256 joined bytes counts as absent",
+    Good("ours: option 61 of 256 joined bytes counts as absent",
          frame("350101" "3dff" + "61" * 255 + "3d0161" "ff"), {"client_id": None}),
     Good("RFC 2132 9.1: option 50 of three bytes counts as absent", frame(
         "350103" "32030a4d01" "ff"), {"requested": None}),
@@ -201,7 +201,7 @@ GOOD = [
     Good("RFC 8357 4.2: relay source port", frame("350101" "5202" "1300" "ff"),
          {"relay_port": True}),
     Good("RFC 7724 6.1: the last message type", frame("350112ff"), {"message_type": 18}),
-    Good("DESIGN 5.2: the largest message", frame("350101", size=2048), {"message_type": 1}),
+    Good("ours: the largest message", frame("350101", size=2048), {"message_type": 1}),
 ]  # fmt: skip
 
 BAD = [
@@ -209,7 +209,7 @@ BAD = [
     Bad("RFC 2131 2: one byte", b"\1", "too-short"),
     Bad("RFC 2131 2: twenty bytes", bytes(20), "too-short"),
     Bad("RFC 2131 2: one byte less than the header", frame(cookie="")[:235], "too-short"),
-    Bad("DESIGN 5.2: longer than a packet's buffer", frame("350101", size=2049), "too-long"),
+    Bad("ours: longer than a packet's buffer", frame("350101", size=2049), "too-long"),
     Bad("RFC 2131 2: op 0", frame("350101ff", op=0), "not-request"),
     Bad("RFC 2131 2: op 3", frame("350101ff", op=3), "not-request"),
     Bad("RFC 2131 2: hlen 17", frame("350101ff", hlen=17), "bad-hlen"),

@@ -457,7 +457,7 @@ def test_a_reservation_of_one_network_is_not_given_on_another(tmp_path):
     assert world.discover(1, giaddr="10.88.0.1", to="10.77.0.1").text == "OFFER 10.88.0.10"
 
 
-# ---- the store fails (DESIGN 7)
+# ---- the store fails
 
 def test_while_the_store_fails_only_what_is_on_disk_is_told(world):
     address = world.bind(1)
