@@ -20,7 +20,12 @@ from pathlib import Path
 from fastdhcp.channel import Channel
 from fastdhcp.log import log
 
-ROLES = ("worker", "store", "control")
+ROLES = {
+    "worker": "fastdhcp.worker",
+    "store": "fastdhcp.store.loop",
+    "control": "fastdhcp.control",
+}
+"""The module of each role; its ``main`` gets the channel and the process number."""
 IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 PR_SET_PDEATHSIG = 1
 
@@ -64,7 +69,7 @@ def main(argv: list[str]) -> int:
     log.process = name
     os.set_inheritable(fd, False)
     try:
-        module = importlib.import_module(f"fastdhcp.{role}")
+        module = importlib.import_module(ROLES[role])
         return int(module.main(Channel.from_fd(fd), index) or 0)
     except Exception as error:
         # The supervisor replaces us; what is wrong must be found in one line of the log.

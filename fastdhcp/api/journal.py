@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fastdhcp.database import DATABASE_NAME, META_CHECKPOINT, Database, DatabaseError
+from fastdhcp.store.database import DATABASE_NAME, META_CHECKPOINT, Database, DatabaseError
 
 
 class Journal:

@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastdhcp import recovery
 from fastdhcp._lease import Lease
 from fastdhcp._leases import BindingState, RecordFlag
 from fastdhcp._memory import Memory
 from fastdhcp.cli.client import Client as ControlClient
-from fastdhcp.database import Database
 from fastdhcp.segments import Segments
+from fastdhcp.store import recovery
+from fastdhcp.store.database import Database
 from tests.crash.ledger import Ledger, text
 
 PREFIX = "memfd:fastdhcp-"

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from fastdhcp import _store
 from fastdhcp._memory import Memory, boot_time_ns
-from fastdhcp.clock import Clock, Mark, settle_offset
 from fastdhcp.crash import crash_point
-from fastdhcp.database import (
+from fastdhcp.store.clock import Clock, Mark, settle_offset
+from fastdhcp.store.database import (
     BATCH_HEADER,
     META_CHECKPOINT,
     META_CLOCK,
@@ -26,7 +26,7 @@ from fastdhcp.database import (
     DatabaseError,
     batch_header,
 )
-from fastdhcp.ids import Ids
+from fastdhcp.store.ids import Ids
 
 BEAT_CHUNKS = 1024
 """A long recovery shows that it lives: after so many chunks or batches."""

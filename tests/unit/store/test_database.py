@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from fastdhcp.database import (
+from fastdhcp.store.database import (
     BATCH_HEADER,
     META_FORMAT,
     Database,
@@ -77,7 +77,7 @@ def test_chunks_are_read_on_from_where_a_transaction_ended(database, monkeypatch
     with database.write() as transaction:
         for i in range(50):
             transaction.put_chunk(i.to_bytes(8, "big"), bytes([i]))
-    monkeypatch.setattr("fastdhcp.database.READ_S_MAX", 0.0)
+    monkeypatch.setattr("fastdhcp.store.database.READ_S_MAX", 0.0)
     assert [value[0] for _, value in database.chunks()] == list(range(50))
 
 
@@ -140,7 +140,7 @@ def test_a_killed_reader_frees_its_place(tmp_path):
     database = Database(tmp_path / "leases")
     code = (
         "import os, signal, sys; from pathlib import Path;"
-        "from fastdhcp.database import Database;"
+        "from fastdhcp.store.database import Database;"
         "d = Database(Path(sys.argv[1]), readonly=True); t = d._env.begin(); t.id();"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )

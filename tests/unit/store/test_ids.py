@@ -2,8 +2,8 @@
 
 import pytest
 
-from fastdhcp.database import Database
-from fastdhcp.ids import Ids
+from fastdhcp.store.database import Database
+from fastdhcp.store.ids import Ids
 
 FIRST = {
     "vrfs": ["blue", "red"],

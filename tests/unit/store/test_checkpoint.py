@@ -6,7 +6,7 @@ import pytest
 
 from fastdhcp import _store, _trial
 from fastdhcp._journal import ChangeKind
-from fastdhcp.checkpoint import (
+from fastdhcp.store.checkpoint import (
     CHUNKS_MAX,
     LOCKED_S,
     PASS_INTERVAL_S,
@@ -15,7 +15,7 @@ from fastdhcp.checkpoint import (
     Checkpoint,
     tail_bound,
 )
-from fastdhcp.database import META_CHECKPOINT, Database, batch_of
+from fastdhcp.store.database import META_CHECKPOINT, Database, batch_of
 from tests.segments import make_memory, make_segments
 
 NETWORK = 0x0A4D0000

@@ -18,24 +18,24 @@ from fastdhcp._ahead import Ahead
 from fastdhcp._leases import StoreState
 from fastdhcp._memory import Memory
 from fastdhcp.channel import Channel, Message, close_all
-from fastdhcp.checkpoint import Checkpoint, tail_bound
-from fastdhcp.clock import Clock
-from fastdhcp.commands import Commands
-from fastdhcp.commits import Commits
 from fastdhcp.crash import arm, crash_point
-from fastdhcp.database import (
+from fastdhcp.log import log
+from fastdhcp.segments import wake
+from fastdhcp.store.alarm import StoreAlarm
+from fastdhcp.store.checkpoint import Checkpoint, tail_bound
+from fastdhcp.store.clock import Clock
+from fastdhcp.store.commands import Commands
+from fastdhcp.store.commits import Commits
+from fastdhcp.store.database import (
     DATABASE_NAME,
     META_IDENTITY,
     Database,
     DatabaseError,
     DiskFull,
 )
-from fastdhcp.ids import Ids
-from fastdhcp.log import log
-from fastdhcp.recovery import attach, begin_run, recover
-from fastdhcp.segments import wake
-from fastdhcp.state_lock import StoreLocked, lock_state
-from fastdhcp.store_alarm import StoreAlarm
+from fastdhcp.store.ids import Ids
+from fastdhcp.store.lock import StoreLocked, lock_state
+from fastdhcp.store.recovery import attach, begin_run, recover
 
 ROLE = "store"
 COMMIT_DELAY_S = 500e-6

@@ -11,10 +11,10 @@ from fastdhcp import _store
 from fastdhcp._leases import StoreState
 from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp._stats import Counter
-from fastdhcp.checkpoint import Checkpoint
-from fastdhcp.clock import Clock, Mark
 from fastdhcp.crash import crash_point
-from fastdhcp.database import (
+from fastdhcp.store.checkpoint import Checkpoint
+from fastdhcp.store.clock import Clock, Mark
+from fastdhcp.store.database import (
     BATCH_HEADER,
     META_CLOCK,
     META_SEGMENT,
@@ -22,7 +22,7 @@ from fastdhcp.database import (
     DiskFull,
     batch_of,
 )
-from fastdhcp.ids import Ids
+from fastdhcp.store.ids import Ids
 
 MARK_INTERVAL_S = 60.0
 """The clock's mark on disk is never older, so that a reboot costs no more of node time."""

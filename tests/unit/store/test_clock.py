@@ -5,7 +5,7 @@ import time
 import pytest
 
 from fastdhcp._memory import boot_time_ns
-from fastdhcp.clock import Clock, Mark, Reading, settle_offset
+from fastdhcp.store.clock import Clock, Mark, Reading, settle_offset
 
 S = 10**9
 BOOT, LATER_BOOT = "boot-a", "boot-b"

@@ -7,7 +7,7 @@ so that a lease still says where it was given, and the same prefix coming back i
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from fastdhcp.database import META_CLASSES, META_SUBNETS, META_VRFS, Database, Write
+from fastdhcp.store.database import META_CLASSES, META_SUBNETS, META_VRFS, Database, Write
 
 DEFAULT_VRF = ""
 """The VRF without a name has number 0."""

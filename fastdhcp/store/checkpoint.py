@@ -13,7 +13,7 @@ from fastdhcp import _store
 from fastdhcp._memory import Memory
 from fastdhcp._stats import Counter
 from fastdhcp.crash import crash_point
-from fastdhcp.database import META_CHECKPOINT, Database, Write
+from fastdhcp.store.database import META_CHECKPOINT, Database, Write
 
 PASS_INTERVAL_S = 30.0
 """From the start of a pass to the next, unless the journal's tail is too long before."""
