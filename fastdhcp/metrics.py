@@ -12,7 +12,7 @@ from fastdhcp._stats import counter_words, drop_names
 from fastdhcp.api.catalog import Catalog, PoolName
 from fastdhcp.api.journal import Journal
 from fastdhcp.api.table import Table, Tally
-from fastdhcp.vitals import kernel_drops
+from fastdhcp.supervisor.vitals import kernel_drops
 from fastdhcp.words import UNDECODED, message_name
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

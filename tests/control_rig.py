@@ -25,9 +25,9 @@ from fastdhcp._leases import StoreState
 from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp.channel import Channel
 from fastdhcp.cli.client import Client
-from fastdhcp.listeners import open_tcp, open_unix
 from fastdhcp.store.commands import Commands
 from fastdhcp.store.database import DATABASE_NAME, Database, batch_of
+from fastdhcp.supervisor.listeners import open_tcp, open_unix
 from fastdhcp.words import address_number
 from tests.policies import compile_text
 from tests.segments import make_segments

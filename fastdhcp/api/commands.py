@@ -24,7 +24,7 @@ from fastdhcp.api.store_link import StoreLink
 from fastdhcp.api.table import Place, Table
 from fastdhcp.config.values import prefix
 from fastdhcp.lease import STATES, Lease
-from fastdhcp.vitals import kernel_drops
+from fastdhcp.supervisor.vitals import kernel_drops
 
 
 class Access(Enum):

@@ -22,7 +22,7 @@ def serve(config: Path, http_fd: int | None) -> None:
 
     HUP reads the configuration again, USR1 logs the counters.
     """
-    from fastdhcp.supervisor import serve as run
+    from fastdhcp.supervisor.serve import serve as run
 
     sys.exit(run(config, http_fd=http_fd))
 

@@ -20,7 +20,6 @@ from fastdhcp._memory import Memory
 from fastdhcp.channel import Channel, Message, close_all
 from fastdhcp.crash import arm, crash_point
 from fastdhcp.log import log
-from fastdhcp.segments import wake
 from fastdhcp.store.alarm import StoreAlarm
 from fastdhcp.store.checkpoint import Checkpoint, tail_bound
 from fastdhcp.store.clock import Clock
@@ -36,6 +35,7 @@ from fastdhcp.store.database import (
 from fastdhcp.store.ids import Ids
 from fastdhcp.store.lock import StoreLocked, lock_state
 from fastdhcp.store.recovery import attach, begin_run, recover
+from fastdhcp.supervisor.segments import wake
 
 ROLE = "store"
 COMMIT_DELAY_S = 500e-6

@@ -19,9 +19,9 @@ from fastdhcp._lease import Lease
 from fastdhcp._leases import BindingState, RecordFlag
 from fastdhcp._memory import Memory
 from fastdhcp.cli.client import Client as ControlClient
-from fastdhcp.segments import Segments
 from fastdhcp.store import recovery
 from fastdhcp.store.database import Database
+from fastdhcp.supervisor.segments import Segments
 from tests.crash.ledger import Ledger, text
 
 PREFIX = "memfd:fastdhcp-"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fastdhcp.interfaces import Interface, Watch, read_interfaces
-from fastdhcp.listeners import (
+from fastdhcp.supervisor.listeners import (
     RECEIVE_BUFFER_LOW,
     adopt_tcp,
     open_frames,
@@ -22,9 +22,9 @@ from fastdhcp.listeners import (
     probe_port,
     receive_buffer,
 )
-from fastdhcp.obstacles import EXIT_IN_USE, Obstacle, port_inodes
-from fastdhcp.resources import lock_directory
-from fastdhcp.vitals import kernel_drops
+from fastdhcp.supervisor.obstacles import EXIT_IN_USE, Obstacle, port_inodes
+from fastdhcp.supervisor.resources import lock_directory
+from fastdhcp.supervisor.vitals import kernel_drops
 from tests.lab import Lab
 
 pytestmark = pytest.mark.net
@@ -82,7 +82,8 @@ def test_an_address_that_is_not_ours_is_named(lab: Lab) -> None:
 )
 def test_a_missing_capability_is_named(lab: Lab, dropped: str, words: str) -> None:
     code = (
-        "from fastdhcp.listeners import *; from fastdhcp.obstacles import Obstacle\n"
+        "from fastdhcp.supervisor.listeners import *\n"
+        "from fastdhcp.supervisor.obstacles import Obstacle\n"
         "try:\n probe_port('0.0.0.0', 67); open_frames(1)\n"
         "except Obstacle as obstacle: print(obstacle)"
     )
@@ -105,7 +106,7 @@ def test_sockets_get_the_buffer_that_is_asked_for_and_share_no_descriptor(lab: L
 
 def test_the_lock_on_the_state_directory_says_who_holds_it(tmp_path: Path) -> None:
     code = (
-        "import time, pathlib, sys; from fastdhcp.resources import lock_directory\n"
+        "import time, pathlib, sys; from fastdhcp.supervisor.resources import lock_directory\n"
         "lock_directory(pathlib.Path(sys.argv[1])); print('locked', flush=True); time.sleep(60)"
     )
     argv = [sys.executable, "-c", code, str(tmp_path)]

@@ -20,7 +20,7 @@ from fastdhcp import _journal, _store
 from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp._stats import Counter, drop_names
 from fastdhcp.channel import Channel
-from fastdhcp.listeners import open_frames, open_group
+from fastdhcp.supervisor.listeners import open_frames, open_group
 from tests.lab import Lab, RelayAgent, build
 from tests.lab.packet import ACK, DISCOVER, OFFER, REQUEST, Message, mac
 from tests.policies import compile_text, link

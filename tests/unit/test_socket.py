@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from fastdhcp._trial_replies import Sockets
-from fastdhcp.listeners import open_frames, open_group
+from fastdhcp.supervisor.listeners import open_frames, open_group
 from tests.lab import Lab
 from tests.lab.capture import Capture
 

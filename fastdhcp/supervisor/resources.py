@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from fastdhcp.channel import close_all
 from fastdhcp.config.model import Configuration
-from fastdhcp.listeners import (
+from fastdhcp.supervisor.listeners import (
     adopt_tcp,
     open_frames,
     open_group,
@@ -23,8 +23,8 @@ from fastdhcp.listeners import (
     open_unix,
     probe_port,
 )
-from fastdhcp.obstacles import EXIT_IN_USE, Obstacle, state_directory_taken
-from fastdhcp.segments import make_events
+from fastdhcp.supervisor.obstacles import EXIT_IN_USE, Obstacle, state_directory_taken
+from fastdhcp.supervisor.segments import make_events
 
 PATIENCE_S = 1.0
 """A predecessor that is just ending gets so long to give up lock and port."""

@@ -14,7 +14,7 @@ from fastdhcp._memory import Memory, format_node, layout_sizes
 from fastdhcp.channel import close_all
 from fastdhcp.config.model import Configuration
 from fastdhcp.log import log
-from fastdhcp.obstacles import Obstacle
+from fastdhcp.supervisor.obstacles import Obstacle
 
 BLOCK_SIZE = 256
 """Addresses of a block of the table."""

@@ -4,11 +4,11 @@ import os
 from typing import TYPE_CHECKING
 
 from fastdhcp.channel import Message
-from fastdhcp.children import Child
 from fastdhcp.interfaces import Interface
+from fastdhcp.supervisor.children import Child
 
 if TYPE_CHECKING:
-    from fastdhcp.supervisor import Supervisor
+    from fastdhcp.supervisor.serve import Supervisor
 
 
 def status_message(supervisor: "Supervisor") -> Message:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from fastdhcp.channel import Message
 from fastdhcp.config.model import Configuration
-from fastdhcp.generation import Generation, store_names
-from fastdhcp.resources import Resources
-from fastdhcp.segments import Segments
+from fastdhcp.supervisor.generation import Generation, store_names
+from fastdhcp.supervisor.resources import Resources
+from fastdhcp.supervisor.segments import Segments
 
 Briefing = tuple[Message, dict[str, int]]
 

@@ -4,15 +4,15 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from fastdhcp.children import Child
-from fastdhcp.heartbeats import LOOK_S, Heartbeats
 from fastdhcp.log import log
-from fastdhcp.notify import watchdog_interval
-from fastdhcp.restarts import LIVED_S
-from fastdhcp.vitals import Vitals
+from fastdhcp.supervisor.children import Child
+from fastdhcp.supervisor.heartbeats import LOOK_S, Heartbeats
+from fastdhcp.supervisor.notify import watchdog_interval
+from fastdhcp.supervisor.restarts import LIVED_S
+from fastdhcp.supervisor.vitals import Vitals
 
 if TYPE_CHECKING:
-    from fastdhcp.supervisor import Supervisor
+    from fastdhcp.supervisor.serve import Supervisor
 
 STORE_SLOW_S = 1.0
 """A commit that takes so long is an alarm, never a death."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastdhcp.bpf import attach_steering
-from fastdhcp.obstacles import (
+from fastdhcp.supervisor.obstacles import (
     CAP_NET_RAW,
     EXIT_IN_USE,
     Obstacle,

@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fastdhcp._ahead import blocks_missing
-from fastdhcp.briefing import facts, store_settings
 from fastdhcp.channel import Message
-from fastdhcp.children import Child, ChildDied
 from fastdhcp.config import ConfigError, Configuration, load, reload_refusals
 from fastdhcp.config.compile import Ids
-from fastdhcp.generation import (
+from fastdhcp.interfaces import Interface, Watch, read_interfaces
+from fastdhcp.log import log
+from fastdhcp.supervisor.briefing import facts, store_settings
+from fastdhcp.supervisor.children import Child, ChildDied
+from fastdhcp.supervisor.generation import (
     Generation,
     block_ranges,
     compile_generation,
@@ -27,13 +29,11 @@ from fastdhcp.generation import (
     pool_names,
     store_names,
 )
-from fastdhcp.interfaces import Interface, Watch, read_interfaces
-from fastdhcp.listeners import open_tcp
-from fastdhcp.log import log
-from fastdhcp.obstacles import Obstacle, interface_warnings
+from fastdhcp.supervisor.listeners import open_tcp
+from fastdhcp.supervisor.obstacles import Obstacle, interface_warnings
 
 if TYPE_CHECKING:
-    from fastdhcp.supervisor import Supervisor
+    from fastdhcp.supervisor.serve import Supervisor
 
 SETTLE_S = 0.1
 """An interface that is made anew says so many times; they are taken together."""

@@ -1,7 +1,7 @@
 """Who hangs and who was only paused, second by second."""
 
-from fastdhcp.heartbeats import LOOK_S, SILENCE_S, START_S, Heartbeats
-from fastdhcp.restarts import DELAY_MAX_S, Restarts
+from fastdhcp.supervisor.heartbeats import LOOK_S, SILENCE_S, START_S, Heartbeats
+from fastdhcp.supervisor.restarts import DELAY_MAX_S, Restarts
 
 
 class Bench:

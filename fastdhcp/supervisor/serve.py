@@ -15,22 +15,22 @@ from pathlib import Path
 
 from fastdhcp import _journal
 from fastdhcp._leases import StoreState
-from fastdhcp.alarms import Alarms
-from fastdhcp.briefing import brief_control, brief_store, brief_worker
 from fastdhcp.channel import Message
-from fastdhcp.children import Child, ChildDied
 from fastdhcp.config import ConfigError, Configuration, load
-from fastdhcp.listeners import buffer_warnings, endpoint, receive_buffer
 from fastdhcp.log import log
-from fastdhcp.lookout import Lookout
-from fastdhcp.notify import Notifier
-from fastdhcp.obstacles import EXIT_CONFIG, EXIT_FAILED, EXIT_IN_USE, Obstacle
-from fastdhcp.policy import Policy
-from fastdhcp.resources import Resources, open_resources
-from fastdhcp.restarts import Restarts
-from fastdhcp.segments import make_table, wake
-from fastdhcp.status import status_message
-from fastdhcp.vitals import counters_in_words
+from fastdhcp.supervisor.alarms import Alarms
+from fastdhcp.supervisor.briefing import brief_control, brief_store, brief_worker
+from fastdhcp.supervisor.children import Child, ChildDied
+from fastdhcp.supervisor.listeners import buffer_warnings, endpoint, receive_buffer
+from fastdhcp.supervisor.lookout import Lookout
+from fastdhcp.supervisor.notify import Notifier
+from fastdhcp.supervisor.obstacles import EXIT_CONFIG, EXIT_FAILED, EXIT_IN_USE, Obstacle
+from fastdhcp.supervisor.policy import Policy
+from fastdhcp.supervisor.resources import Resources, open_resources
+from fastdhcp.supervisor.restarts import Restarts
+from fastdhcp.supervisor.segments import make_table, wake
+from fastdhcp.supervisor.status import status_message
+from fastdhcp.supervisor.vitals import counters_in_words
 
 STORE_TRIES = 3
 """Exits of the store's own will, before it was ever ready, until the start is given up."""

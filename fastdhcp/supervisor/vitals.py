@@ -5,8 +5,8 @@ from pathlib import Path
 
 from fastdhcp._memory import Memory
 from fastdhcp._stats import counter_words, drop_names
-from fastdhcp.alarms import Alarms
 from fastdhcp.log import Log
+from fastdhcp.supervisor.alarms import Alarms
 from fastdhcp.words import MESSAGE_NAMES
 
 QUIET_S = 10.0

@@ -3,9 +3,15 @@
 import os
 
 from fastdhcp._stats import counter_words, drop_names
-from fastdhcp.alarms import Alarms
 from fastdhcp.log import Log
-from fastdhcp.vitals import EXHAUSTED_QUIET_S, QUIET_S, Vitals, counters_in_words, kernel_drops
+from fastdhcp.supervisor.alarms import Alarms
+from fastdhcp.supervisor.vitals import (
+    EXHAUSTED_QUIET_S,
+    QUIET_S,
+    Vitals,
+    counters_in_words,
+    kernel_drops,
+)
 
 
 class Lines:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fastdhcp.notify import Notifier, watchdog_interval
+from fastdhcp.supervisor.notify import Notifier, watchdog_interval
 
 
 @pytest.mark.parametrize("kind", ["path", "abstract"])
