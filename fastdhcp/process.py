@@ -23,7 +23,7 @@ from fastdhcp.log import log
 ROLES = {
     "worker": "fastdhcp.worker",
     "store": "fastdhcp.store.loop",
-    "control": "fastdhcp.control",
+    "control": "fastdhcp.control.process",
 }
 """The module of each role; its ``main`` gets the channel and the process number."""
 IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from fastdhcp._stats import drop_names
-from fastdhcp.api.commands import COMMANDS
-from fastdhcp.metrics import COUNTERS, PREFIX
+from fastdhcp.control.commands import COMMANDS
+from fastdhcp.control.metrics import COUNTERS, PREFIX
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS_MAX = 100
@@ -231,7 +231,7 @@ def test_every_drop_reason_is_explained_to_operators() -> None:
 
 def test_every_metric_is_explained_to_operators() -> None:
     text = (ROOT / "docs" / "METRICS.md").read_text()
-    source = (ROOT / "fastdhcp" / "metrics.py").read_text()
+    source = (ROOT / "fastdhcp" / "control" / "metrics.py").read_text()
     named = set(re.findall(r'page\.(?:family|histograms)\(\s*"([a-z_]+)"', source))
     named |= {name for name, _ in COUNTERS.values()}
     assert [name for name in sorted(named) if f"`{PREFIX}{name}" not in text] == []

@@ -17,7 +17,7 @@ from fastdhcp import _journal
 from fastdhcp._journal import ChangeKind
 from fastdhcp._memory import Memory
 from fastdhcp._stats import counter_words
-from fastdhcp.api.commands import COMMANDS
+from fastdhcp.control.commands import COMMANDS
 from fastdhcp.words import address_number
 from tests.control_rig import ControlRig, until
 

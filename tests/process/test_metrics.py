@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from fastdhcp._journal import ChangeKind
 from fastdhcp._stats import Counter, drop_names
-from fastdhcp.metrics import Exposition
+from fastdhcp.control.metrics import Exposition
 from tests.control_rig import ControlRig, until
 
 Families = dict[str, Metric]

@@ -9,9 +9,9 @@ from fastdhcp import __version__
 from fastdhcp._leases import StoreState
 from fastdhcp._memory import Memory
 from fastdhcp._stats import counter_words, drop_names
-from fastdhcp.api.catalog import Catalog, PoolName
-from fastdhcp.api.journal import Journal
-from fastdhcp.api.table import Table, Tally
+from fastdhcp.control.catalog import Catalog, PoolName
+from fastdhcp.control.journal import Journal
+from fastdhcp.control.table import Table, Tally
 from fastdhcp.supervisor.vitals import kernel_drops
 from fastdhcp.words import UNDECODED, message_name
 

@@ -15,8 +15,8 @@ from typing import TypeVar
 from fastdhcp._lease import Lease as Record
 from fastdhcp._leases import BindingState
 from fastdhcp._memory import Memory
-from fastdhcp.api.catalog import Catalog, PoolName
-from fastdhcp.lease import Lease, WallClock, lease_of, unbound
+from fastdhcp.control.catalog import Catalog, PoolName
+from fastdhcp.control.lease import Lease, WallClock, lease_of, unbound
 from fastdhcp.words import address_number
 
 BLOCK_SIZE = 256

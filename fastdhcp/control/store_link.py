@@ -9,7 +9,7 @@ import socket
 
 import msgpack
 
-from fastdhcp.api.errors import CommandError, Kind
+from fastdhcp.control.errors import CommandError, Kind
 
 ANSWER_S = 5.0
 """A store that died is at work again within 2 s; what it had not heard by then is lost."""

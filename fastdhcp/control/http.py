@@ -9,10 +9,10 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from fastdhcp import __version__
-from fastdhcp.api.commands import COMMANDS, Access, Command, Context
-from fastdhcp.api.errors import CommandError, Kind
-from fastdhcp.api.table import RecordLocked
-from fastdhcp.metrics import CONTENT_TYPE, exposition
+from fastdhcp.control.commands import COMMANDS, Access, Command, Context
+from fastdhcp.control.errors import CommandError, Kind
+from fastdhcp.control.metrics import CONTENT_TYPE, exposition
+from fastdhcp.control.table import RecordLocked
 
 JSON = "application/json"
 LINES = "application/x-ndjson"

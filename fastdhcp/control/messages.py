@@ -2,7 +2,7 @@
 
 import msgspec
 
-from fastdhcp.lease import Lease
+from fastdhcp.control.lease import Lease
 
 PAGE_MAX = 10_000
 TRACE_MAX = 10_000

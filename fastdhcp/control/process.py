@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any, cast
 
 from fastdhcp._memory import Memory
-from fastdhcp.api.catalog import Catalog
-from fastdhcp.api.commands import Context
-from fastdhcp.api.errors import CommandError, Kind
-from fastdhcp.api.http import make_app
-from fastdhcp.api.journal import Journal
-from fastdhcp.api.listener import Listener
-from fastdhcp.api.messages import ReloadResponse
-from fastdhcp.api.store_link import StoreLink
-from fastdhcp.api.table import Table
 from fastdhcp.channel import Channel, close_all
+from fastdhcp.control.catalog import Catalog
+from fastdhcp.control.commands import Context
+from fastdhcp.control.errors import CommandError, Kind
+from fastdhcp.control.http import make_app
+from fastdhcp.control.journal import Journal
+from fastdhcp.control.listener import Listener
+from fastdhcp.control.messages import ReloadResponse
+from fastdhcp.control.store_link import StoreLink
+from fastdhcp.control.table import Table
 from fastdhcp.log import log
 
 BEAT_S = 1.0

@@ -17,13 +17,13 @@ from fastdhcp import __version__, words
 from fastdhcp._leases import StoreState
 from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp._stats import drop_names
-from fastdhcp.api import messages
-from fastdhcp.api.errors import CommandError, Kind
-from fastdhcp.api.journal import Journal
-from fastdhcp.api.store_link import StoreLink
-from fastdhcp.api.table import Place, Table
 from fastdhcp.config.values import prefix
-from fastdhcp.lease import STATES, Lease
+from fastdhcp.control import messages
+from fastdhcp.control.errors import CommandError, Kind
+from fastdhcp.control.journal import Journal
+from fastdhcp.control.lease import STATES, Lease
+from fastdhcp.control.store_link import StoreLink
+from fastdhcp.control.table import Place, Table
 from fastdhcp.supervisor.vitals import kernel_drops
 
 

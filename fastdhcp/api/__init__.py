@@ -1,1 +1,0 @@
-"""The commands of a running server, and how they are reached."""

@@ -1,0 +1,1 @@
+"""Control: what a running server can be asked, over HTTP and a unix socket."""
