@@ -19,6 +19,7 @@ from fastdhcp._memory import Memory
 from fastdhcp.channel import Channel, Message, close_all
 from fastdhcp.config.compile import Ids, compile_image
 from fastdhcp.config.load import load
+from fastdhcp.eventfds import make_events, wake
 from fastdhcp.store.database import (
     BATCH_HEADER,
     META_CHECKPOINT,
@@ -27,7 +28,7 @@ from fastdhcp.store.database import (
     Database,
     batch_of,
 )
-from fastdhcp.supervisor.segments import Segments, make_events, wake
+from fastdhcp.supervisor.segments import Segments
 from tests.segments import records_of
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,11 +12,12 @@ from urllib.parse import quote, urlencode
 
 import click
 
+from fastdhcp.exits import EXIT_CONFIG
+
 DEFAULT_SOCKET = Path("/run/fastdhcp/control.sock")
 SOCKET_NAME = "control.sock"
 TIMEOUT_S = 90.0
 """A reload may take a minute; all else answers at once."""
-EXIT_CONFIG = 78
 Values = Mapping[str, object]
 Command = Callable[..., None]
 

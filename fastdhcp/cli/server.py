@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-EXIT_CONFIG = 78
+from fastdhcp.exits import EXIT_CONFIG
+
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 

@@ -24,7 +24,7 @@ from fastdhcp.control.journal import Journal
 from fastdhcp.control.lease import STATES, Lease
 from fastdhcp.control.store_link import StoreLink
 from fastdhcp.control.table import Place, Table
-from fastdhcp.supervisor.vitals import kernel_drops
+from fastdhcp.kernel import kernel_drops
 
 
 class Access(Enum):

@@ -12,7 +12,7 @@ from fastdhcp._stats import counter_words, drop_names
 from fastdhcp.control.catalog import Catalog, PoolName
 from fastdhcp.control.journal import Journal
 from fastdhcp.control.table import Table, Tally
-from fastdhcp.supervisor.vitals import kernel_drops
+from fastdhcp.kernel import kernel_drops
 from fastdhcp.words import UNDECODED, message_name
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

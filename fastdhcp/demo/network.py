@@ -10,7 +10,7 @@ import contextlib
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
-from fastdhcp.demo import netlink
+from fastdhcp.demo import links
 from fastdhcp.demo.namespaces import Namespace
 
 SERVER, SERVER_UP, RELAY_UP, GIADDR = "10.77.0.1", "192.168.9.1", "192.168.9.2", "10.88.0.1"
@@ -47,15 +47,15 @@ class Network:
             (self.server, "pow0", f"{STORM_SERVER}/30"), (self.district, "dis0", f"{STORM_UP}/30")
         )
         with self.server.inside():
-            netlink.set_up("lo")
-            netlink.add_route(IPv4Network(RELAYED_PREFIX), RELAY_UP)
-            netlink.add_route(IPv4Network(STORM_PREFIX), STORM_UP)
+            links.set_up("lo")
+            links.add_route(IPv4Network(RELAYED_PREFIX), RELAY_UP)
+            links.add_route(IPv4Network(STORM_PREFIX), STORM_UP)
         with self.district.inside():
-            netlink.add_address("dis0", IPv4Interface(STORM_RELAY))
+            links.add_address("dis0", IPv4Interface(STORM_RELAY))
         with self.relay.inside():
             # Renewals go past the relay agent, through the router that it is.
             for name in ("up0", "down0"):
-                netlink.set_forwarding(name)
+                links.set_forwarding(name)
 
 
 End = tuple[Namespace, str, str | None]
@@ -64,12 +64,12 @@ End = tuple[Namespace, str, str | None]
 def _link(one: End, other: End) -> None:
     """A veth pair between two namespaces, both ends up."""
     with one[0].inside():
-        netlink.add_veth(one[1], other[1], other[0].fd)
+        links.add_veth(one[1], other[1], other[0].fd)
     for namespace, name, address in (one, other):
         with namespace.inside():
             if address:
-                netlink.add_address(name, IPv4Interface(address))
+                links.add_address(name, IPv4Interface(address))
             # IPv6 would add its own noise to the link.
             with contextlib.suppress(OSError):
                 Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
-            netlink.set_up(name)
+            links.set_up(name)

@@ -103,14 +103,14 @@ def own_addresses() -> dict[str, str]:
 
 def port_68_holders() -> str:
     """Who has a client's port on this host, in words; empty if nobody has."""
-    from fastdhcp.supervisor.obstacles import port_holders
+    from fastdhcp.ports import port_holders
 
     return " and ".join(map(str, port_holders(CLIENT_PORT)))
 
 
 def silence_on_link(link: Link, received_before: int, *, own_hw_address: bool) -> Trouble:
     """No OFFER on a link."""
-    from fastdhcp.supervisor.obstacles import port_holders
+    from fastdhcp.ports import port_holders
 
     came = link.received() - received_before
     text = f"no OFFER came on {link.name}"

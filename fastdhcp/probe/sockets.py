@@ -135,7 +135,7 @@ def _not_bound(error: OSError, address: str, port: int) -> Stopped:
 
 
 def _port_taken(on: str, port: int) -> Stopped:
-    from fastdhcp.supervisor.obstacles import port_holders
+    from fastdhcp.ports import port_holders
 
     who = " and ".join(map(str, port_holders(port))) or "a process that we may not see"
     text = f"UDP port {port}{on} is in use by {who}"

@@ -19,6 +19,8 @@ from fastdhcp._leases import StoreState
 from fastdhcp._memory import Memory
 from fastdhcp.channel import Channel, Message, close_all
 from fastdhcp.crash import arm, crash_point
+from fastdhcp.eventfds import wake
+from fastdhcp.exits import EXIT_FAILED, EXIT_IN_USE
 from fastdhcp.log import log
 from fastdhcp.store.alarm import StoreAlarm
 from fastdhcp.store.checkpoint import Checkpoint, tail_bound
@@ -35,7 +37,6 @@ from fastdhcp.store.database import (
 from fastdhcp.store.ids import Ids
 from fastdhcp.store.lock import StoreLocked, lock_state
 from fastdhcp.store.recovery import attach, begin_run, recover
-from fastdhcp.supervisor.segments import wake
 
 ROLE = "store"
 COMMIT_DELAY_S = 500e-6
@@ -51,9 +52,6 @@ SWEEP_MAX = 1024
 """Records ended between two commits: 24 KB of the store's own ring."""
 TOUCH_S = 0.25
 TOUCH_BLOCKS_MIN, TOUCH_BLOCKS_MAX = 4, 256
-
-EXIT_FAILED = 1
-EXIT_LOCKED = 75
 
 
 class Stop(Exception):
@@ -77,7 +75,7 @@ def main(channel: Channel, index: int) -> int:
         return 0
     except StoreLocked as error:
         log.error("store-locked", text=str(error))
-        return EXIT_LOCKED
+        return EXIT_IN_USE
     except (DatabaseError, OSError) as error:
         log.error("store-failed", text=str(error))
         return EXIT_FAILED

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastdhcp.bpf import attach_steering
+from fastdhcp.exits import EXIT_IN_USE
+from fastdhcp.ports import port_inodes
 from fastdhcp.supervisor.obstacles import (
     CAP_NET_RAW,
-    EXIT_IN_USE,
     Obstacle,
     cannot_bind,
     missing_capability,
-    port_inodes,
     port_taken,
 )
 

@@ -15,6 +15,8 @@ from typing import TypeVar
 
 from fastdhcp.channel import close_all
 from fastdhcp.config.model import Configuration
+from fastdhcp.eventfds import make_events
+from fastdhcp.exits import EXIT_IN_USE
 from fastdhcp.supervisor.listeners import (
     adopt_tcp,
     open_frames,
@@ -23,8 +25,7 @@ from fastdhcp.supervisor.listeners import (
     open_unix,
     probe_port,
 )
-from fastdhcp.supervisor.obstacles import EXIT_IN_USE, Obstacle, state_directory_taken
-from fastdhcp.supervisor.segments import make_events
+from fastdhcp.supervisor.obstacles import Obstacle, state_directory_taken
 
 PATIENCE_S = 1.0
 """A predecessor that is just ending gets so long to give up lock and port."""

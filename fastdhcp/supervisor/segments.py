@@ -71,20 +71,6 @@ def make_segment(name: str, size: int) -> int:
     return fd
 
 
-def make_events(processes: int) -> list[int]:
-    """One eventfd per process that applies: whoever waits there is woken by a write."""
-    return [os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for _ in range(processes)]
-
-
-def wake(events: list[int]) -> None:
-    """Wakes every process: after a death, who should have woken another may be the dead one."""
-    for fd in events:
-        try:
-            os.eventfd_write(fd, 1)
-        except BlockingIOError:
-            continue  # its count is at the top: it is awake, or will be
-
-
 def make_table(config: Configuration) -> tuple[Segments, Memory]:
     """Fresh segments of the configured size, mapped here for repairs and counters, with their
     budget in the log. Raises Obstacle."""

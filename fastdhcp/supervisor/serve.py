@@ -17,6 +17,8 @@ from fastdhcp import _journal
 from fastdhcp._leases import StoreState
 from fastdhcp.channel import Message
 from fastdhcp.config import ConfigError, Configuration, load
+from fastdhcp.eventfds import wake
+from fastdhcp.exits import EXIT_CONFIG, EXIT_FAILED, EXIT_IN_USE
 from fastdhcp.log import log
 from fastdhcp.supervisor.alarms import Alarms
 from fastdhcp.supervisor.briefing import brief_control, brief_store, brief_worker
@@ -24,11 +26,11 @@ from fastdhcp.supervisor.children import Child, ChildDied
 from fastdhcp.supervisor.listeners import buffer_warnings, endpoint, receive_buffer
 from fastdhcp.supervisor.lookout import Lookout
 from fastdhcp.supervisor.notify import Notifier
-from fastdhcp.supervisor.obstacles import EXIT_CONFIG, EXIT_FAILED, EXIT_IN_USE, Obstacle
+from fastdhcp.supervisor.obstacles import Obstacle
 from fastdhcp.supervisor.policy import Policy
 from fastdhcp.supervisor.resources import Resources, open_resources
 from fastdhcp.supervisor.restarts import Restarts
-from fastdhcp.supervisor.segments import make_table, wake
+from fastdhcp.supervisor.segments import make_table
 from fastdhcp.supervisor.status import status_message
 from fastdhcp.supervisor.vitals import counters_in_words
 

@@ -1,10 +1,10 @@
 """Once a second: what no single packet tells, read from counters of kernel and workers."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from fastdhcp._memory import Memory
 from fastdhcp._stats import counter_words, drop_names
+from fastdhcp.kernel import kernel_drops
 from fastdhcp.log import Log
 from fastdhcp.supervisor.alarms import Alarms
 from fastdhcp.words import MESSAGE_NAMES
@@ -15,18 +15,7 @@ EXHAUSTED_QUIET_S = 120.0
 """A client without an address asks again after 64 s at the latest (RFC 2131 4.1)."""
 EXHAUSTED_AGAIN_S = 60.0
 """Between two log lines that say that pools are exhausted."""
-_SNMP = Path("/proc/thread-self/net/snmp")
 _EXHAUSTED = counter_words()["COUNT_DROPPED"] + drop_names().index("pool-exhausted")
-
-
-def kernel_drops() -> int:
-    """Datagrams of this network namespace that found a receive buffer full (RcvbufErrors).
-
-    Not SO_RXQ_OVFL nor /proc/net/udp: those count what the steering filters refuse as well.
-    """
-    rows = [line.split() for line in _SNMP.read_text().splitlines() if line.startswith("Udp:")]
-    names, values = rows[0], rows[1]
-    return int(values[names.index("RcvbufErrors")])
 
 
 def counters_in_words(words: Sequence[int]) -> dict[str, int]:

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from fastdhcp.exits import EXIT_IN_USE
 from fastdhcp.interfaces import Interface, Watch, read_interfaces
+from fastdhcp.kernel import kernel_drops
+from fastdhcp.ports import port_inodes
 from fastdhcp.supervisor.listeners import (
     RECEIVE_BUFFER_LOW,
     adopt_tcp,
@@ -22,9 +25,8 @@ from fastdhcp.supervisor.listeners import (
     probe_port,
     receive_buffer,
 )
-from fastdhcp.supervisor.obstacles import EXIT_IN_USE, Obstacle, port_inodes
+from fastdhcp.supervisor.obstacles import Obstacle
 from fastdhcp.supervisor.resources import lock_directory
-from fastdhcp.supervisor.vitals import kernel_drops
 from tests.lab import Lab
 
 pytestmark = pytest.mark.net

@@ -3,15 +3,10 @@
 import os
 
 from fastdhcp._stats import counter_words, drop_names
+from fastdhcp.kernel import kernel_drops
 from fastdhcp.log import Log
 from fastdhcp.supervisor.alarms import Alarms
-from fastdhcp.supervisor.vitals import (
-    EXHAUSTED_QUIET_S,
-    QUIET_S,
-    Vitals,
-    counters_in_words,
-    kernel_drops,
-)
+from fastdhcp.supervisor.vitals import EXHAUSTED_QUIET_S, QUIET_S, Vitals, counters_in_words
 
 
 class Lines:
