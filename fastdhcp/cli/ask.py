@@ -29,8 +29,8 @@ def _status_text(found: dict[str, Any]) -> str:
         "",
     ]
     for alarm in found["alarms"]:
-        since = render.instant(alarm["since"])
-        parts.append(click.style(f"ALARM {alarm['name']} since {since}: {alarm['text']}", "red"))
+        parts.append(click.style(_alarm(alarm), "red"))
+        parts.append(f"  cure: {alarm['cure']}")
     parts += [click.style(f"warning: {text}", "yellow") for text in found["warnings"]]
     if not found["alarms"]:
         parts.append("no alarms")
@@ -46,6 +46,12 @@ def _status_text(found: dict[str, Any]) -> str:
     ]
     parts.append(render.table(("interface", "link", "addresses"), interfaces))
     return "\n".join(parts)
+
+
+def _alarm(alarm: dict[str, Any]) -> str:
+    about = f" ({alarm['subject']})" if alarm["subject"] else ""
+    since = render.instant(alarm["since"])
+    return f"ALARM {alarm['name']}{about} since {since}: {alarm['text']}"
 
 
 def _name(process: dict[str, Any]) -> str:

@@ -99,8 +99,12 @@ class Process(Message):
 
 
 class Alarm(Message):
+    """`subject`: the process or the like that it is about; `cure`: what helps, in words."""
+
     name: str
+    subject: str | None
     text: str
+    cure: str
     since: float
 
 

@@ -1,4 +1,7 @@
-"""Alarms: what is wrong now, since when, in words; each is logged when it comes and goes."""
+"""Alarms: what is wrong now, since when, in words; each is logged when it comes and goes.
+
+KINDS is the one list of them: what raises an alarm names its row, docs/OPERATION.md repeats it.
+"""
 
 import dataclasses
 import time
@@ -7,35 +10,88 @@ from fastdhcp.log import Log
 
 
 @dataclasses.dataclass(frozen=True)
-class Alarm:
-    """``name`` is kebab-case and does not change; ``since`` is Unix time in seconds."""
+class Kind:
+    """A row of the table. ``name`` is kebab-case and does not change; ``meaning`` and ``cure`` are
+    for operators."""
 
     name: str
+    meaning: str
+    cure: str
+
+
+KINDS = (
+    Kind(
+        "store-failing",
+        "commits fail: the disk is full or cannot be written. Nothing new is acknowledged; holders "
+        "are told what is left of their lease",
+        "make room on the disk of the state directory; it heals by itself",
+    ),
+    Kind("store-slow", "a commit has taken seconds", "look at the disk of the state directory"),
+    Kind(
+        "store-down",
+        "the store has ended; another is being started",
+        "usually over at once; if not, the log says why",
+    ),
+    Kind(
+        "process-restarting",
+        "the process named dies again and again; the others serve",
+        "read its last words in the log, and report them",
+    ),
+    Kind(
+        "pool-exhausted",
+        "clients ask, and no pool of their link has a free address; it ends two minutes after the "
+        "last one",
+        "`fastdhcp pools` shows the full ones; add pools, or shorten lease times",
+    ),
+    Kind(
+        "kernel-drops",
+        "packets found the receive buffer full: a storm, or too few workers",
+        "raise `receive-buffer`; look at the CPU",
+    ),
+)
+"""In the order of OPERATION.md. A new alarm is a row here and a row there."""
+_BY_NAME = {kind.name: kind for kind in KINDS}
+
+
+@dataclasses.dataclass(frozen=True)
+class Alarm:
+    """``subject``: which one it is about, a process or an interface, where the kind has several;
+    ``since`` is Unix time in seconds."""
+
+    name: str
+    subject: str | None
     text: str
+    cure: str
     since: float
 
 
 class Alarms:
-    """The alarms that are on, by name."""
+    """The alarms that are on, by name and subject."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._on: dict[str, Alarm] = {}
+        self._on: dict[tuple[str, str | None], Alarm] = {}
 
-    def raise_alarm(self, name: str, text: str) -> bool:
-        """True if it was not on yet; a new text of one that is on is kept without a line."""
-        before = self._on.get(name)
-        self._on[name] = Alarm(name, text, before.since if before else time.time())
+    def raise_alarm(self, name: str, text: str, subject: str | None = None) -> bool:
+        """True if it was not on yet; a new text of one that is on is kept without a line.
+
+        Raises KeyError for a name that is not in KINDS.
+        """
+        cure = _BY_NAME[name].cure
+        before = self._on.get((name, subject))
+        since = before.since if before else time.time()
+        self._on[name, subject] = Alarm(name, subject, text, cure, since)
         if before is None:
-            self._log.error("alarm-on", name=name, text=text)
+            self._log.error("alarm-on", name=name, subject=subject, text=text, cure=cure)
         return before is None
 
-    def clear(self, name: str) -> bool:
-        """True if it was on."""
-        before = self._on.pop(name, None)
+    def clear(self, name: str, subject: str | None = None) -> bool:
+        """True if it was on. Raises KeyError as raise_alarm() does."""
+        kind = _BY_NAME[name]
+        before = self._on.pop((kind.name, subject), None)
         if before is not None:
             lasted = round(time.time() - before.since, 1)
-            self._log.notice("alarm-off", name=name, lasted=f"{lasted}s")
+            self._log.notice("alarm-off", name=name, subject=subject, lasted=f"{lasted}s")
         return before is not None
 
     def listed(self) -> list[dict[str, object]]:
@@ -44,4 +100,4 @@ class Alarms:
         return [dataclasses.asdict(alarm) for alarm in alarms]
 
     def __contains__(self, name: str) -> bool:
-        return name in self._on
+        return any(name == on for on, _ in self._on)

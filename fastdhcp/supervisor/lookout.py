@@ -92,5 +92,5 @@ class Lookout:
             log.error("vitals-unread", text=str(error))
         for child in supervisor.children.values():
             if child.served_s() >= LIVED_S:
-                supervisor.alarms.clear(f"{child.name}-restarting")
+                supervisor.alarms.clear("process-restarting", child.name)
         supervisor.push_status()

@@ -236,7 +236,7 @@ class Supervisor:
         delay_s = self.restarts.delay_s(child.name, child.served_s())
         if self.restarts.again_and_again(child.name):
             text = f"{child.name} dies again and again: {child.how_it_ended()}"
-            self.alarms.raise_alarm(f"{child.name}-restarting", text)
+            self.alarms.raise_alarm("process-restarting", text, child.name)
             if child.role == "store" and self.memory.ready:
                 # Who answers DISCOVERs and can give no lease keeps others from serving.
                 self.memory.store_state = StoreState.STORE_FAILING
@@ -291,10 +291,15 @@ class Supervisor:
             self.give_up(Obstacle(f"{child.role}-failed", str(message.get("text")), code))
 
     def _on_alarm(self, message: Message) -> None:
-        if message.get("on"):
-            self.alarms.raise_alarm(str(message["name"]), str(message.get("text", "")))
-        else:
-            self.alarms.clear(str(message["name"]))
+        """A name that is no alarm is a defect of the child, and no reason to end."""
+        name, text = str(message.get("name")), str(message.get("text", ""))
+        try:
+            if message.get("on"):
+                self.alarms.raise_alarm(name, text)
+            else:
+                self.alarms.clear(name)
+        except KeyError:
+            log.error("alarm-unknown", name=name, text=text)
         self.push_status()
 
     def push_status(self) -> None:

@@ -57,7 +57,7 @@ class Vitals:
         """`count`: packets so far that found no free address."""
         if count > self._exhausted_seen:
             self._exhausted_seen, self._exhausted_at_s = count, now_s
-            text = "clients get no address: see `fastdhcp pools`; add pools, or shorten lease times"
+            text = "clients get no address"
             self._alarms.raise_alarm("pool-exhausted", text)
         elif self._exhausted_at_s is not None and now_s - self._exhausted_at_s >= EXHAUSTED_QUIET_S:
             self._exhausted_at_s = None

@@ -92,7 +92,7 @@ def test_a_worker_that_dies_again_and_again_is_an_alarm_and_the_rest_is_served(
     env = {"FASTDHCP_CRASH": "worker:2:1"}
     server = FastDHCP(lab, "server", lan(workers=1), env=env)
     limit = time.monotonic() + 20
-    while "alarm-on name=worker-0-restarting" not in server.process.text():
+    while "alarm-on name=process-restarting subject=worker-0" not in server.process.text():
         assert time.monotonic() < limit, server.process.tail()
         link.broadcast(build(DISCOVER, mac(3), 3), mac(3))
         time.sleep(0.02)
@@ -100,6 +100,9 @@ def test_a_worker_that_dies_again_and_again_is_an_alarm_and_the_rest_is_served(
     assert server.process.returncode is None
     alarms = server.status()["alarms"]
     assert isinstance(alarms, list)
+    (alarm,) = (a for a in alarms if a["name"] == "process-restarting")
+    assert alarm["subject"] == "worker-0"
+    assert "read its last words in the log" in alarm["cure"]
 
 
 def test_without_a_store_that_lives_holders_are_told_what_is_left_and_nothing_is_offered(
@@ -110,7 +113,7 @@ def test_without_a_store_that_lives_holders_are_told_what_is_left_and_nothing_is
     server = FastDHCP(lab, "server", lan(), env=env)
     address = dora(link.ask, mac(1)).yiaddr
     at = kill(server, "store")
-    server.process.wait_for("alarm-on name=store-restarting", after=at)
+    server.process.wait_for("alarm-on name=process-restarting subject=store", after=at)
     link.silence(build(DISCOVER, mac(2), 2))
     assert link.ask(build(REQUEST, mac(1), 3, options={50: address})).type == ACK
 

@@ -59,7 +59,10 @@ def test_status_says_what_the_supervisor_said(rig: ControlRig) -> None:
         "role": "worker", "index": 1, "pid": 77, "state": "serving", "restarts": 2,
         "since": 1.5, "beat_age": 0.2,
     }  # fmt: skip
-    alarm = {"name": "store-slow", "text": "a commit takes 3 s", "since": 2.0}
+    alarm = {
+        "name": "store-slow", "subject": None, "text": "a commit takes 3 s",
+        "cure": "look at the disk", "since": 2.0,
+    }  # fmt: skip
     interface = {"index": 3, "name": "srv0", "up": True, "addresses": ["10.77.0.1/22"]}
     rig.channel.send(
         {

@@ -1,41 +1,10 @@
-"""Counters that become alarms, and alarms that come and go with one line each."""
-
-import os
+"""Counters that become alarms."""
 
 from fastdhcp._stats import counter_words, drop_names
 from fastdhcp.kernel import kernel_drops
-from fastdhcp.log import Log
 from fastdhcp.supervisor.alarms import Alarms
 from fastdhcp.supervisor.vitals import EXHAUSTED_QUIET_S, QUIET_S, Vitals, counters_in_words
-
-
-class Lines:
-    """A log whose lines can be taken."""
-
-    def __init__(self) -> None:
-        self._read, write = os.pipe()
-        os.set_blocking(self._read, False)
-        self.log = Log("journal", write)
-
-    def taken(self) -> list[str]:
-        try:
-            return os.read(self._read, 1 << 16).decode().splitlines()
-        except BlockingIOError:
-            return []
-
-
-def test_an_alarm_is_one_line_when_it_comes_and_one_when_it_goes() -> None:
-    lines = Lines()
-    alarms = Alarms(lines.log)
-    assert alarms.raise_alarm("store-slow", "1 s")
-    assert not alarms.raise_alarm("store-slow", "2 s")
-    assert [line.split()[:2] for line in lines.taken()] == [["<3>alarm-on", "name=store-slow"]]
-    (listed,) = alarms.listed()
-    assert (listed["name"], listed["text"]) == ("store-slow", "2 s")
-    assert alarms.clear("store-slow")
-    assert not alarms.clear("store-slow")
-    assert [line.split()[:2] for line in lines.taken()] == [["<5>alarm-off", "name=store-slow"]]
-    assert alarms.listed() == []
+from tests.log_lines import Lines
 
 
 def test_kernel_drops_are_an_alarm_until_it_has_been_quiet() -> None:
