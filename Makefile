@@ -5,10 +5,10 @@ VENV ?= .venv
 ARGS ?=
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install -q --disable-pip-version-check
-JOBS := $(shell nproc)
-PYX = $(wildcard fastdhcp/*.pyx fastdhcp/*.pxd bench/*.pyx bench/*.pxd)
+PYX = $(wildcard fastdhcp/*.pyx fastdhcp/*.pxd bench/*.pyx bench/*.pxd tests/*.pyx)
 STUBBED = $(patsubst fastdhcp/%.pyi,fastdhcp.%,$(wildcard fastdhcp/*.pyi)) \
-          $(patsubst bench/%.pyi,fastdhcp_bench.%,$(wildcard bench/*.pyi))
+          $(patsubst bench/%.pyi,fastdhcp_bench.%,$(wildcard bench/*.pyi)) \
+          $(patsubst tests/%.pyi,tests.%,$(wildcard tests/*.pyi))
 
 export PYTHON
 
@@ -22,7 +22,7 @@ run: build ## build, then the demo: a private network with clients on real port 
 	$(BIN)/fastdhcp demo $(ARGS)
 
 build: $(VENV)/run.stamp ## compile what changed, in place
-	@$(BIN)/python setup.py -q build_ext --inplace -j $(JOBS)
+	@$(BIN)/python setup.py -q build_ext --inplace
 
 test: build $(VENV)/test.stamp lint ## lint and all tests
 	$(BIN)/python -m pytest -q $(ARGS)
@@ -35,7 +35,7 @@ lint: build $(VENV)/test.stamp ## ruff, cython-lint, mypy, and the stubs against
 	PATH=$(BIN):$$PATH cython-lint $(PYX)
 	@mkdir -p build/typed && ln -sfn ../../bench build/typed/fastdhcp_bench
 	$(BIN)/mypy
-	$(BIN)/stubtest --concise --ignore-disjoint-bases --allowlist .ci/stubtest.allow \
+	PYTHONPATH=. $(BIN)/stubtest --concise --ignore-disjoint-bases --allowlist .ci/stubtest.allow \
 	    --ignore-unused-allowlist $(STUBBED)
 
 format: $(VENV)/test.stamp ## lay the Python out as lint wants it
@@ -59,7 +59,7 @@ fuzz: build $(VENV)/test.stamp ## hostile messages for the codec, held against t
 
 clean: ## remove what was built here, and the virtual environment
 	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis fastdhcp.egg-info
-	rm -f fastdhcp/*.so bench/*.so
+	rm -f fastdhcp/*.so bench/*.so tests/*.so
 
 $(VENV)/bin/python:
 	@.ci/prepare run

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fastdhcp import _store, _trial
+from fastdhcp import _store
 from fastdhcp._journal import ChangeKind
 from fastdhcp._leases import StoreState
 from fastdhcp._memory import Memory, boot_time_ns
@@ -29,6 +29,7 @@ from fastdhcp.store.commands import Commands
 from fastdhcp.store.database import DATABASE_NAME, Database, batch_of
 from fastdhcp.supervisor.listeners import open_tcp, open_unix
 from fastdhcp.words import address_number
+from tests import _trial
 from tests.policies import compile_text
 from tests.segments import make_segments
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fastdhcp import _journal as journal
-from fastdhcp import _store, _trial
+from fastdhcp import _store
 from fastdhcp._entry import entries
 from fastdhcp._journal import ChangeKind
 from fastdhcp._memory import Memory
@@ -29,6 +29,7 @@ from fastdhcp.store.database import (
     batch_of,
 )
 from fastdhcp.supervisor.segments import Segments
+from tests import _trial
 from tests.segments import records_of
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -144,7 +144,7 @@ def test_c_functions_take_no_lock_of_the_interpreter() -> None:
     """A cdef function outside a class that names no Python type is `noexcept nogil`: without
     `noexcept` Cython may take the GIL to look for an exception."""
     seen, wrong = 0, []
-    for path in _data_plane("fastdhcp", "bench"):
+    for path in _data_plane("fastdhcp", "bench", "tests"):
         for at, indent, signature in _signatures(path.read_text()):
             if indent or not signature.startswith("cdef") or re.search(PYTHON_TYPES, signature):
                 continue

@@ -9,9 +9,9 @@ from fastdhcp import _store
 from fastdhcp._codec import encode
 from fastdhcp._memory import boot_time_ns
 from fastdhcp._stats import drop_names
-from fastdhcp._trial import handle
 from fastdhcp.config import load
 from fastdhcp.config.compile import Ids, compile_image
+from tests._trial import handle
 from tests.segments import make_memory
 
 DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM = range(1, 9)

@@ -11,10 +11,11 @@ import signal
 import pytest
 
 from fastdhcp import _journal as journal
-from fastdhcp import _store, _trial
+from fastdhcp import _store
 from fastdhcp._entry import entries
 from fastdhcp._journal import ChangeKind
 from fastdhcp._leases import BindingState
+from tests import _trial
 from tests.segments import (
     ADDRESS,
     CHADDR,

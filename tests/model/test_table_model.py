@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from fastdhcp import _bitmap, _store, _trial
+from fastdhcp import _bitmap, _store
 from fastdhcp._entry import entries
 from fastdhcp._journal import ChangeKind
 from fastdhcp._leases import BindingState
 from fastdhcp.config import load
 from fastdhcp.config.compile import Ids, compile_image
+from tests import _trial
 from tests.model.agents import Agent
 from tests.segments import make_memory, make_segments, records_of
 from tests.world import Link, number

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fastdhcp import _bitmap, _trial
+from fastdhcp import _bitmap
 from fastdhcp._journal import ChangeKind
 from fastdhcp.config import load
 from fastdhcp.config.compile import Ids, compile_image
+from tests import _trial
 from tests.segments import CHADDR, KEY, Segments, make_memory, make_segments
 from tests.world import Link, number
 

@@ -319,7 +319,7 @@ def test_a_link_that_no_subnet_serves_is_met_with_silence(world):
 
 def test_a_client_that_says_nothing_of_itself(world):
     from fastdhcp._codec import encode
-    from fastdhcp._trial import handle
+    from tests._trial import handle
     from tests.world import DROPS
     data = encode(xid=1, chaddr=b"", hlen=0, message_type=1)
     out = handle(world.memory, data, ifindex=3, local=0x0A4D0001, now=world.now)

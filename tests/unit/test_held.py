@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from fastdhcp import _store, _trial
+from fastdhcp import _store
 from fastdhcp._journal import ChangeKind
 from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp._stats import Counter, DropReason
-from fastdhcp._trial_replies import HeldQueue
+from tests import _trial
+from tests._trial_replies import HeldQueue
 from tests.segments import CHADDR, KEY, OTHER_KEY, make_segments
 
 ADDRESS = 0x0A4D0105

@@ -6,11 +6,12 @@ recovered from the entries must equal the table that wrote them.
 
 import pytest
 
-from fastdhcp import _journal, _store, _trial
+from fastdhcp import _journal, _store
 from fastdhcp._entry import entries
 from fastdhcp._journal import ChangeKind
 from fastdhcp._leases import BindingState, RecordFlag
 from fastdhcp._memory import INFINITE, Memory, boot_time_ns
+from tests import _trial
 from tests.segments import ADDRESS, CHADDR, KEY, OTHER_KEY, make_memory, make_segments, records_of
 
 

@@ -7,10 +7,11 @@ from ipaddress import IPv4Interface
 
 import pytest
 
-from fastdhcp import _store, _trial
+from fastdhcp import _store
 from fastdhcp._ahead import Ahead
 from fastdhcp._journal import ChangeKind
 from fastdhcp._memory import Memory
+from tests import _trial
 from tests.segments import CHADDR, KEY, Segments, make_memory, make_segments
 from tests.world import Link, World
 

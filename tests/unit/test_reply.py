@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from fastdhcp._codec import decode, encode
-from fastdhcp._trial_replies import ReplyMaker
+from tests._trial_replies import ReplyMaker
 from tests.policies import compile_text
 
 DISCOVER, OFFER, REQUEST, ACK, NAK, INFORM = 1, 2, 3, 5, 6, 8

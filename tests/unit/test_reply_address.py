@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from fastdhcp._codec import encode
-from fastdhcp._trial_replies import ReplyMaker
+from tests._trial_replies import ReplyMaker
 from tests.policies import compile_text
 
 from .test_reply import ACK, CHADDR, CLIENT, DISCOVER, INFORM, NAK, OFFER, POLICY, REQUEST, SERVER

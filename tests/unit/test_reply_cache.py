@@ -3,7 +3,7 @@
 from random import Random
 
 from fastdhcp._codec import decode
-from fastdhcp._trial_replies import ReplyMaker
+from tests._trial_replies import ReplyMaker
 
 from .test_reply import POLICY, compiled, make, request
 

@@ -8,8 +8,8 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from fastdhcp._trial_replies import Sockets
 from fastdhcp.supervisor.listeners import open_frames, open_group
+from tests._trial_replies import Sockets
 from tests.lab import Lab
 from tests.lab.capture import Capture
 

@@ -7,8 +7,8 @@ import pytest
 from fastdhcp import words
 from fastdhcp._journal import ChangeKind
 from fastdhcp._memory import INFINITE, Memory
-from fastdhcp._trial import apply
 from fastdhcp.control.lease import STATES, Lease, WallClock, lease_of
+from tests._trial import apply
 from tests.segments import ADDRESS, CHADDR, KEY, OTHER_KEY, make_memory
 
 BIND, RENEW, END = ChangeKind.CHANGE_BIND, ChangeKind.CHANGE_RENEW, ChangeKind.CHANGE_END

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from fastdhcp import _store, _trial
+from fastdhcp import _store
 from fastdhcp._journal import ChangeKind
 from fastdhcp.store.checkpoint import (
     CHUNKS_MAX,
@@ -16,6 +16,7 @@ from fastdhcp.store.checkpoint import (
     tail_bound,
 )
 from fastdhcp.store.database import META_CHECKPOINT, Database, batch_of
+from tests import _trial
 from tests.segments import make_memory, make_segments
 
 NETWORK = 0x0A4D0000
