@@ -16,6 +16,7 @@ import pytest
 from fastdhcp._stats import drop_names
 from fastdhcp.control.commands import COMMANDS
 from fastdhcp.control.metrics import COUNTERS, PREFIX
+from tests.imports import circles, read_graph
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS_MAX = 100
@@ -34,6 +35,16 @@ BANNED = {
 PYTHON_TYPES = r"\b(object|bytes|bytearray|str|list|dict|tuple|set|Memory|Lease)\b|\[::1\]"
 CYTHON_FUNCTION = re.compile(r"^(?P<indent> *)(?:async )?(?P<kind>def|cdef|cpdef)\b(?P<rest>.*)$")
 ALLOCATION = re.compile(r"\b(malloc|calloc|realloc|PyMem_\w+|PyObject_Malloc)\b")
+LEAVES = {
+    "bpf", "channel", "crash", "eventfds", "exits", "interfaces", "kernel", "log", "netlink",
+    "options", "packet", "ports", "words",
+}  # fmt: skip
+"""What all rooms share; the compiled data plane is on their level."""
+LEVELS = (
+    LEAVES, {"config"}, {"store", "worker"}, {"control", "probe"}, {"process"}, {"supervisor"},
+    {"cli"}, {"demo"}, {"cli.main", "__main__"},
+)  # fmt: skip
+"""Rooms and modules, the lowest first: nobody imports from above."""
 CLAIM = re.compile(r"\b(assert|raise)\b|\braises\(|\bfail\(|\bbenchmark\(")
 
 
@@ -254,3 +265,35 @@ def test_operators_find_every_event_of_the_log() -> None:
     }
     assert len(names) > 30
     assert sorted(name for name in names if f"`{name}`" not in manual) == []
+
+
+def test_at_the_root_stand_the_data_plane_and_the_leaves_alone() -> None:
+    found = {path.stem for path in tracked(".py") if path.parent == ROOT / "fastdhcp"}
+    assert found - {"__init__", "__main__"} == LEAVES | {"process", "worker"}
+
+
+def _level(module: str) -> int:
+    if module.startswith("_") and module != "__main__":
+        return 0
+    room = module.partition(".")[0]
+    found = [at for at, names in enumerate(LEVELS) if module in names]
+    found += [at for at, names in enumerate(LEVELS) if room in names]
+    assert found, f"{module} has no level: give it one in LEVELS"
+    return found[0]
+
+
+def test_nobody_imports_from_a_higher_level() -> None:
+    """However late: an import in a function counts, and a module named in a string."""
+    graph = read_graph(ROOT)
+    assert {"store.loop", "control.process", "worker"} <= graph["process"]
+    assert [
+        f"{module} imports {other}"
+        for module, others in graph.items()
+        for other in sorted(others)
+        if _level(other) > _level(module)
+    ] == []
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    assert circles({"a": frozenset("b"), "b": frozenset("ca"), "c": frozenset("b")}) == [[*"abc"]]
+    assert circles(read_graph(ROOT)) == []

@@ -1,18 +1,17 @@
 """What a child is told when it starts: one message, and the descriptors that it works with."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from fastdhcp.channel import Message
 from fastdhcp.config.model import Configuration
 from fastdhcp.supervisor.generation import Generation, store_names
-from fastdhcp.supervisor.resources import Resources
-from fastdhcp.supervisor.segments import Segments
+from fastdhcp.supervisor.server import Server
 
 Briefing = tuple[Message, dict[str, int]]
 
 
-def brief_store(config: Configuration, resources: Resources, segments: Segments) -> Briefing:
+def brief_store(server: Server) -> Briefing:
+    config, resources = server.config, server.resources
     message: Message = {
         "type": "start",
         "state_directory": str(config.server.state_directory),
@@ -20,7 +19,7 @@ def brief_store(config: Configuration, resources: Resources, segments: Segments)
         **store_settings(config),
         "names": store_names(config),
     }
-    fds = dict(segments.fds)
+    fds = dict(server.segments.fds)
     fds["commands"] = resources.commands[0].fileno()
     fds |= {f"event.{number}": fd for number, fd in enumerate(resources.events)}
     return message, fds
@@ -37,12 +36,11 @@ def store_settings(config: Configuration) -> Message:
     }
 
 
-def brief_worker(
-    index: int, resources: Resources, segments: Segments, generation: Generation
-) -> Briefing:
+def brief_worker(server: Server, index: int) -> Briefing:
+    resources = server.resources
     workers = len(resources.udp)
     message: Message = {"type": "start", "index": index, "workers": workers}
-    fds = {**segments.fds, **generation.fds()}
+    fds = {**server.segments.fds, **server.generation.fds()}
     fds["udp"] = resources.udp[index].fileno()
     fds["packet"] = resources.frames[index].fileno()
     fds["event.self"] = resources.events[index]
@@ -50,19 +48,14 @@ def brief_worker(
     return message, fds
 
 
-def brief_control(
-    path: Path,
-    vrfs: Mapping[str, int],
-    resources: Resources,
-    segments: Segments,
-    generation: Generation,
-) -> Briefing:
+def brief_control(server: Server) -> Briefing:
+    resources = server.resources
     message: Message = {
         "type": "start",
-        "config": facts(path, vrfs, generation.config),
+        "config": facts(server.path, server.generation),
         "http": resources.tcp is not None,
     }
-    fds = {**segments.fds, **generation.fds()}
+    fds = {**server.segments.fds, **server.generation.fds()}
     fds["unix"] = resources.unix.fileno()
     if resources.tcp is not None:
         fds["tcp"] = resources.tcp.fileno()
@@ -70,8 +63,9 @@ def brief_control(
     return message, fds
 
 
-def facts(path: Path, vrfs: Mapping[str, int], config: Configuration) -> Message:
+def facts(path: Path, generation: Generation) -> Message:
     """What of the configuration control shows, or reads the table by."""
+    config = generation.config
     server = config.server
     address, port = server.listen
     return {
@@ -83,6 +77,6 @@ def facts(path: Path, vrfs: Mapping[str, int], config: Configuration) -> Message
         "durability": server.durability,
         "max_addresses": server.max_addresses,
         "reuse_grace_s": config.params.reuse_grace_s,
-        "vrfs": dict(vrfs),
+        "vrfs": dict(generation.vrfs),
         "subnets": [[vrf, prefix] for vrf, prefix in config.subnet_names()],
     }

@@ -1,6 +1,7 @@
 """One generation of policy: a configuration, the interfaces it met, and the image made of both."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 from fastdhcp.channel import Message, close_all
@@ -8,6 +9,7 @@ from fastdhcp.config.compile import Ids, compile_image, network_numbers
 from fastdhcp.config.model import DEFAULT_VRF, Configuration
 from fastdhcp.config.subnets import merged
 from fastdhcp.interfaces import Interface
+from fastdhcp.supervisor.obstacles import interface_warnings
 
 
 def ids_of(message: Message) -> Ids:
@@ -28,6 +30,31 @@ class Generation:
     image: int
     hints: int
 
+    @property
+    def vrfs(self) -> Mapping[str, int]:
+        return self.ids.vrfs
+
+    @functools.cached_property
+    def pool_names(self) -> list[str]:
+        """Names of all pools in the order of the image: by VRF's number, then by address."""
+        found = [
+            (self.vrfs[subnet.vrf], pool.first, f"{subnet.name}:{pool.name}")
+            for subnet in self.config.subnets
+            for pool in subnet.pools
+        ]
+        return [name for _, _, name in sorted(found)]
+
+    @functools.cached_property
+    def interface_warnings(self) -> list[tuple[str, str]]:
+        """Event and words for each interface that is named and serves nobody."""
+        return list(interface_warnings(self.config, self.interfaces))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What status shows of it."""
+        told = [str(warning) for warning in self.config.warnings]
+        return [*told, *(text for _, text in self.interface_warnings)]
+
     def fds(self) -> dict[str, int]:
         return {"image": self.image, "hints": self.hints}
 
@@ -45,12 +72,6 @@ def store_names(config: Configuration) -> Message:
     """What the store gives numbers to that stay the same for ever."""
     subnets = [[vrf, prefix] for vrf, prefix in config.subnet_names()]
     return {"vrfs": config.vrf_names(), "subnets": subnets, "classes": []}
-
-
-def pool_names(config: Configuration, vrfs: Mapping[str, int]) -> list[str]:
-    """Names of all pools in the order of the image: by VRF's number, then by address."""
-    pools = [(vrfs[s.vrf], p.first, f"{s.name}:{p.name}") for s in config.subnets for p in s.pools]
-    return [name for _, _, name in sorted(pools)]
 
 
 def block_ranges(config: Configuration, vrfs: Mapping[str, int]) -> list[tuple[int, int, int]]:

@@ -2,17 +2,15 @@
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
 
 from fastdhcp.log import log
 from fastdhcp.supervisor.children import Child
-from fastdhcp.supervisor.heartbeats import LOOK_S, Heartbeats
+from fastdhcp.supervisor.heartbeats import LOOK_S
 from fastdhcp.supervisor.notify import watchdog_interval
 from fastdhcp.supervisor.restarts import LIVED_S
+from fastdhcp.supervisor.server import Server
+from fastdhcp.supervisor.status import push_status
 from fastdhcp.supervisor.vitals import Vitals
-
-if TYPE_CHECKING:
-    from fastdhcp.supervisor.serve import Supervisor
 
 STORE_SLOW_S = 1.0
 """A commit that takes so long is an alarm, never a death."""
@@ -23,14 +21,13 @@ EXTEND_S = 15.0
 class Lookout:
     """Kills what hangs; its end is then like any other."""
 
-    def __init__(self, supervisor: "Supervisor") -> None:
-        self._supervisor = supervisor
-        self._heartbeats = Heartbeats()
-        self._vitals = Vitals(supervisor.alarms, log)
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._vitals = Vitals(server.alarms, log)
 
     async def run(self) -> None:
         watchdog = watchdog_interval() is not None
-        supervisor = self._supervisor
+        server = self._server
         second = False
         while True:
             await asyncio.sleep(LOOK_S)
@@ -38,59 +35,55 @@ class Lookout:
             self._look_at_store(now_s)
             self._look_at_beats(now_s)
             second = not second
-            if not supervisor.serving:
-                supervisor.notifier.extend_timeout(EXTEND_S)
+            if not server.serving:
+                server.notifier.extend_timeout(EXTEND_S)
             elif second:
                 self._each_second(now_s)
-                if watchdog and supervisor.all_begun("worker", "store"):
-                    supervisor.notifier.beat()
+                if watchdog and server.all_begun("worker", "store"):
+                    server.notifier.beat()
 
     def watch(self, child: Child) -> None:
         """It has been told to start."""
-        self._heartbeats.watch(child.name, self._beats(child), time.monotonic())
+        self._server.heartbeats.watch(child.name, self._beats(child), time.monotonic())
 
     def forget(self, child: Child) -> None:
-        self._heartbeats.forget(child.name)
-
-    def age_s(self, child: Child) -> float:
-        """Seconds since its last beat."""
-        return self._heartbeats.age(child.name, time.monotonic())
+        self._server.heartbeats.forget(child.name)
 
     def _beats(self, child: Child) -> int:
         """Control has no place in shared memory: it may send its beats, and is judged if so."""
         if child.role == "control":
             return child.beats
-        return self._supervisor.memory.beats(child.index)
+        return self._server.memory.beats(child.index)
 
     def _look_at_beats(self, now_s: float) -> None:
-        children = self._supervisor.children
+        children, heartbeats = self._server.children, self._server.heartbeats
         beats = {name: self._beats(child) for name, child in children.items()}
-        for name in self._heartbeats.look(beats, now_s):
+        for name in heartbeats.look(beats, now_s):
             child = children[name]
-            silent = f"{self._heartbeats.age(name, now_s):.1f}s"
+            silent = f"{heartbeats.age(name, now_s):.1f}s"
             log.error("process-hung", process=name, pid=child.pid, silent=silent)
             child.kill()
 
     def _look_at_store(self, now_s: float) -> None:
         """One that is in a commit waits for the disk: slow, never hung."""
-        supervisor = self._supervisor
-        since_ns = supervisor.memory.busy_since_ns(supervisor.store_number)
+        server = self._server
+        since_ns = server.memory.busy_since_ns(server.store_number)
         busy_s = (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - since_ns) / 1e9 if since_ns else 0.0
         if busy_s:
-            self._heartbeats.excuse("store", now_s)
+            server.heartbeats.excuse("store", now_s)
         if busy_s >= STORE_SLOW_S:
             text = f"a commit takes {busy_s:.1f} s so far"
-            supervisor.alarms.raise_alarm("store-slow", text)
+            server.alarms.raise_alarm("store-slow", text)
         else:
-            supervisor.alarms.clear("store-slow")
+            server.alarms.clear("store-slow")
 
     def _each_second(self, now_s: float) -> None:
-        supervisor = self._supervisor
+        server = self._server
         try:
-            self._vitals.look(supervisor.memory, supervisor.policy.pool_names, now_s)
+            self._vitals.look(server.memory, server.generation.pool_names, now_s)
         except OSError as error:  # no descriptor left for /proc, say; the server serves on
             log.error("vitals-unread", text=str(error))
-        for child in supervisor.children.values():
+        for child in server.children.values():
             if child.served_s() >= LIVED_S:
-                supervisor.alarms.clear("process-restarting", child.name)
-        supervisor.push_status()
+                server.alarms.clear("process-restarting", child.name)
+        push_status(server)

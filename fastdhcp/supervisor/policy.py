@@ -10,8 +10,6 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from fastdhcp._ahead import blocks_missing
 from fastdhcp.channel import Message
@@ -26,14 +24,11 @@ from fastdhcp.supervisor.generation import (
     block_ranges,
     compile_generation,
     ids_of,
-    pool_names,
     store_names,
 )
 from fastdhcp.supervisor.listeners import open_tcp
-from fastdhcp.supervisor.obstacles import Obstacle, interface_warnings
-
-if TYPE_CHECKING:
-    from fastdhcp.supervisor.serve import Supervisor
+from fastdhcp.supervisor.obstacles import Obstacle
+from fastdhcp.supervisor.server import Server
 
 SETTLE_S = 0.1
 """An interface that is made anew says so many times; they are taken together."""
@@ -51,35 +46,21 @@ class Refused(Exception):
 
 
 class Policy:
-    """Owns the current generation and the numbers that the store gave to its names."""
+    """Makes generations, and is the one that puts them in force."""
 
-    def __init__(self, supervisor: "Supervisor") -> None:
-        self._supervisor = supervisor
-        self._generation: Generation | None = None
+    def __init__(self, server: Server) -> None:
+        self._server = server
         self._numbers = 0
         self._reload_wanted = False
         self._wanted = asyncio.Event()
-        self.vrfs: dict[str, int] = {}
-        self.pool_names: Sequence[str] = ()
-        self.warnings: list[str] = []
-
-    @property
-    def generation(self) -> Generation:
-        """The one that a child is to start with. There is one once the store has given ids."""
-        assert self._generation is not None
-        return self._generation
-
-    @property
-    def known(self) -> bool:
-        return self._generation is not None
 
     async def first(self, message: Message) -> Generation:
         """The generation that the server starts with; later calls (a store that died) return the
         current one."""
-        if self._generation is None:
-            config = self._supervisor.config
+        if self._server.known is None:
+            config = self._server.config
             self._take(await self._compiled(config, read_interfaces(), ids_of(message)))
-        return self.generation
+        return self._server.generation
 
     # ---- what wants a new one
 
@@ -114,11 +95,11 @@ class Policy:
         try:
             if reload_wanted:
                 await self._reload()
-                self._tell_control(True, f"generation {self.generation.number} is in force")
-            elif self._differ(read_interfaces(), self.generation.interfaces):
+                self._tell_control(True, f"generation {self._server.generation.number} is in force")
+            elif self._differ(read_interfaces(), self._server.generation.interfaces):
                 await self._follow_interfaces()
         except (Refused, ChildDied, OSError) as error:
-            text = f"{error}; generation {self.generation.number} stays in force"
+            text = f"{error}; generation {self._server.generation.number} stays in force"
             log.error("reload-refused" if reload_wanted else "interfaces-not-followed", text=text)
             if reload_wanted:
                 self._tell_control(False, text)
@@ -128,7 +109,7 @@ class Policy:
     def _differ(self, one: tuple[Interface, ...], other: tuple[Interface, ...]) -> bool:
         """Whether they do in what bears on policy: containers come and go by the hundred, with
         links that have no address here and that nobody names."""
-        config = self.generation.config
+        config = self._server.generation.config
         named = {*(config.server.interfaces or ()), *(net.interface for net in config.networks)}
         facts = [
             [interface for interface in side if interface.addresses or interface.name in named]
@@ -138,16 +119,16 @@ class Policy:
 
     def _tell_control(self, taken: bool, text: str) -> None:
         """How a reload ended: somebody may be waiting who asked for it there."""
-        control = self._supervisor.children.get("control")
+        control = self._server.children.get("control")
         if control is not None and control.briefed:
-            number = self.generation.number
+            number = self._server.generation.number
             control.send({"type": "reloaded", "taken": taken, "generation": number, "text": text})
 
     # ---- how it comes
 
     async def _reload(self) -> None:
-        supervisor = self._supervisor
-        supervisor.notifier.reloading()
+        server = self._server
+        server.notifier.reloading()
         try:
             config = await self._read()
             tcp = self._new_http(config)
@@ -157,58 +138,65 @@ class Policy:
                 if tcp is not None:
                     tcp.close()
                 raise
-            if config.control != supervisor.config.control:
-                supervisor.replace_http(tcp)
-            supervisor.config = config
+            if config.control != server.config.control:
+                self._replace_http(tcp)
+            server.config = config
             for warning in config.warnings:
                 log.warning("configuration-warning", problem=str(warning))
-            log.notice("reloaded", generation=self.generation.number, config=str(supervisor.path))
+            log.notice("reloaded", generation=server.generation.number, config=str(server.path))
         finally:
-            supervisor.notifier.ready(f"serving, generation {self.generation.number}")
+            server.notifier.ready(f"serving, generation {server.generation.number}")
 
     async def _read(self) -> Configuration:
         """The configuration as it is now. Raises Refused, with every problem logged."""
-        supervisor = self._supervisor
+        server = self._server
         try:
-            config = await asyncio.to_thread(load, supervisor.path)
+            config = await asyncio.to_thread(load, server.path)
         except ConfigError as error:
             for problem in error.problems:
                 log.error("configuration-invalid", problem=str(problem))
             first, *others = error.problems
             more = f" (and {len(others)} more: fastdhcp check)" if others else ""
             raise Refused(f"{first}{more}") from error
-        if refusals := reload_refusals(supervisor.started_with, config):
+        if refusals := reload_refusals(server.started_with, config):
             raise Refused("; ".join(refusals))
         return config
 
     def _new_http(self, config: Configuration) -> socket.socket | None:
         """The HTTP socket if control.listen has changed. Raises Refused: it cannot be opened."""
-        if config.control is None or config.control == self._supervisor.config.control:
+        if config.control is None or config.control == self._server.config.control:
             return None
         try:
             return open_tcp(*config.control)
         except Obstacle as obstacle:
             raise Refused(str(obstacle)) from obstacle
 
+    def _replace_http(self, tcp: socket.socket | None) -> None:
+        """control.listen has changed: control ends, and its successor gets the new socket."""
+        self._server.resources.replace_tcp(tcp)
+        for child in self._server.of("control"):
+            child.stop()
+
     async def _follow_interfaces(self) -> None:
-        before = {interface.name: interface for interface in self.generation.interfaces}
-        await self._adopt(self._supervisor.config, read_interfaces())
-        after = {interface.name: interface for interface in self.generation.interfaces}
+        server = self._server
+        before = {interface.name: interface for interface in server.generation.interfaces}
+        await self._adopt(server.config, read_interfaces())
+        after = {interface.name: interface for interface in server.generation.interfaces}
         changed = [n for n in before.keys() | after.keys() if before.get(n) != after.get(n)]
         log.notice(
-            "interfaces-changed", interfaces=sorted(changed), generation=self.generation.number
+            "interfaces-changed", interfaces=sorted(changed), generation=server.generation.number
         )
 
     async def _adopt(self, config: Configuration, interfaces: tuple[Interface, ...]) -> None:
         """Compiles and hands out. Raises Refused or ChildDied: then nobody has left the old one
         but perhaps the store, which died."""
         store = await self._store_at_work()
-        ids = self.generation.ids
-        if config is not self.generation.config:
+        ids = self._server.generation.ids
+        if config is not self._server.generation.config:
             ids = ids_of(await self._ask(store, {"type": "names", **store_names(config)}, "ids"))
             self._check_room(config, ids)
         new = await self._compiled(config, interfaces, ids)
-        old = self.generation
+        old = self._server.generation
         regroups = new.regroups(old)
         try:
             await self._hand_to_store(store, new, regroups)
@@ -227,7 +215,7 @@ class Policy:
 
     def _check_room(self, config: Configuration, ids: Ids) -> None:
         """Raises Refused. A block stays in the table for good, so that room does not come back."""
-        memory = self._supervisor.memory
+        memory = self._server.memory
         more = blocks_missing(memory, block_ranges(config, ids.vrfs))
         if (needed := memory.block_count + more) > memory.block_limit:
             raise Refused(
@@ -251,7 +239,7 @@ class Policy:
         """One that died is back in a moment."""
         deadline = time.monotonic() + STORE_START_S
         while (
-            not (store := self._supervisor.children["store"]).begun or store.returncode is not None
+            not (store := self._server.children["store"]).begun or store.returncode is not None
         ):
             if time.monotonic() > deadline:
                 raise Refused("the store is not there to take it")
@@ -275,21 +263,17 @@ class Policy:
 
     def _take(self, new: Generation) -> None:
         """Whoever starts from now on starts with it."""
-        self._generation = new
-        self.vrfs = dict(new.ids.vrfs)
-        self.pool_names = pool_names(new.config, self.vrfs)
-        self.warnings = [str(warning) for warning in new.config.warnings]
-        for event, text in interface_warnings(new.config, new.interfaces):
+        self._server.known = new
+        for event, text in new.interface_warnings:
             log.warning(event, text=text)
-            self.warnings.append(text)
-        self._supervisor.memory.set_image(new.image, new.hints)
+        self._server.memory.set_image(new.image, new.hints)
 
     def _hand_to_others(self, new: Generation) -> list[Child]:
-        others = [c for c in self._supervisor.children.values() if c.briefed and c.role != "store"]
+        others = [c for c in self._server.children.values() if c.briefed and c.role != "store"]
         message: Message = {"type": "image", "generation": new.number}
         for child in others:
             if child.role == "control":
-                told = facts(self._supervisor.path, self.vrfs, new.config)
+                told = facts(self._server.path, new)
                 child.send({**message, "config": told}, new.fds())
             else:
                 child.send(message, new.fds())
@@ -297,7 +281,7 @@ class Policy:
 
     async def _all_posted(self, workers: list[Child], number: int) -> None:
         """Until every worker that lives works by it. One that hangs is the watch's affair."""
-        memory = self._supervisor.memory
+        memory = self._server.memory
         deadline = time.monotonic() + POSTED_S
         while any(
             worker.returncode is None and memory.process_generation(worker.index) < number

@@ -8,30 +8,27 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
-import time
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 
 from fastdhcp import _journal
 from fastdhcp._leases import StoreState
 from fastdhcp.channel import Message
-from fastdhcp.config import ConfigError, Configuration, load
+from fastdhcp.config import ConfigError, load
 from fastdhcp.eventfds import wake
 from fastdhcp.exits import EXIT_CONFIG, EXIT_FAILED, EXIT_IN_USE
 from fastdhcp.log import log
-from fastdhcp.supervisor.alarms import Alarms
 from fastdhcp.supervisor.briefing import brief_control, brief_store, brief_worker
 from fastdhcp.supervisor.children import Child, ChildDied
-from fastdhcp.supervisor.listeners import buffer_warnings, endpoint, receive_buffer
+from fastdhcp.supervisor.listeners import endpoint
 from fastdhcp.supervisor.lookout import Lookout
 from fastdhcp.supervisor.notify import Notifier
 from fastdhcp.supervisor.obstacles import Obstacle
 from fastdhcp.supervisor.policy import Policy
-from fastdhcp.supervisor.resources import Resources, open_resources
-from fastdhcp.supervisor.restarts import Restarts
+from fastdhcp.supervisor.resources import open_resources
 from fastdhcp.supervisor.segments import make_table
-from fastdhcp.supervisor.status import status_message
+from fastdhcp.supervisor.server import Server
+from fastdhcp.supervisor.status import push_status
 from fastdhcp.supervisor.vitals import counters_in_words
 
 STORE_TRIES = 3
@@ -61,7 +58,8 @@ def serve(config_path: Path | str, *, http_fd: int | None = None) -> int:
     try:
         resources = open_resources(config, http_fd)
         try:
-            return asyncio.run(Supervisor(path, config, resources, notifier).run())
+            server = Server(path, config, resources, notifier, *make_table(config))
+            return asyncio.run(Supervisor(server).run())
         finally:
             resources.close()
     except Obstacle as obstacle:
@@ -73,24 +71,11 @@ def serve(config_path: Path | str, *, http_fd: int | None = None) -> int:
 class Supervisor:
     """Runs from opened resources to the last child's end."""
 
-    def __init__(
-        self, path: Path, config: Configuration, resources: Resources, notifier: Notifier
-    ) -> None:
-        self.path = path
-        self.config = self.started_with = config
-        self.resources = resources
-        self.notifier = notifier
-        self.alarms = Alarms(log)
-        self.restarts = Restarts()
-        self.lookout = Lookout(self)
-        self.policy = Policy(self)
-        self.children: dict[str, Child] = {}
-        self.segments, self.memory = make_table(config)
-        self.started = time.time()
-        self.serving = False
-        self.receive_buffer = min(receive_buffer(sock) for sock in resources.udp)
-        self.warnings = buffer_warnings(self.receive_buffer)
-        for text in self.warnings:
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._lookout = Lookout(server)
+        self._policy = Policy(server)
+        for text in server.warnings:
             log.warning("receive-buffer-small", text=text)
         self._tasks: set[asyncio.Task[None]] = set()
         self._recovered = asyncio.Event()
@@ -104,10 +89,10 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number, act in self._signals().items():
             loop.add_signal_handler(number, act)
-        self._spawn("store", self.store_number)
-        for index in range(self.config.server.workers):
+        self._spawn("store", self._server.store_number)
+        for index in range(self._server.config.server.workers):
             self._spawn("worker", index)
-        self._task(self.lookout.run())
+        self._task(self._lookout.run())
         await self._stop_wanted.wait()
         graceful = await self._stop()
         if self._obstacle is not None:
@@ -121,20 +106,21 @@ class Supervisor:
         return {
             signal.SIGTERM: self._stop_wanted.set,
             signal.SIGINT: self._interrupted,
-            signal.SIGHUP: self.policy.want_reload,
+            signal.SIGHUP: self._policy.want_reload,
             signal.SIGUSR1: self._log_counters,
         }
 
     def _interrupted(self) -> None:
         """The first asks, the second ends."""
         if self._stop_wanted.is_set():
-            for child in self.children.values():
+            for child in self._server.children.values():
                 child.kill()
         self._stop_wanted.set()
 
     def _log_counters(self) -> None:
-        log.info("counters", **counters_in_words(self.memory.counters()))
-        log.info("memory", blocks=self.memory.block_count, touched=self.segments.touched())
+        memory, segments = self._server.memory, self._server.segments
+        log.info("counters", **counters_in_words(memory.counters()))
+        log.info("memory", blocks=memory.block_count, touched=segments.touched())
 
     # ---- starting
 
@@ -149,7 +135,7 @@ class Supervisor:
             return
         child.on_exit, child.on_message = self._on_exit, self._on_message
         child.attach()
-        self.children[child.name] = child
+        self._server.children[child.name] = child
         self._task(self._bring_up(child))
 
     async def _bring_up(self, child: Child) -> None:
@@ -163,17 +149,17 @@ class Supervisor:
                 self._brief_control(child)
 
     async def _bring_up_store(self, child: Child) -> None:
-        self.lookout.watch(child)
-        child.send(*brief_store(self.config, self.resources, self.segments))
+        self._lookout.watch(child)
+        child.send(*brief_store(self._server))
         ids = await child.expect("ids")
-        generation = await self.policy.first(ids)
-        self.memory.set_image(generation.image, generation.hints)
+        generation = await self._policy.first(ids)
+        self._server.memory.set_image(generation.image, generation.hints)
         child.brief(
             {"type": "image", "generation": generation.number, "reindex": False}, generation.fds()
         )
         await child.expect("ready")
         child.has_begun()
-        self.alarms.clear("store-down")
+        self._server.alarms.clear("store-down")
         self._recovered.set()
 
     async def _bring_up_worker(self, child: Child) -> None:
@@ -181,51 +167,38 @@ class Supervisor:
         await self._recovered.wait()
         if child.returncode is not None:
             return
-        self.lookout.watch(child)
-        generation = self.policy.generation
-        child.brief(*brief_worker(child.index, self.resources, self.segments, generation))
+        self._lookout.watch(child)
+        child.brief(*brief_worker(self._server, child.index))
         await child.expect("ready")
         child.has_begun()
         log.info("process-started", process=child.name, pid=child.pid)
-        if not self.serving and self.all_begun("worker"):
+        if not self._server.serving and self._server.all_begun("worker"):
             self._begin_serving()
 
     def _brief_control(self, child: Child) -> None:
-        child.brief(
-            *brief_control(
-                self.path,
-                self.policy.vrfs,
-                self.resources,
-                self.segments,
-                self.policy.generation,
-            )
-        )
+        child.brief(*brief_control(self._server))
         child.has_begun()
         log.info("process-started", process=child.name, pid=child.pid)
-        self.push_status()
+        push_status(self._server)
 
     def _begin_serving(self) -> None:
         """Control, which is slow to start and answers nobody's DISCOVER, comes after this."""
-        self.serving = True
-        server, tcp = self.config.server, self.resources.tcp
-        listen = endpoint(server.listen)
+        server = self._server
+        server.serving = True
+        config, tcp = server.config.server, server.resources.tcp
+        listen = endpoint(config.listen)
         http = endpoint(tcp.getsockname()) if tcp is not None else None
-        log.info("ready", listen=listen, workers=server.workers, http=http, pid=os.getpid())
-        self.notifier.ready(f"serving on {listen}")
+        log.info("ready", listen=listen, workers=config.workers, http=http, pid=os.getpid())
+        server.notifier.ready(f"serving on {listen}")
         # After the link, which has a number and no process yet.
-        self._spawn("control", self.store_number + 2)
-        self._task(self.policy.run())
-
-    def replace_http(self, tcp: socket.socket | None) -> None:
-        """control.listen has changed: control ends, and its successor gets the new socket."""
-        self.resources.replace_tcp(tcp)
-        for child in self._of("control"):
-            child.stop()
+        self._spawn("control", server.store_number + 2)
+        self._task(self._policy.run())
 
     # ---- deaths
 
     def _on_exit(self, child: Child) -> None:
-        self.lookout.forget(child)
+        server = self._server
+        self._lookout.forget(child)
         if child.role == "worker":
             self._repair(child)
         if self._stopping:
@@ -233,13 +206,13 @@ class Supervisor:
         log.error("process-died", process=child.name, pid=child.pid, how=child.how_it_ended())
         if child.role == "store":
             self._store_died(child)
-        delay_s = self.restarts.delay_s(child.name, child.served_s())
-        if self.restarts.again_and_again(child.name):
+        delay_s = server.restarts.delay_s(child.name, child.served_s())
+        if server.restarts.again_and_again(child.name):
             text = f"{child.name} dies again and again: {child.how_it_ended()}"
-            self.alarms.raise_alarm("process-restarting", text, child.name)
-            if child.role == "store" and self.memory.ready:
+            server.alarms.raise_alarm("process-restarting", text, child.name)
+            if child.role == "store" and server.memory.ready:
                 # Who answers DISCOVERs and can give no lease keeps others from serving.
-                self.memory.store_state = StoreState.STORE_FAILING
+                server.memory.store_state = StoreState.STORE_FAILING
         if delay_s:
             asyncio.get_running_loop().call_later(delay_s, self._spawn, child.role, child.index)
         else:
@@ -248,9 +221,10 @@ class Supervisor:
     def _store_died(self, child: Child) -> None:
         """Before it was ever ready nobody has seen the segments: new ones. After that its
         successor attaches to them, under living workers."""
-        self.alarms.raise_alarm("store-down", f"the store ended ({child.how_it_ended()})")
-        self.alarms.clear("store-failing")
-        if self.memory.ready:
+        server = self._server
+        server.alarms.raise_alarm("store-down", f"the store ended ({child.how_it_ended()})")
+        server.alarms.clear("store-failing")
+        if server.memory.ready:
             self._repair(child)
             return
         self._store_exits += (child.returncode or 0) > 0
@@ -258,15 +232,15 @@ class Supervisor:
             text = f"the store ended with {child.how_it_ended()} each time it was started"
             code = EXIT_IN_USE if child.returncode == EXIT_IN_USE else EXIT_FAILED
             self.give_up(Obstacle("store-failed", text, code))
-        old = self.segments
-        self.segments, self.memory = make_table(self.config)
+        old = server.segments
+        server.segments, server.memory = make_table(server.config)
         old.close()
 
     def _repair(self, child: Child) -> None:
         """Frees what the dead one held, then wakes all: it may have owed somebody a wake-up."""
-        if _journal.repair(self.memory, child.index):
+        if _journal.repair(self._server.memory, child.index):
             log.notice("record-repaired", process=child.name, pid=child.pid)
-        wake(self.resources.events)
+        wake(self._server.resources.events)
 
     def give_up(self, obstacle: Obstacle) -> None:
         """The start cannot succeed."""
@@ -278,13 +252,13 @@ class Supervisor:
     def _on_message(self, child: Child, message: Message) -> None:
         kind = message["type"]
         if kind == "reload":
-            self.policy.want_reload()
+            self._policy.want_reload()
         elif kind == "alarm":
             self._on_alarm(message)
         elif kind == "beat":
             child.beats += 1
             if child.beats == 1:
-                self.lookout.watch(child)
+                self._lookout.watch(child)
         elif kind == "failed" and not self._recovered.is_set():
             exit_code = message.get("exit_code")
             code = exit_code if isinstance(exit_code, int) else EXIT_FAILED
@@ -295,18 +269,12 @@ class Supervisor:
         name, text = str(message.get("name")), str(message.get("text", ""))
         try:
             if message.get("on"):
-                self.alarms.raise_alarm(name, text)
+                self._server.alarms.raise_alarm(name, text)
             else:
-                self.alarms.clear(name)
+                self._server.alarms.clear(name)
         except KeyError:
             log.error("alarm-unknown", name=name, text=text)
-        self.push_status()
-
-    def push_status(self) -> None:
-        """What control shows; lost if it does not read, the next comes in a second."""
-        control = self.children.get("control")
-        if control is not None and control.begun:
-            control.try_send(status_message(self))
+        push_status(self._server)
 
     # ---- stopping
 
@@ -314,18 +282,18 @@ class Supervisor:
         """Workers first, which let go of what is held as the store commits it; the store last.
         True if all ended by themselves."""
         self._stopping = True
-        self.notifier.stopping()
+        self._server.notifier.stopping()
         log.info("stopping")
         for task in self._tasks:
             task.cancel()
-        graceful = await self._end(self._of("worker"), WORKER_STOP_S)
-        graceful &= await self._end(self._of("control"), WORKER_STOP_S)
+        graceful = await self._end(self._server.of("worker"), WORKER_STOP_S)
+        graceful &= await self._end(self._server.of("control"), WORKER_STOP_S)
         if not self._recovered.is_set():
             # Nothing was acknowledged, and it may be deep in a long journal.
-            for child in self._of("store"):
+            for child in self._server.of("store"):
                 child.kill()
-        self.notifier.extend_timeout(STORE_STOP_S)
-        return graceful & await self._end(self._of("store"), STORE_STOP_S)
+        self._server.notifier.extend_timeout(STORE_STOP_S)
+        return graceful & await self._end(self._server.of("store"), STORE_STOP_S)
 
     async def _end(self, children: Iterable[Child], timeout_s: float) -> bool:
         """True if each ended by itself, and well."""
@@ -341,17 +309,6 @@ class Supervisor:
         return all(child.returncode == 0 for child in living)
 
     # ---- small things
-
-    @property
-    def store_number(self) -> int:
-        """The store's process number."""
-        return self.config.server.workers
-
-    def all_begun(self, *roles: str) -> bool:
-        return all(child.begun for child in self._of(*roles))
-
-    def _of(self, *roles: str) -> list[Child]:
-        return [child for child in self.children.values() if child.role in roles]
 
     def _task(self, work: Coroutine[None, None, None]) -> None:
         """Kept until it is done; what it did not expect ends the server, it is a defect."""

@@ -1,42 +1,47 @@
 """What the supervisor tells control: processes, alarms, warnings, interfaces, generation."""
 
 import os
-from typing import TYPE_CHECKING
+import time
 
 from fastdhcp.channel import Message
 from fastdhcp.interfaces import Interface
 from fastdhcp.supervisor.children import Child
-
-if TYPE_CHECKING:
-    from fastdhcp.supervisor.serve import Supervisor
+from fastdhcp.supervisor.server import Server
 
 
-def status_message(supervisor: "Supervisor") -> Message:
+def push_status(server: Server) -> None:
+    """What control shows; lost if it does not read, the next comes in a second."""
+    control = server.children.get("control")
+    if control is not None and control.begun:
+        control.try_send(status_message(server))
+
+
+def status_message(server: Server) -> Message:
     """Times are Unix seconds; ages are seconds."""
-    policy = supervisor.policy
+    generation = server.generation
     return {
         "type": "status",
         "pid": os.getpid(),
-        "started": supervisor.started,
-        "config": str(supervisor.path),
-        "generation": policy.generation.number,
-        "processes": [_process(supervisor, child) for child in supervisor.children.values()],
-        "alarms": supervisor.alarms.listed(),
-        "warnings": [*supervisor.warnings, *policy.warnings],
-        "interfaces": [_interface(interface) for interface in policy.generation.interfaces],
-        "receive_buffer": supervisor.receive_buffer,
+        "started": server.started,
+        "config": str(server.path),
+        "generation": generation.number,
+        "processes": [_process(server, child) for child in server.children.values()],
+        "alarms": server.alarms.listed(),
+        "warnings": [*server.warnings, *generation.warnings],
+        "interfaces": [_interface(interface) for interface in generation.interfaces],
+        "receive_buffer": server.receive_buffer,
     }
 
 
-def _process(supervisor: "Supervisor", child: Child) -> dict[str, object]:
+def _process(server: Server, child: Child) -> dict[str, object]:
     return {
         "role": child.role,
         "index": child.index,
         "pid": child.pid,
         "state": "serving" if child.begun and child.returncode is None else "starting",
-        "restarts": supervisor.restarts.count(child.name),
+        "restarts": server.restarts.count(child.name),
         "since": child.since,
-        "beat_age": round(supervisor.lookout.age_s(child), 1),
+        "beat_age": round(server.heartbeats.age(child.name, time.monotonic()), 1),
     }
 
 

@@ -1,0 +1,67 @@
+"""What the supervisor's parts share: the server as it is now.
+
+Each part is given this and no other part's insides: serve.py brings processes up and down,
+policy.py changes what they work by, lookout.py watches them, status.py tells of all.
+"""
+
+import dataclasses
+import time
+from pathlib import Path
+
+from fastdhcp._memory import Memory
+from fastdhcp.config import Configuration
+from fastdhcp.log import log
+from fastdhcp.supervisor.alarms import Alarms
+from fastdhcp.supervisor.children import Child
+from fastdhcp.supervisor.generation import Generation
+from fastdhcp.supervisor.heartbeats import Heartbeats
+from fastdhcp.supervisor.listeners import buffer_warnings, receive_buffer
+from fastdhcp.supervisor.notify import Notifier
+from fastdhcp.supervisor.resources import Resources
+from fastdhcp.supervisor.restarts import Restarts
+from fastdhcp.supervisor.segments import Segments
+
+
+@dataclasses.dataclass
+class Server:
+    """``config`` and ``generation`` are those in force, and change with a reload; ``segments`` and
+    ``memory`` change together, and only until the store has been ready once."""
+
+    path: Path
+    started_with: Configuration
+    resources: Resources
+    notifier: Notifier
+    segments: Segments
+    memory: Memory
+    config: Configuration = dataclasses.field(init=False)
+    alarms: Alarms = dataclasses.field(default_factory=lambda: Alarms(log))
+    restarts: Restarts = dataclasses.field(default_factory=Restarts)
+    heartbeats: Heartbeats = dataclasses.field(default_factory=Heartbeats)
+    children: dict[str, Child] = dataclasses.field(default_factory=dict)
+    started: float = dataclasses.field(default_factory=time.time)
+    serving: bool = False
+    receive_buffer: int = dataclasses.field(init=False)
+    warnings: list[str] = dataclasses.field(init=False)
+    known: Generation | None = None
+
+    def __post_init__(self) -> None:
+        self.config = self.started_with
+        self.receive_buffer = min(receive_buffer(sock) for sock in self.resources.udp)
+        self.warnings = buffer_warnings(self.receive_buffer)
+
+    @property
+    def generation(self) -> Generation:
+        """The one that a child is to start with. There is one once the store has given ids."""
+        assert self.known is not None
+        return self.known
+
+    @property
+    def store_number(self) -> int:
+        """The store's process number."""
+        return self.started_with.server.workers
+
+    def of(self, *roles: str) -> list[Child]:
+        return [child for child in self.children.values() if child.role in roles]
+
+    def all_begun(self, *roles: str) -> bool:
+        return all(child.begun for child in self.of(*roles))
