@@ -14,11 +14,10 @@ import signal
 import socket
 import struct
 import sys
-import traceback
 from pathlib import Path
 
 from fastdhcp.channel import Channel
-from fastdhcp.log import log
+from fastdhcp.log import capture, facts_of, log
 
 ROLES = {
     "worker": "fastdhcp.worker",
@@ -64,6 +63,7 @@ def main(argv: list[str]) -> int:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED)  # the parent had them blocked for us
     faulthandler.enable()
+    capture()
     name = f"{role}-{index}" if role == "worker" else role
     set_title(f"dhcp-{name}")
     log.process = name
@@ -72,9 +72,8 @@ def main(argv: list[str]) -> int:
         module = importlib.import_module(ROLES[role])
         return int(module.main(Channel.from_fd(fd), index) or 0)
     except Exception as error:
-        # The supervisor replaces us; what is wrong must be found in one line of the log.
-        trace = "".join(traceback.format_exception(error))
-        log.error("process-failed", error=f"{type(error).__name__}: {error}", trace=trace)
+        # The supervisor replaces us.
+        log.error("process-failed", **facts_of(error))
         return 1
 
 

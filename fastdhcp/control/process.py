@@ -23,7 +23,7 @@ from fastdhcp.control.listener import Listener
 from fastdhcp.control.messages import ReloadResponse
 from fastdhcp.control.store_link import StoreLink
 from fastdhcp.control.table import Table
-from fastdhcp.log import log
+from fastdhcp.log import capture_logging, log
 
 BEAT_S = 1.0
 RELOAD_S = 70.0
@@ -33,6 +33,7 @@ NOT_SEGMENTS = ("image", "hints", "unix", "tcp", "store")
 
 def main(channel: Channel, index: int) -> int:
     """Runs until the supervisor says stop, or is gone. Returns the exit code."""
+    capture_logging()
     received = channel.receive()
     while received is not None and received[0]["type"] not in ("start", "stop"):
         close_all(received[1].values())
@@ -95,6 +96,7 @@ class Control:
         while True:
             with contextlib.suppress(BlockingIOError):
                 self._channel.send({"type": "beat"})
+            log.catch_up()
             await asyncio.sleep(BEAT_S)
 
     # ---- what the supervisor says

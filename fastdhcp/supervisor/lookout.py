@@ -79,6 +79,7 @@ class Lookout:
 
     def _each_second(self, now_s: float) -> None:
         server = self._server
+        log.catch_up()
         try:
             self._vitals.look(server.memory, server.generation.pool_names, now_s)
         except OSError as error:  # no descriptor left for /proc, say; the server serves on

@@ -17,7 +17,7 @@ from fastdhcp.channel import Message
 from fastdhcp.config import ConfigError, load
 from fastdhcp.eventfds import wake
 from fastdhcp.exits import EXIT_CONFIG, EXIT_FAILED, EXIT_IN_USE
-from fastdhcp.log import log
+from fastdhcp.log import capture, capture_logging, log
 from fastdhcp.supervisor.briefing import brief_control, brief_store, brief_worker
 from fastdhcp.supervisor.children import Child, ChildDied
 from fastdhcp.supervisor.listeners import endpoint
@@ -44,6 +44,8 @@ def serve(config_path: Path | str, *, http_fd: int | None = None) -> int:
     ``http_fd``: a listening TCP socket that serves instead of ``control.listen``.
     """
     path = Path(config_path)
+    capture()
+    capture_logging()
     for number in (signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)  # until there is something to reload or to count
     try:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -124,3 +125,16 @@ def test_status_of_a_server_with_a_process_killed(server: FastDHCP, link: LinkCl
     while server.pids("control") in ([], [pid]):
         assert time.monotonic() < limit
     assert [lease["state"] for lease in server.leases()] == ["active"]
+
+
+def test_what_the_http_library_says_is_a_line_of_the_log(lab: Lab, server: FastDHCP) -> None:
+    with lab.netns("server"):
+        sock = socket.create_connection(("127.0.0.1", 8067), timeout=10)
+    with sock:
+        sock.sendall(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+        sock.recv(1000)
+    line = server.process.wait_for(".*Invalid HTTP request received.*")[0]
+    assert line.split(maxsplit=1)[1] == (
+        'warning library-message logger=uvicorn.error text="Invalid HTTP request received."'
+        " process=control"
+    )
