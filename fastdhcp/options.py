@@ -17,6 +17,9 @@ POINTER = 0xC000  # RFC 1035 4.1.4: the first octet of a pointer has its two hig
 POINTER_AT_MAX = 0x3FFF
 
 
+SHOWN_MAX = 60  # characters of a value that a problem repeats
+
+
 class OptionError(ValueError):
     """A value that an option cannot carry: the text says what is wrong and what would be right."""
 
@@ -121,6 +124,20 @@ RELAY_BY_CODE: Mapping[int, Option] = {option.code: option for option in RELAY_S
 CONFIGURABLE = tuple(option for option in OPTIONS if option.kind is not Kind.SERVER)
 
 
+def shown(value: object) -> str:
+    """A value as the configuration writes it, cut if it is long."""
+    if isinstance(value, str):
+        text = f'"{value}"'
+    elif isinstance(value, bool):
+        text = str(value).lower()
+    else:
+        try:
+            text = str(value)
+        except (ValueError, RecursionError):  # Python writes no 5,000 digits, and no 1,000 lists
+            text = "what is written"
+    return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
+
+
 def address_bytes(value: object) -> bytes:
     """Four octets of "10.0.0.1". Raises OptionError for anything but a dotted quad."""
     if isinstance(value, str):
@@ -128,7 +145,7 @@ def address_bytes(value: object) -> bytes:
             return socket.inet_pton(socket.AF_INET, value)
         except (OSError, ValueError):
             pass
-    raise OptionError(f"{_shown(value)} is not an address; write four numbers as in 10.0.0.1")
+    raise OptionError(f"{shown(value)} is not an address; write four numbers as in 10.0.0.1")
 
 
 def hex_bytes(value: object) -> bytes:
@@ -139,7 +156,7 @@ def hex_bytes(value: object) -> bytes:
             return bytes.fromhex(digits)
         except ValueError:
             pass
-    raise OptionError(f'{_shown(value)} is not hex; write "hex:" and pairs of digits, "hex:0a0b"')
+    raise OptionError(f'{shown(value)} is not hex; write "hex:" and pairs of digits, "hex:0a0b"')
 
 
 def name_bytes(name: object, labels: dict[str, int], at: int) -> bytes:
@@ -149,10 +166,10 @@ def name_bytes(name: object, labels: dict[str, int], at: int) -> bytes:
     this name are added.
     """
     if not isinstance(name, str) or not name.strip("."):
-        raise OptionError(f'{_shown(name)} is not a domain name; write one as in "lab.example"')
+        raise OptionError(f'{shown(name)} is not a domain name; write one as in "lab.example"')
     parts = name.removesuffix(".").split(".")
     if sum(len(part) + 1 for part in parts) + 1 > NAME_SIZE_MAX:
-        raise OptionError(f"{_shown(name)} is longer than a domain name may be, 255 octets")
+        raise OptionError(f"{shown(name)} is longer than a domain name may be, 255 octets")
     data = b""
     for i, part in enumerate(parts):
         rest = ".".join(parts[i:]).lower()
@@ -197,22 +214,11 @@ def _sized(data: bytes) -> bytes:
     return data
 
 
-def _shown(value: object) -> str:
-    """A value as the configuration writes it, cut if it is long."""
-    if isinstance(value, str):
-        text = f'"{value}"'
-    elif isinstance(value, bool):
-        text = str(value).lower()
-    else:
-        text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def _label_bytes(label: str, name: str) -> bytes:
     if not label:
-        raise OptionError(f"{_shown(name)} has an empty label; write single dots between labels")
+        raise OptionError(f"{shown(name)} has an empty label; write single dots between labels")
     if not label.isascii() or not label.isprintable() or " " in label:
-        raise OptionError(f"{_shown(name)} is not ASCII; write labels in their xn-- form")
+        raise OptionError(f"{shown(name)} is not ASCII; write labels in their xn-- form")
     if len(label) > LABEL_SIZE_MAX:
         raise OptionError(f'label "{label[:20]}..." has {len(label)} octets; a label may have 63')
     return bytes((len(label),)) + label.encode("ascii")
@@ -221,7 +227,7 @@ def _label_bytes(label: str, name: str) -> bytes:
 def _list(option: Option, value: object, example: str) -> list[object]:
     if isinstance(value, list):
         return value
-    raise OptionError(f"must be {option.kind.value}, as in {example}, not {_shown(value)}")
+    raise OptionError(f"must be {option.kind.value}, as in {example}, not {shown(value)}")
 
 
 def _encode_address(_: Option, value: object) -> bytes:
@@ -237,7 +243,7 @@ def _encode_addresses(option: Option, value: object) -> bytes:
 def _pair(item: object, example: str) -> tuple[object, object]:
     if isinstance(item, list) and len(item) == 2:
         return item[0], item[1]
-    raise OptionError(f"{_shown(item)} is not a pair; write {example}")
+    raise OptionError(f"{shown(item)} is not a pair; write {example}")
 
 
 def _encode_address_pairs(option: Option, value: object) -> bytes:
@@ -253,10 +259,10 @@ def _encode_address_pairs(option: Option, value: object) -> bytes:
 
 def _encode_text(_: Option, value: object) -> bytes:
     if not isinstance(value, str):
-        raise OptionError(f"must be text, not {_shown(value)}")
+        raise OptionError(f"must be text, not {shown(value)}")
     if not value.isascii() or not value.isprintable():
         raise OptionError(
-            f"{_shown(value)} is not printable ASCII; give the option by its code, in hex"
+            f"{shown(value)} is not printable ASCII; give the option by its code, in hex"
         )
     return value.encode("ascii")
 
@@ -281,14 +287,14 @@ def _prefix_bytes(prefix: object) -> bytes:
     """RFC 3442: the prefix length, then the significant octets of the destination."""
     address, slash, text = prefix.partition("/") if isinstance(prefix, str) else ("", "", "")
     if not slash or not text.isdecimal() or not text.isascii() or int(text) > 32:
-        raise OptionError(f"{_shown(prefix)} is not a prefix; write one as in 10.0.0.0/8")
+        raise OptionError(f"{shown(prefix)} is not a prefix; write one as in 10.0.0.0/8")
     length = int(text)
     octets = address_bytes(address)
     bits = int.from_bytes(octets)
     network = bits >> (32 - length) << (32 - length)
     if bits != network:
         right = socket.inet_ntop(socket.AF_INET, network.to_bytes(4))
-        raise OptionError(f"{_shown(prefix)} has bits beyond its length; write {right}/{length}")
+        raise OptionError(f"{shown(prefix)} has bits beyond its length; write {right}/{length}")
     return bytes((length,)) + octets[: (length + 7) // 8]
 
 
@@ -299,7 +305,7 @@ def _encode_number(size: int, signed: bool) -> Callable[[Option, object], bytes]
     def encode_number(option: Option, value: object) -> bytes:
         allowed = whole if option.allowed is None else option.allowed
         if isinstance(value, bool) or not isinstance(value, int) or value not in allowed:
-            raise OptionError(f"{_shown(value)} is not right; write {_numbers(allowed)}")
+            raise OptionError(f"{shown(value)} is not right; write {_numbers(allowed)}")
         return value.to_bytes(size, signed=signed)
 
     return encode_number

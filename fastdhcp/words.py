@@ -15,6 +15,21 @@ UNDECODED = 31
 CIRCUIT_ID, REMOTE_ID = 1, 2  # RFC 3046 3.1, 3.2
 
 
+def printable(text: str) -> str:
+    """The text with all that no terminal should get written as an escape: control characters, and
+    octets of a name that is not UTF-8 (`b\\xff.toml`)."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # an octet, as Python keeps it in names (PEP 383)
+        return f"\\x{code - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode()
+
+
 def message_name(number: int) -> str:
     """`discover` for 1; what has no name is `undecoded` or its number."""
     if number < len(MESSAGE_NAMES):

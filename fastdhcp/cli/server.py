@@ -33,7 +33,11 @@ def serve(config: Path, http_fd: int | None) -> None:
 @click.option("-c", "--config", type=FILE, help="The same as FILE, as other commands have it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def check(file: Path | None, config: Path | None, as_json: bool) -> None:
-    """Check a configuration: each problem with file, line and key, and what would be right."""
+    """Check a configuration.
+
+    Each problem is told with file, line and key, and what would be right. Exit code 78 if there is
+    an error; warnings alone are good enough to run.
+    """
     if (file is None) == (config is None):
         raise click.UsageError("name one file: fastdhcp check FILE")
     file = file or config
@@ -41,6 +45,7 @@ def check(file: Path | None, config: Path | None, as_json: bool) -> None:
     import json
 
     from fastdhcp.config import check as examine
+    from fastdhcp.words import printable
 
     errors, warnings = examine(file)
     for level, problems in (("error", errors), ("warning", warnings)):
@@ -49,8 +54,10 @@ def check(file: Path | None, config: Path | None, as_json: bool) -> None:
                 place = {"file": problem.file, "line": problem.line, "key": problem.key}
                 click.echo(json.dumps({"level": level, **place, "text": problem.text}))
             else:
-                click.echo(f"{problem}{' (warning)' if level == 'warning' else ''}")
+                mark = "warning: " if level == "warning" else ""
+                click.echo(f"{problem.place}: {mark}{problem.told}")
     if not errors and not as_json:
-        some = f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
-        click.echo(f"{file}: {some}, else good" if warnings else f"{file}: good")
+        count = len(warnings)
+        some = f"good, with {count} warning{'s' if count > 1 else ''}" if warnings else "good"
+        click.echo(f"{printable(str(file))}: {some}")
     sys.exit(EXIT_CONFIG if errors else 0)

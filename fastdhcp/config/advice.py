@@ -1,9 +1,10 @@
 """What is allowed and hardly ever meant: warnings, each with its cure."""
 
 from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
 
 from fastdhcp.config import values
-from fastdhcp.config.model import Options
+from fastdhcp.config.model import Control, Options, Server
 from fastdhcp.config.report import Report, Where
 from fastdhcp.config.subnets import Draft
 from fastdhcp.options import BY_NAME
@@ -20,6 +21,8 @@ def advise(report: Report, drafts: Iterable[Draft], where: Where, defaults: Opti
     drafts = list(drafts)
     for draft in drafts:
         spans.setdefault(draft.network_key, []).append(draft)
+    for link in spans.values():
+        _check_empty(report, link)
     for draft in drafts:
         reaching = {**defaults, **draft.options}
         for router in _addresses(reaching.get(_ROUTERS, b"")):
@@ -28,6 +31,42 @@ def advise(report: Report, drafts: Iterable[Draft], where: Where, defaults: Opti
                 _check_on_link(report, draft, router, spans[draft.network_key])
         if _ROUTES in draft.options or (_ROUTES in defaults and _ROUTERS not in defaults):
             _check_routes(report, draft.where, draft.options, reaching)
+
+
+def advise_on_addresses(
+    report: Report,
+    server: tuple[Where, Server],
+    control: tuple[Where, Control],
+    drafts: list[Draft],
+) -> None:
+    """Looks at what the server listens on."""
+    host, port = server[1].listen
+    if host != "0.0.0.0" and server[1].interfaces != () and drafts:
+        report.warn(
+            server[0].at("listen"),
+            f"a socket on {host} alone hears no broadcasts: clients on a link of this host get no "
+            f'address; write "0.0.0.0:{port}", or interfaces = [] if all come through relay agents',
+        )
+    listen = control[1].listen
+    if listen is not None and not ip_address(listen[0]).is_loopback:
+        report.warn(
+            control[0].at("listen"),
+            f"whoever reaches {listen[0]} can read and release leases: there is no login and no "
+            f'encryption yet; write "127.0.0.1:{listen[1]}"',
+        )
+
+
+def _check_empty(report: Report, link: list[Draft]) -> None:
+    """One that gives nothing may stand beside others, for the giaddrs in it."""
+    if report.failed or any(draft.pools or draft.reservations for draft in link):
+        return  # where something is wrong, pools may be what could not be read
+    others = ", like all subnets of its link" if len(link) > 1 else ""
+    for draft in link:
+        report.warn(
+            draft.where,
+            f"{draft.name} has no pools and no reservations{others}: its clients get no address; "
+            "write pools for it",
+        )
 
 
 def _check_given(report: Report, draft: Draft, router: int) -> None:

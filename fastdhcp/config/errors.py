@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from fastdhcp.words import printable
+
 Path = tuple[str | int, ...]  # keys and places in lists: ("subnets", 0, "pools", 1)
 
 
@@ -16,16 +18,28 @@ def key_text(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong (or not served yet): `FILE:LINE: key.path: text`. Lines from 1."""
+    """One thing that is wrong (or not served yet): `FILE:LINE: key.path: text`. Lines from 1.
+
+    Whatever bytes the file, its name or its keys have, what is written is printable.
+    """
 
     file: str
     line: int
     key: str
     text: str
 
+    @property
+    def place(self) -> str:
+        """`FILE:LINE`."""
+        return printable(f"{self.file}:{self.line}")
+
+    @property
+    def told(self) -> str:
+        """`key.path: text`; what is wrong with a whole file has no key."""
+        return printable(f"{self.key}: {self.text}" if self.key else self.text)
+
     def __str__(self) -> str:
-        key = f"{self.key}: " if self.key else ""
-        return f"{self.file}:{self.line}: {key}{self.text}"
+        return f"{self.place}: {self.told}"
 
 
 class ConfigError(Exception):

@@ -6,6 +6,7 @@ something to report. The text was parsed before: nothing is checked here.
 
 import json
 import re
+from contextlib import suppress
 
 from fastdhcp.config.errors import Path
 
@@ -138,14 +139,16 @@ class _Toml(_Scanner):
 def toml_lines(text: str) -> Lines:
     """The line of each key and list member of a TOML text."""
     scanner = _Toml(text)
-    scanner.document()
+    with suppress(RecursionError):  # nested deeper than Python goes: the lines before it are known
+        scanner.document()
     return scanner.lines
 
 
 def json_lines(text: str) -> Lines:
     """The line of each key and list member of a JSON text."""
     scanner = _Scanner(text, ":")
-    scanner.value(())
+    with suppress(RecursionError):
+        scanner.value(())
     return scanner.lines
 
 

@@ -1,8 +1,6 @@
 """From the files to a Configuration: read, include, merge, resolve, and hold the parts together."""
 
-import json
 import re
-import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,25 +8,18 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from fastdhcp.config import schema
-from fastdhcp.config.advice import advise
+from fastdhcp.config.advice import advise, advise_on_addresses
 from fastdhcp.config.collector import paused
 from fastdhcp.config.errors import ConfigError, Problem
-from fastdhcp.config.model import Configuration, Network, Range, Reservation, Subnet
+from fastdhcp.config.model import BLOCK_SIZE, Configuration, Network, Range, Reservation, Subnet
+from fastdhcp.config.reading import read_file
 from fastdhcp.config.report import Report, Source, Where
 from fastdhcp.config.scopes import outermost, scope_options, scope_values
-from fastdhcp.config.server import BLOCK_SIZE, check_room, control_address, server_settings
-from fastdhcp.config.structure import build
+from fastdhcp.config.server import check_room, control_settings, server_settings
 from fastdhcp.config.subnets import Draft, draft_subnet, merged
+from fastdhcp.options import shown
 
-_TOML_PLACE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 _MAGIC = re.compile(r"[*?\[]")
-_TOML_CURES = {
-    "Cannot overwrite a value": "it is there already; write it once (a list's tables have [[ ]])",
-    "Illegal character '\\n'": "text ends in its line; is a quote missing?",
-    "Invalid value": "text stands in quotes, and so do times and sizes with a unit",
-    "Expected newline or end of document after a statement": "text stands in quotes, and so do "
-    "times and sizes with a unit",
-}
 _TABLES = ("server", "control", "defaults", *schema.LATER)
 
 
@@ -78,7 +69,7 @@ def examine(path: Path) -> tuple[Configuration | None, list[Problem], list[Probl
 
 
 def _read_all(files: _Files, path: Path) -> None:
-    source, parsed = _read(files.report, path)
+    source, parsed = read_file(files.report, path)
     if parsed is None:
         return
     _add(files, path, source, parsed)
@@ -89,16 +80,19 @@ def _read_all(files: _Files, path: Path) -> None:
         here = Where(source, ("server", "include", i))
         try:
             found = _included(path.parent, pattern)
-        except (ValueError, NotImplementedError, OSError) as error:
-            files.report.error(here, f'"{pattern}" is not a pattern of files: {error}')
+        except (ValueError, NotImplementedError, OSError, RecursionError, IndexError):
+            words = 'is not a pattern of files; write one as in "subnets.d/*.toml"'
+            files.report.error(here, f"{shown(pattern)} {words}")
             continue
         if not found and not _MAGIC.search(pattern):
             files.report.error(here, f'there is no file "{path.parent / pattern}"')
+        elif not found:
+            files.report.warn(here, f'no file matches "{path.parent / pattern}"')
         for member in found:
             if member in files.paths:
                 files.report.error(here, f'"{member}" is read already; include each file once')
                 continue
-            inner, structs = _read(files.report, member)
+            inner, structs = read_file(files.report, member)
             if structs is not None:
                 _add(files, member, inner, structs)
 
@@ -109,60 +103,6 @@ def _included(folder: Path, pattern: str) -> list[Path]:
     if base.is_absolute():
         folder, pattern = Path(base.anchor), str(base.relative_to(base.anchor))
     return sorted(member for member in folder.glob(pattern) if member.is_file())
-
-
-def _read(report: Report, path: Path) -> tuple[Source, schema.File | None]:
-    source = Source(str(path), "", is_json=path.suffix == ".json")
-    try:
-        source.text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        report.error(Where(source), f"cannot be read: {error.strerror}")
-        return source, None
-    except UnicodeDecodeError as error:
-        source.text = path.read_bytes()[: error.start].decode()
-        _syntax(report, source, source.text.count("\n") + 1, "is not UTF-8 text")
-        return source, None
-    raw = _parse_json(report, source) if source.is_json else _parse_toml(report, source)
-    return source, None if raw is None else build(report, Where(source), raw)
-
-
-def _syntax(report: Report, source: Source, line: int, text: str) -> None:
-    source.lines = {("",): line}  # the only place that can be told in a text that is no TOML
-    report.error(Where(source, ("",)), text)
-
-
-def _parse_toml(report: Report, source: Source) -> object:
-    try:
-        return tomllib.loads(source.text)
-    except tomllib.TOMLDecodeError as error:
-        text = str(error)
-        place = _TOML_PLACE.search(text)
-        last = source.text.rstrip().count("\n") + 1
-        line = int(place.group(1)) if place and place.group(1) else last
-        text = _TOML_PLACE.sub("", text).strip()
-        cure = f"; {_TOML_CURES[text]}" if text in _TOML_CURES else ""
-        _syntax(report, source, line, f"is not TOML: {text}{cure}")
-        return None
-
-
-def _parse_json(report: Report, source: Source) -> object:
-    doubles: list[str] = []
-
-    def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        members = dict(pairs)
-        if len(members) != len(pairs):
-            keys = [key for key, _ in pairs]
-            doubles.extend(sorted({key for key in keys if keys.count(key) > 1}))
-        return members
-
-    try:
-        raw = json.loads(source.text, object_pairs_hook=table)
-    except json.JSONDecodeError as error:
-        _syntax(report, source, error.lineno, f"is not JSON: {error.msg}")
-        return None
-    for key in doubles:
-        report.error(Where(source), f"`{key}` stands twice in one object; write it once")
-    return raw
 
 
 def _add(files: _Files, path: Path, source: Source, parsed: schema.File) -> None:
@@ -189,7 +129,8 @@ def _resolve(files: _Files) -> Configuration:
     server_where, server_table = files.table("server", schema.Server)
     server = server_settings(report, server_where, server_table, files.paths[0].parent)
     control_where, control_table = files.table("control", schema.Control)
-    defaults_where, defaults_table = files.table("defaults", schema.Scope)
+    control = control_settings(report, control_where, control_table)
+    defaults_where, defaults_table = files.table("defaults", schema.Defaults)
     defaults = scope_values(report, defaults_where, defaults_table, outermost())
     drafts = [
         draft
@@ -204,13 +145,14 @@ def _resolve(files: _Files) -> Configuration:
     room = check_room(report, server_where, server, blocks)
     options = scope_options(report, defaults_where, defaults_table)
     advise(report, drafts, defaults_where, options)
+    advise_on_addresses(report, (server_where, server), (control_where, control), drafts)
     if not files.subnets:
         where = Where(Source(str(files.paths[0]), "", is_json=False))
         report.warn(where, "there are no [[subnets]]: nobody gets an address")
     return Configuration(
         files=tuple(files.paths),
         server=replace(server, max_addresses=room),
-        control=control_address(report, control_where, control_table),
+        control=control,
         params=defaults.params,
         options=options,
         networks=tuple(networks.values()),

@@ -1,14 +1,28 @@
 """What the server works by: the configuration resolved, typed and frozen.
 
 Addresses are integers in host order, times are whole seconds, sizes are octets. A scope's Params
-hold the nearest value of each key; its options are those of its own layer alone.
+hold the nearest value of each key; its options are those of its own layer alone. A field made by
+`key` is a row: the key that the user writes, whole (keys.py).
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fastdhcp.config import values
 from fastdhcp.config.errors import Problem
+from fastdhcp.config.keys import (
+    LINK_LEVELS,
+    NUMBER,
+    SHORT_TIME,
+    SIZE,
+    TEXT,
+    TEXTS,
+    TIME,
+    TRUTH,
+    key,
+)
 
 INFINITE = 0xFFFFFFFF  # RFC 2132 9.2: a lease time without end
 DEFAULT_VRF = ""
@@ -21,27 +35,38 @@ IDENTITY_KINDS: Mapping[str, int] = {
     "remote-id": 4,
 }
 
+WORKERS_MAX = 60  # _leases.pxd: places for processes in the shared segments
+ADDRESSES_MAX = 1 << 30
+BLOCK_SIZE = 256
+
 Options = Mapping[int, bytes]
 Range = tuple[int, int]  # first and last address, both within
 
 
-@dataclass(frozen=True, slots=True)
+def _cores() -> int:
+    """The cores that this process may use, as many as there are places for workers."""
+    return min(len(os.sched_getaffinity(0)), WORKERS_MAX)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Params:
     """A scope's values. `renewal_s`, `rebinding_s`: 0 = half, seven eighths of the time granted."""
 
-    lease_s: int
-    lease_min_s: int
-    lease_max_s: int
-    renewal_s: int
-    rebinding_s: int
-    offer_hold_s: int
-    decline_s: int
-    reuse_grace_s: int
-    authoritative: bool
-    rapid_commit: bool
-    bootp: bool
-    next_server: int
-    boot_file: bytes
+    lease_s: int = key("lease-time", TIME, values.seconds, default="1h")
+    lease_min_s: int = key("lease-time-min", TIME, values.seconds)  # as lease-time, both
+    lease_max_s: int = key("lease-time-max", TIME, values.seconds)
+    renewal_s: int = key("renewal-time", TIME, values.seconds, unset=0)
+    rebinding_s: int = key("rebinding-time", TIME, values.seconds, unset=0)
+    offer_hold_s: int = key("offer-hold", TIME, values.seconds, limits=(0,), default=60)
+    decline_s: int = key("decline-time", TIME, values.seconds, default="24h")
+    reuse_grace_s: int = key("reuse-grace", TIME, values.seconds, limits=(0,), default=64)
+    authoritative: bool = key("authoritative", TRUTH, bool, default=False, levels=LINK_LEVELS)
+    rapid_commit: bool = key("rapid-commit", TRUTH, bool, default=False, later=True)
+    bootp: bool = key("bootp", TRUTH, bool, default=False, later=True)
+    next_server: int = key("next-server", TEXT, values.address, default="0.0.0.0")
+    boot_file: bytes = key(
+        "boot-file", TEXT, values.printable, limits=(values.BOOT_FILE_MAX,), unset=b""
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +129,58 @@ class Network:
     subnets: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """The [server] table. `interfaces` None: those with an address in a subnet."""
 
-    interfaces: tuple[str, ...] | None
-    listen: tuple[str, int]
-    workers: int
-    state_directory: Path
-    runtime_directory: Path
-    durability: str
-    receive_buffer: int
-    commit_delay_us: int
-    identity: tuple[str, ...]
-    trust_wall_clock: str
-    max_addresses: int
-    max_addresses_given: bool
-    journal_max_size: int
+    interfaces: tuple[str, ...] | None = key(
+        "interfaces", TEXTS, values.each(values.interface_name)
+    )
+    listen: tuple[str, int] = key(
+        "listen", TEXT, values.host_port, limits=(1,), default="0.0.0.0:67", restart=True
+    )
+    workers: int = key(
+        "workers", NUMBER, values.number, limits=(1, WORKERS_MAX), unset=_cores, restart=True
+    )
+    state_directory: Path = key(
+        "state-directory", TEXT, values.path, default="/var/lib/fastdhcp", restart=True
+    )
+    runtime_directory: Path = key(
+        "runtime-directory", TEXT, values.path, default="/run/fastdhcp", restart=True
+    )
+    durability: str = key(
+        "durability", TEXT, values.one_of("commit", "async"), default="commit"
+    )
+    receive_buffer: int = key(
+        "receive-buffer", SIZE, values.octets, limits=(1 << 16, 1 << 30), default="32M",
+        restart=True,
+    )  # fmt: skip
+    commit_delay_us: int = key(
+        "commit-delay", SHORT_TIME, values.microseconds, limits=(100_000,), default="500us"
+    )
+    identity: tuple[str, ...] = key(
+        "identity", TEXTS, values.ranking(*IDENTITY_KINDS),
+        default=["client-id", "hw-address"], restart=True,
+    )  # fmt: skip
+    trust_wall_clock: str = key(
+        "trust-wall-clock", TEXT, values.one_of("synchronized", "always"), default="synchronized"
+    )
+    # Settled when all pools are known: as written, else by what they need.
+    max_addresses: int = key(
+        "max-addresses", NUMBER, values.number, limits=(BLOCK_SIZE, ADDRESSES_MAX), unset=0,
+        restart=True,
+    )  # fmt: skip
+    max_addresses_given: bool = False
+    journal_max_size: int = key(
+        "journal-max-size", SIZE, values.octets, limits=(1 << 20, 1 << 40), default="4G"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """The [control] table. `listen` None: no HTTP; its port 0: any that is free."""
+
+    listen: tuple[str, int] | None = key("listen", TEXT, values.host_port, limits=(0,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +189,7 @@ class Configuration:
 
     files: tuple[Path, ...]
     server: Server
-    control: tuple[str, int] | None
+    control: Control
     params: Params
     options: Options
     networks: tuple[Network, ...]
@@ -140,7 +200,7 @@ class Configuration:
     @property
     def block_limit(self) -> int:
         """Blocks of 256 addresses that the table keeps room for."""
-        return -(-self.server.max_addresses // 256)
+        return -(-self.server.max_addresses // BLOCK_SIZE)
 
     def vrf_names(self) -> list[str]:
         """The VRFs but the default one, sorted."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from fastdhcp.config.errors import Path, Problem, key_text
 from fastdhcp.config.lines import Lines, find_line, json_lines, toml_lines
+from fastdhcp.config.values import Members
 
 
 @dataclass(slots=True)
@@ -47,8 +48,11 @@ class Report:
     _warnings: list[tuple[Where, str]] = field(default_factory=list)
 
     def error(self, where: Where, text: object) -> None:
-        """Something that makes the configuration unusable."""
-        self._errors.append((where, str(text)))
+        """Something that makes the configuration unusable; of a list, each member that is wrong."""
+        if isinstance(text, Members):
+            self._errors += [(where.at(place), words) for place, words in text.found]
+        else:
+            self._errors.append((where, str(text)))
 
     def warn(self, where: Where, text: str) -> None:
         """Something that an operator should know."""

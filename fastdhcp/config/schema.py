@@ -1,43 +1,62 @@
 """What the user writes: every table and key of the configuration, before any of it is resolved.
 
-The meanings, defaults and units stand in reference.toml. A key that is not here is an error.
+The meanings, defaults and units stand in reference.toml. A key that is not here is an error. Keys
+with a value of their own are rows of the model (keys.py); here stands what gives them their place.
 """
 
-from msgspec import UNSET, Struct, UnsetType, field
+from collections.abc import Callable
+from typing import TypeVar
 
-Time = int | str  # seconds, or "30m"; from 1 s to 2^31-1 s
-Size = int | str  # octets, or "32M"
+from msgspec import UNSET, Struct, UnsetType, defstruct
+
+from fastdhcp.config.keys import keys_of
+from fastdhcp.config.model import Control as ControlKeys
+from fastdhcp.config.model import Params
+from fastdhcp.config.model import Server as ServerKeys
 
 
 class Table(Struct, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """A table of the configuration."""
 
 
-class Scope(Table):
-    """Keys of [defaults] that a subnet, pool or reservation may have too: the nearest wins."""
+T = TypeVar("T", bound=Table)
 
-    lease_time: Time | UnsetType = UNSET
-    lease_time_min: Time | UnsetType = UNSET
-    lease_time_max: Time | UnsetType = UNSET
-    renewal_time: Time | UnsetType = UNSET
-    rebinding_time: Time | UnsetType = UNSET
-    offer_hold: Time | UnsetType = UNSET
-    decline_time: Time | UnsetType = UNSET
-    reuse_grace: Time | UnsetType = UNSET
-    authoritative: bool | UnsetType = UNSET
-    rapid_commit: bool | UnsetType = UNSET
-    bootp: bool | UnsetType = UNSET
-    next_server: str | UnsetType = UNSET
-    boot_file: str | UnsetType = UNSET
+
+def keyed(model: type, level: str | None = None) -> Callable[[type[T]], type[T]]:
+    """Adds the keys that are rows of a model to a table; of a scope's, those of its level."""
+
+    def add(table: type[T]) -> type[T]:
+        fields = [
+            (key.attribute, key.kind.written | UnsetType, UNSET)
+            for key in keys_of(model, level).values()
+        ]
+        return defstruct(  # type: ignore[return-value]
+            table.__name__, fields, bases=(table,), kw_only=True, module=__name__,
+            namespace={"__doc__": table.__doc__},
+        )  # fmt: skip
+
+    return add
+
+
+class Scope(Table):
+    """What has values of its own: options, and keys of Params; the nearest wins."""
+
     options: dict[str, object] = {}
 
 
+@keyed(Params, "defaults")
+class Defaults(Scope):
+    """Values for all subnets."""
+
+
+@keyed(Params, "pool")
 class Pool(Scope, kw_only=True):
     """A range of addresses that are given to whoever asks."""
 
     range: str
 
 
+@keyed(Params, "reservation")
 class Reservation(Scope, kw_only=True):
     """An address that is kept for one client, known by exactly one identifier."""
 
@@ -49,6 +68,7 @@ class Reservation(Scope, kw_only=True):
     hostname: str | UnsetType = UNSET
 
 
+@keyed(Params, "subnet")
 class Subnet(Scope, kw_only=True):
     """A prefix, the pools and reservations in it."""
 
@@ -61,28 +81,16 @@ class Subnet(Scope, kw_only=True):
     reservations: list[Reservation] = []
 
 
+@keyed(ServerKeys)
 class Server(Table):
     """The server itself; most of it cannot change while it runs."""
 
-    interfaces: list[str] | UnsetType = UNSET
-    listen: str = "0.0.0.0:67"
-    workers: int | UnsetType = UNSET
-    state_directory: str = "/var/lib/fastdhcp"
-    runtime_directory: str = "/run/fastdhcp"
-    durability: str = "commit"
-    receive_buffer: Size = "32M"
-    commit_delay: Time = "500us"
-    identity: list[str] = field(default_factory=lambda: ["client-id", "hw-address"])
-    trust_wall_clock: str = "synchronized"
     include: list[str] = []
-    max_addresses: int | UnsetType = UNSET
-    journal_max_size: Size = "4G"
 
 
+@keyed(ControlKeys)
 class Control(Table):
     """The HTTP interface."""
-
-    listen: str | UnsetType = UNSET
 
 
 class Leasequery(Table):
@@ -97,7 +105,7 @@ class File(Table):
     server: Server | UnsetType = UNSET
     control: Control | UnsetType = UNSET
     leasequery: Leasequery | UnsetType = UNSET
-    defaults: Scope | UnsetType = UNSET
+    defaults: Defaults | UnsetType = UNSET
     subnets: list[Subnet] = []
     # Names kept for later, with any content (LATER).
     relays: dict[str, object] | UnsetType = UNSET
@@ -111,5 +119,3 @@ class File(Table):
 
 # Tables that are read, and reported as not served yet.
 LATER = ("leasequery", "relays", "log", "failover", "classes", "limits", "alarms", "ddns")
-# Keys of a scope that are so if they are true.
-LATER_IF_TRUE = ("rapid_commit", "bootp")

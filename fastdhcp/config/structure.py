@@ -10,23 +10,20 @@ from typing import Any
 import msgspec
 from msgspec import NODEFAULT, Struct, UnsetType
 
+from fastdhcp.config.errors import key_text
+from fastdhcp.config.keys import LINK_LEVELS, keys_of
+from fastdhcp.config.model import Params, Server
 from fastdhcp.config.report import Report, Where, unknown
-from fastdhcp.config.schema import File
-from fastdhcp.options import BY_NAME
+from fastdhcp.config.schema import File, Scope
+from fastdhcp.options import BY_NAME, shown
 
-_TIMES = (
-    "lease-time", "lease-time-min", "lease-time-max", "renewal-time", "rebinding-time",
-    "offer-hold", "decline-time", "reuse-grace",
-)  # fmt: skip
 # What would be right, for the keys whose type does not say it.
 _WANTED = {
-    **dict.fromkeys(_TIMES, 'a number of seconds, or a time such as "30m"'),
-    "commit-delay": 'a short time such as "500us"',
-    "receive-buffer": 'a size such as "32M"',
-    "journal-max-size": 'a size such as "4G"',
+    **{key.name: key.kind.wanted for model in (Server, Params) for key in keys_of(model).values()},
     "pools": 'a range such as "10.0.0.10-10.0.0.99", or a table with `range`',
     "options": "a table of options by name",
 }
+_OF_LINKS = {key.name for key in keys_of(Params).values() if key.levels == LINK_LEVELS}
 _WANTED_BY_TYPE = {
     str: "text in quotes",
     int: "a whole number",
@@ -50,7 +47,7 @@ def build(report: Report, where: Where, raw: object) -> File | None:
 
 def _struct(report: Report, where: Where, kind: type[Struct], raw: object) -> Struct | None:
     if not isinstance(raw, dict):
-        report.error(where, _mismatch(raw, "a table"))
+        report.error(where, _mismatch(raw, _single(where, raw)))
         return None
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     values: dict[str, Any] = {}
@@ -58,11 +55,7 @@ def _struct(report: Report, where: Where, kind: type[Struct], raw: object) -> St
     for key, value in raw.items():
         field = fields.pop(key, None)
         if field is None:
-            known = [field.encode_name for field in msgspec.structs.fields(kind)]
-            if "options" in known and key in BY_NAME:
-                report.error(where.at(key), f"is an option; write it as options.{key}")
-            else:
-                report.error(where.at(key), unknown("a key here", key, known))
+            report.error(where.at(key), _unknown(kind, key))
             continue
         built = _value(report, where.at(key), field.type, value, key)
         if built is None:
@@ -74,6 +67,16 @@ def _struct(report: Report, where: Where, kind: type[Struct], raw: object) -> St
             report.error(where, f"`{name}` is missing; write {_example(name)}")
             complete = False
     return kind(**values) if complete else None
+
+
+def _unknown(kind: type[Struct], key: str) -> str:
+    known = [field.encode_name for field in msgspec.structs.fields(kind)]
+    if issubclass(kind, Scope):
+        if key in _OF_LINKS:
+            return "belongs to a whole link; write it in the subnet, or in [defaults]"
+        if key in BY_NAME:
+            return f"is an option; write it as options.{key}"
+    return unknown("a key here", key, known)
 
 
 def _value(report: Report, where: Where, kind: Any, value: object, key: str) -> Any:
@@ -94,9 +97,31 @@ def _value(report: Report, where: Where, kind: Any, value: object, key: str) -> 
     if first is not list:  # what a key wants is said of a list's members, not of the list
         wanted = _WANTED.get(key, wanted)
     elif isinstance(value, str):
-        wanted += f', as in ["{value}"]'
+        wanted += f", as in [{shown(value)}]"
+    elif isinstance(value, dict) and _holds_tables(choices[0]):
+        wanted += f"; {_table_of_many(where)}"
     report.error(where, _mismatch(value, wanted))
     return None
+
+
+def _holds_tables(kind: Any) -> bool:
+    """Whether a list is one of tables, and of nothing else."""
+    (inner,) = typing.get_args(kind)
+    origin = typing.get_origin(inner) or inner
+    return isinstance(origin, type) and issubclass(origin, Struct | dict)
+
+
+def _table_of_many(where: Where) -> str:
+    if where.source.is_json:
+        return "put it into a list: [{...}]"
+    name = ".".join(step for step in where.path if isinstance(step, str))
+    return f"a table of which there may be several has two brackets: [[{name}]]"
+
+
+def _single(where: Where, value: object) -> str:
+    if isinstance(value, list) and not where.source.is_json and all(type(v) is dict for v in value):
+        return f"a table; there is one, with single brackets: [{key_text(where.path)}]"
+    return "a table"
 
 
 def _choices(kind: Any) -> tuple[Any, ...]:

@@ -1,8 +1,8 @@
 """One subnet: its prefix, pools and reservations, and what of its addresses is never given."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from msgspec import UNSET
@@ -67,7 +67,8 @@ def draft_subnet(
         return None
     last = first | (0xFFFFFFFF >> prefix_len)
     scope = scope_values(report, where, subnet, defaults)
-    kept = _reservations(report, where, subnet, first, last, scope)
+    pools = _pools(report, where, subnet, (first, last), scope)
+    kept = _reservations(report, where, subnet, (first, last), pools, scope)
     never = _unusable(first, last) + _excluded(report, where, subnet, first, last)
     never += [(kept_.address, kept_.address) for _, kept_ in kept]
     return Draft(
@@ -80,9 +81,18 @@ def draft_subnet(
         shared_network=_name(report, where, "shared-network", subnet.shared_network),
         params=scope.params,
         options=scope_options(report, where, subnet),
-        pools=_pools(report, where, subnet, (first, last), merged(never), scope),
+        pools=_without(report, pools, merged(never)),
         reservations=kept,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """A pool before it is known what of it is never given."""
+
+    where: Where
+    pool: Pool
+    scope: ScopeValues
 
 
 def merged(ranges: Sequence[Range]) -> list[Range]:
@@ -152,15 +162,12 @@ def _name(report: Report, where: Where, key: str, written: object) -> str | None
 def _excluded(
     report: Report, where: Where, subnet: schema.Subnet, first: int, last: int
 ) -> list[Range]:
-    ranges = []
-    for i, text in enumerate(subnet.exclude):
-        if text is None:  # its type is wrong, and told
-            continue
-        try:
-            ranges.append(_range_within(text, subnet.subnet, first, last))
-        except ValueError as error:
-            report.error(where.at("exclude", i), error)
-    return ranges
+    read = values.each(lambda text: _range_within(text, subnet.subnet, first, last))
+    try:
+        return list(read(subnet.exclude))
+    except ValueError as error:
+        report.error(where.at("exclude"), error)
+        return []
 
 
 def _range_within(text: str, prefix: str, first: int, last: int) -> Range:
@@ -173,14 +180,10 @@ def _range_within(text: str, prefix: str, first: int, last: int) -> Range:
 
 
 def _pools(
-    report: Report,
-    where: Where,
-    subnet: schema.Subnet,
-    bounds: Range,
-    never: list[Range],
-    scope: ScopeValues,
-) -> tuple[Pool, ...]:
-    pools: list[tuple[int, Pool]] = []
+    report: Report, where: Where, subnet: schema.Subnet, bounds: Range, scope: ScopeValues
+) -> list[_Range]:
+    """The pools by their first address, still without holes."""
+    pools: list[tuple[int, _Range]] = []
     for i, item in enumerate(subnet.pools):
         if item is None:
             continue
@@ -191,37 +194,59 @@ def _pools(
         except ValueError as error:
             report.error(here if isinstance(item, str) else here.at("range"), error)
             continue
-        pool = Pool(
-            name=table.range,
-            first=first,
-            last=last,
-            holes=clipped(never, first, last),
-            params=scope_values(report, here, table, scope).params,
-            options=scope_options(report, here, table),
-        )
-        if pool.size == 0:
-            report.warn(here, f'"{pool.name}" has no address left to give')
-        pools.append((i, pool))
-    pools.sort(key=lambda numbered: numbered[1].first)
+        own = scope_values(report, here, table, scope)
+        options = scope_options(report, here, table)
+        pool = Pool(table.range, first, last, holes=(), params=own.params, options=options)
+        pools.append((i, _Range(here, pool, own)))
+    pools.sort(key=lambda numbered: numbered[1].pool.first)
     for (i, low), (k, high) in pairwise(pools):
-        if high.first <= low.last:
-            at = where.at("pools", max(i, k))
-            names = (low.name, high.name) if k > i else (high.name, low.name)
-            report.error(at, f'"{names[1]}" overlaps "{names[0]}"; give each address to one pool')
-    return tuple(pool for _, pool in pools)
+        if high.pool.first <= low.pool.last:
+            nearer, other = (high, low) if k > i else (low, high)
+            report.error(
+                nearer.where,
+                f'"{nearer.pool.name}" overlaps "{other.pool.name}"; give each address to one pool',
+            )
+    return [found for _, found in pools]
+
+
+def _without(report: Report, pools: list[_Range], never: list[Range]) -> tuple[Pool, ...]:
+    """The pools with what of them is never given."""
+    result = []
+    for found in pools:
+        pool = replace(found.pool, holes=clipped(never, found.pool.first, found.pool.last))
+        if pool.size == 0:
+            report.warn(found.where, f'"{pool.name}" has no address left to give')
+        result.append(pool)
+    return tuple(result)
 
 
 def _reservations(
-    report: Report, where: Where, subnet: schema.Subnet, first: int, last: int, scope: ScopeValues
+    report: Report,
+    where: Where,
+    subnet: schema.Subnet,
+    bounds: Range,
+    pools: list[_Range],
+    scope: ScopeValues,
 ) -> tuple[tuple[Where, Reservation], ...]:
+    first, last = bounds
+    firsts = [found.pool.first for found in pools]
     kept: list[tuple[Where, Reservation]] = []
     owners: dict[int, Where] = {}
     for i, table in enumerate(subnet.reservations):
         if table is None:
             continue
         here = where.at("reservations", i)
-        found = _reservation(report, here, table, scope)
-        if found is None:
+        try:
+            address = values.address(table.address)
+        except ValueError as error:
+            report.error(here.at("address"), error)
+            address = 0
+        # The values of the pool that the address lies in are nearer than the subnet's.
+        near = bisect_right(firsts, address) - 1
+        within = near >= 0 and address <= pools[near].pool.last
+        outer = pools[near].scope if within else scope
+        found = _reservation(report, here, table, address, outer)
+        if found is None or not address:
             continue
         text = values.dotted(found.address)
         if not first <= found.address <= last or (found.address, found.address) in _unusable(
@@ -242,15 +267,10 @@ def _reservations(
 
 
 def _reservation(
-    report: Report, where: Where, table: schema.Reservation, scope: ScopeValues
+    report: Report, where: Where, table: schema.Reservation, address: int, scope: ScopeValues
 ) -> Reservation | None:
     identity = _identity(report, where, table)
     hostname = b""
-    address = None
-    try:
-        address = values.address(table.address)
-    except ValueError as error:
-        report.error(where.at("address"), error)
     if table.hostname is not UNSET:
         try:
             hostname = values.printable(table.hostname, values.IDENTIFIER_MAX)
@@ -258,7 +278,7 @@ def _reservation(
             report.error(where.at("hostname"), error)
     params = scope_values(report, where, table, scope, reserved=True).params
     options = scope_options(report, where, table)
-    if identity is None or address is None:
+    if identity is None:
         return None
     return Reservation(
         kind=identity[0],

@@ -6,8 +6,11 @@ with a text that says what is wrong and what would be right.
 
 import re
 import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
 
-from fastdhcp.options import address_bytes, hex_bytes
+from fastdhcp.options import address_bytes, hex_bytes, shown
 
 TIME_MAX = 0x7FFFFFFF  # seconds: a dynamic lease is shorter than 2^31 s
 NAME_MAX = 64
@@ -30,9 +33,81 @@ _HARDWARE = re.compile(
 _INTERFACE = re.compile(r"[^\s/:]+")
 
 
-def shown(value: object) -> str:
-    """A value as the configuration writes it."""
-    return f'"{value}"' if isinstance(value, str) else str(value)
+T = TypeVar("T")
+
+
+class Members(ValueError):
+    """Members of a list that are wrong: the place of each, and what is said of it."""
+
+    def __init__(self, found: Sequence[tuple[int, str]]) -> None:
+        super().__init__("; ".join(text for _, text in found))
+        self.found = found
+
+
+def each(read: Callable[[str], T]) -> Callable[[list[str]], tuple[T, ...]]:
+    """A reader of lists, by the reader of a member; a member that stands twice counts once."""
+
+    def read_all(written: list[str]) -> tuple[T, ...]:
+        good: list[T] = []
+        wrong: list[tuple[int, str]] = []
+        for place, member in enumerate(written):
+            if member is None:  # its type is wrong, and told
+                continue
+            try:
+                good.append(read(member))
+            except ValueError as error:
+                wrong.append((place, str(error)))
+        if wrong:
+            raise Members(wrong)
+        return tuple(dict.fromkeys(good))
+
+    return read_all
+
+
+def one_of(*known: str) -> Callable[[str], str]:
+    """A reader of one word among several."""
+
+    def read(written: str) -> str:
+        if written not in known:
+            wanted = " or ".join(f'"{name}"' for name in known)
+            raise ValueError(f"{shown(written)} is not known; write {wanted}")
+        return written
+
+    return read
+
+
+def ranking(*known: str) -> Callable[[list[str]], tuple[str, ...]]:
+    """A reader of a list of words in an order that counts: one or more, each once."""
+    wanted = f"write one or more of {', '.join(shown(name) for name in known)}"
+
+    def read(written: list[str]) -> tuple[str, ...]:
+        if not written:
+            raise ValueError(f"is empty; {wanted}")
+        wrong: list[tuple[int, str]] = []
+        for place, name in enumerate(written):
+            if name is not None and name not in known:
+                wrong.append((place, f"{shown(name)} is not known; {wanted}"))
+            elif name is not None and name in written[:place]:
+                wrong.append((place, f"{shown(name)} is there already; write each once"))
+        if wrong:
+            raise Members(wrong)
+        return tuple(name for name in written if name is not None)
+
+    return read
+
+
+def number(value: int, low: int, high: int) -> int:
+    """A whole number within limits."""
+    if not low <= value <= high:
+        raise ValueError(f"{shown(value)} is out of range; write a number from {low} to {high}")
+    return value
+
+
+def path(text: str) -> Path:
+    """A file or directory, as the kernel allows its name."""
+    if not text or "\0" in text:
+        raise ValueError(f"{shown(text)} is not a path; write one as in \"/var/lib/fastdhcp\"")
+    return Path(text)
 
 
 def _scaled(value: int | str, units: dict[str, int], bare: int) -> int | None:
@@ -102,11 +177,6 @@ def address(text: str) -> int:
 def dotted(number: int) -> str:
     """The dotted quad of an address in host order."""
     return socket.inet_ntop(socket.AF_INET, number.to_bytes(4))
-
-
-def range_text(first: int, last: int) -> str:
-    """A range as the configuration writes it."""
-    return dotted(first) if first == last else f"{dotted(first)}-{dotted(last)}"
 
 
 def prefix(text: str) -> tuple[int, int]:

@@ -138,7 +138,7 @@ class Policy:
                 if tcp is not None:
                     tcp.close()
                 raise
-            if config.control != server.config.control:
+            if config.control.listen != server.config.control.listen:
                 self._replace_http(tcp)
             server.config = config
             for warning in config.warnings:
@@ -164,10 +164,11 @@ class Policy:
 
     def _new_http(self, config: Configuration) -> socket.socket | None:
         """The HTTP socket if control.listen has changed. Raises Refused: it cannot be opened."""
-        if config.control is None or config.control == self._server.config.control:
+        listen = config.control.listen
+        if listen is None or listen == self._server.config.control.listen:
             return None
         try:
-            return open_tcp(*config.control)
+            return open_tcp(*listen)
         except Obstacle as obstacle:
             raise Refused(str(obstacle)) from obstacle
 

@@ -86,8 +86,8 @@ def open_resources(config: Configuration, http_fd: int | None = None) -> Resourc
         tcp = None
         if http_fd is not None:
             tcp = adopt_tcp(http_fd)
-        elif config.control is not None:
-            tcp = open_tcp(*config.control)
+        elif config.control.listen is not None:
+            tcp = open_tcp(*config.control.listen)
         # Workers, the store, the link (which has a place, and no process yet).
         events = make_events(server.workers + 2)
         commands = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

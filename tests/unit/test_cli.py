@@ -225,7 +225,7 @@ def test_check_names_what_is_not_served_yet(tmp_path: Path) -> None:
     path.write_text(GOOD + '[ddns]\nzone = "campus.example"\n')
     result = run("check", str(path))
     assert result.exit_code == 0
-    assert "ddns: not served yet (warning)" in result.stdout
+    assert "warning: ddns: not served yet" in result.stdout
 
 
 def test_serve_of_a_bad_configuration_ends_with_78(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Configurations that are wrong, each with the very words that an operator reads."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,9 @@ BAD: list[tuple[str, str, list[str]]] = [
     ("an unknown key", "[server]\nxyzzy = 1\n",
      ["2: server.xyzzy: is not a key here; see reference.toml for what there is"]),
     ("a table that is none", "server = 1\n", ["1: server: is a number, must be a table"]),
-    ("a list that is none", "subnets = {}\n", ["1: subnets: is a table, must be a list"]),
+    ("a list that is none", "subnets = {}\n",
+     ["1: subnets: is a table, must be a list; a table of which there may be several has two "
+      "brackets: [[subnets]]"]),
     ("types", '[server]\nworkers = true\nreceive-buffer = []\ninterfaces = "eth0"\n'
      "listen = 67\ncommit-delay = 1.5\n",
      ["2: server.workers: is true or false, must be a whole number",
@@ -66,8 +69,45 @@ BAD: list[tuple[str, str, list[str]]] = [
     ("control", '[control]\nlisten = "here:80"\n',
      ['2: control.listen: "here:80" is not address:port; write one as in "127.0.0.1:8067"']),
     ("lease times", "[defaults]\nlease-time = 100\nlease-time-min = 200\nlease-time-max = 50\n",
+     ["3: defaults.lease-time-min: lease-time-min 200 s is above lease-time-max 50 s; write the "
+      "shorter time as lease-time-min"]),
+    ("a lease below the limit", "[defaults]\nlease-time = 100\nlease-time-min = 200\n",
      ["2: defaults.lease-time: lease-time 100 s is below lease-time-min 200 s; write at most 100 "
       "as lease-time-min here, or a longer lease-time"]),
+    ("one table of many", '[subnets]\nsubnet = "10.0.0.0/24"\n',
+     ["1: subnets: is a table, must be a list; a table of which there may be several has two "
+      "brackets: [[subnets]]"]),
+    ("one reservation of many", ONE + '[subnets.reservations]\naddress = "10.0.0.5"\n',
+     ["3: subnets[0].reservations: is a table, must be a list; a table of which there may be "
+      "several has two brackets: [[subnets.reservations]]"]),
+    ("many of one table", "[[server]]\nworkers = 1\n",
+     ["1: server: is a list, must be a table; there is one, with single brackets: [server]"]),
+    ("a table twice", "[server]\n[defaults]\n[server]\n",
+     ["3: is not TOML: [server] is there already; put its keys under one header (a list's tables "
+      "have [[ ]])"]),
+    ("a table in a table twice", "[defaults.options]\n[defaults.options]\n",
+     ["2: is not TOML: [defaults.options] is there already; put its keys under one header (a "
+      "list's tables have [[ ]])"]),
+    ("what belongs to a link", ONE + 'pools = [{ range = "10.0.0.9", authoritative = true }]\n'
+     '[[subnets.reservations]]\nremote-id = "r"\naddress = "10.0.0.5"\nauthoritative = false\n',
+     ["3: subnets[0].pools[0].authoritative: belongs to a whole link; write it in the subnet, or "
+      "in [defaults]",
+      "7: subnets[0].reservations[0].authoritative: belongs to a whole link; write it in the "
+      "subnet, or in [defaults]"]),
+    ("paths", '[server]\nstate-directory = "a\\u0000b"\nruntime-directory = ""\n'
+     'include = ["a\\u0000b"]\n',
+     ['2: server.state-directory: "a\\x00b" is not a path; write one as in "/var/lib/fastdhcp"',
+      '3: server.runtime-directory: "" is not a path; write one as in "/var/lib/fastdhcp"',
+      '4: server.include[0]: there is no file "FOLDER/a\\x00b"']),
+    ("a number of 5,000 digits", "[server]\nworkers = " + "1" * 5000 + "\n",
+     ["2: holds a number of more than 4300 digits"]),
+    ("a number of 5,000 digits in hex", "[server]\nworkers = 0x" + "1" * 5000 + "\n",
+     ["2: server.workers: what is written is out of range; write a number from 1 to 60"]),
+    ("a value of 5,000 levels", "x = " + "[" * 5000 + "]" * 5000,
+     ["1: nests lists or tables too deep to be read"]),
+    ("what no terminal should get", '"a\\u001b[31m" = 1\n[defaults]\nboot-file = "\\u009b"\n',
+     ['1: a\\x1b[31m: is not a key here; see reference.toml for what there is',
+      '3: defaults.boot-file: "\\x9b" does not fit; write 1 to 127 printable ASCII characters']),
     ("a lease above the farther limit", "[defaults]\nlease-time = 100\nlease-time-max = 200\n" + ONE
      + "lease-time = 300\n",
      ["6: subnets[0].lease-time: lease-time 300 s is above lease-time-max 200 s; write at least "
@@ -171,7 +211,9 @@ BAD: list[tuple[str, str, list[str]]] = [
      + 'interface = "eth0"\n',
      ['5: subnets[0].interface: "eth0" is not in server.interfaces; add it there']),
     ("no pattern", '[server]\ninclude = [""]\n',
-     ["2: server.include[0]: \"\" is not a pattern of files: Unacceptable pattern: ''"]),
+     ['2: server.include[0]: "" is not a pattern of files; write one as in "subnets.d/*.toml"']),
+    ("a pattern of folders", '[server]\ninclude = ["."]\n',
+     ['2: server.include[0]: "." is not a pattern of files; write one as in "subnets.d/*.toml"']),
     ("more than fits", "".join(
         f'[[subnets]]\nsubnet = "{net}.0.0.0/8"\npools = ["{net}.0.0.0/8"]\n'
         for net in range(1, 66)),
@@ -215,11 +257,38 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     ]
 
 
-def test_text_that_is_not_utf_8(tmp_path: Path) -> None:
-    path = tmp_path / "latin.toml"
-    path.write_bytes(b"[server]\n# b\xfcro\n")
+@pytest.mark.parametrize(
+    ("octets", "wanted"),
+    [
+        (b"[server]\n# b\xfcro\n", "2: is not UTF-8 text"),
+        ("[server]\n".encode("utf-16"), "1: is UTF-16 text; save it as UTF-8"),
+        ("[server]\n".encode("utf-8-sig"),
+         "1: begins with a byte order mark; save it as UTF-8 without one"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("ending", ["toml", "json"])
+def test_octets_that_are_not_utf_8(
+    tmp_path: Path, octets: bytes, wanted: str, ending: str
+) -> None:
+    path = tmp_path / f"text.{ending}"
+    path.write_bytes(octets)
     errors, _ = check(path)
-    assert [str(error) for error in errors] == [f"{path}:2: is not UTF-8 text"]
+    assert [str(error) for error in errors] == [f"{path}:{wanted}"]
+
+
+def test_a_file_whose_name_is_not_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"b\xff\n.toml")
+    path.write_text("[sever]\n")
+    errors, _ = check(path)
+    assert [str(error) for error in errors] == [
+        f'{tmp_path}/b\\xff\\n.toml:1: sever: is not a key here; did you mean "server"?'
+    ]
+
+
+def test_lines_may_end_as_elsewhere(tmp_path: Path) -> None:
+    assert said(tmp_path / "crlf.toml", "[server]\r\nworkers = 0\r\n") == [
+        "2: server.workers: 0 is out of range; write a number from 1 to 60"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -231,6 +300,12 @@ def test_text_that_is_not_utf_8(tmp_path: Path) -> None:
         ("[]", "1: is a list, must be a table"),
         ('{"subnets": [\n{"subnet": "10.0.0.0/24",\n"pools": [\n{"range": 7}]}]}',
          "4: subnets[0].pools[0].range: is a number, must be text in quotes"),
+        ('{"subnets": {}}', "1: subnets: is a table, must be a list; put it into a list: [{...}]"),
+        ('{"server": {\n"state-directory": "\\ud800"}}',
+         "2: holds half of a surrogate pair, that is no character"),
+        ('{"server": {\n"workers": ' + "1" * 5000 + "}}",
+         "2: holds a number of more than 4300 digits"),
+        ("[" * 100_000, "1: nests lists or tables too deep to be read"),
         ('{"server": {"workers": 1, "workers": 2}}',
          "1: `workers` stands twice in one object; write it once"),
     ],

@@ -38,7 +38,8 @@ def configuration(folder: Path, text: str) -> Configuration:
 
 
 def test_subnets_alone_are_a_configuration(tmp_path: Path) -> None:
-    found = configuration(tmp_path, '[[subnets]]\nsubnet = "10.0.0.0/24"\n')
+    text = '[[subnets]]\nsubnet = "10.0.0.0/24"\npools = ["10.0.0.9"]\n'
+    found = configuration(tmp_path, text)
     server = found.server
     assert server.listen == ("0.0.0.0", 67)
     assert server.interfaces is None
@@ -51,7 +52,7 @@ def test_subnets_alone_are_a_configuration(tmp_path: Path) -> None:
     assert server.identity == ("client-id", "hw-address")
     assert server.max_addresses == 1_000_000
     assert server.journal_max_size == 4 << 30
-    assert found.control is None
+    assert found.control.listen is None
     params = found.subnets[0].params
     assert (params.lease_s, params.lease_min_s, params.lease_max_s) == (3600, 3600, 3600)
     assert (params.renewal_s, params.rebinding_s) == (0, 0)
@@ -79,6 +80,15 @@ def test_an_infinite_reservation_has_no_limits(tmp_path: Path) -> None:
     assert params.lease_s == params.lease_min_s == params.lease_max_s == INFINITE
     assert reservation.identity == bytes.fromhex("01020000000001")
     assert reservation.hostname == b"printer"
+
+
+def test_a_reservation_takes_the_values_of_the_pool_that_it_lies_in(tmp_path: Path) -> None:
+    text = LAYERS.replace("10.0.0.15", "10.0.0.40")
+    text = text.replace('lease-time = "infinite"', "bootp = true")
+    subnet = configuration(tmp_path, text).subnets[0]
+    assert subnet.reservations[0].params == replace(subnet.pools[1].params, bootp=True)
+    outside = configuration(tmp_path, text.replace("10.0.0.40", "10.0.0.70")).subnets[0]
+    assert outside.reservations[0].params == replace(outside.params, bootp=True)
 
 
 def test_options_stay_with_their_layer(tmp_path: Path) -> None:
@@ -161,21 +171,22 @@ def test_room_is_twice_what_is_needed(tmp_path: Path) -> None:
 
 
 SUBNET = '[[subnets]]\nsubnet = "10.0.0.0/24"\n'
+GIVING = SUBNET + 'pools = ["10.0.0.9"]\n'
 
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
         ("# nothing\n", ["1: there are no [[subnets]]: nobody gets an address"]),
-        (SUBNET + "[defaults]\nrapid-commit = true\nbootp = false\n",
-         ["4: defaults.rapid-commit: not served yet"]),
+        (GIVING + "[defaults]\nrapid-commit = true\nbootp = false\n",
+         ["5: defaults.rapid-commit: not served yet"]),
         ('[[subnets]]\nsubnet = "10.0.0.0/24"\npools = [{ range = "10.0.0.9", bootp = true }]\n',
          ["3: subnets[0].pools[0].bootp: not served yet"]),
-        (SUBNET + '[leasequery]\nallow = ["10.0.0.1"]\n', ["3: leasequery: not served yet"]),
-        (SUBNET + '[log]\nleases = "file"\n[[classes]]\nname = "c"\n[relays]\n',
-         ["3: log: not served yet", "5: classes: not served yet", "7: relays: not served yet"]),
-        ('[[subnets]]\nsubnet = "10.0.0.0/24"\nvrf = "v"\n',
-         ["3: subnets[0].vrf: not served yet for relayed packets; name its `interface`"]),
+        (GIVING + '[leasequery]\nallow = ["10.0.0.1"]\n', ["4: leasequery: not served yet"]),
+        (GIVING + '[log]\nleases = "file"\n[[classes]]\nname = "c"\n[relays]\n',
+         ["4: log: not served yet", "6: classes: not served yet", "8: relays: not served yet"]),
+        (GIVING + 'vrf = "v"\n',
+         ["4: subnets[0].vrf: not served yet for relayed packets; name its `interface`"]),
         ('[[subnets]]\nsubnet = "10.0.0.0/24"\npools = ["10.0.0.9"]\nexclude = ["10.0.0.9"]\n',
          ['3: subnets[0].pools[0]: "10.0.0.9" has no address left to give']),
         (SUBNET + 'pools = ["10.0.0.0/24"]\noptions.routers = ["10.0.0.1", "10.0.0.254"]\n'
@@ -186,23 +197,51 @@ SUBNET = '[[subnets]]\nsubnet = "10.0.0.0/24"\n'
          'hw-address = "02:00:00:00:00:01"\naddress = "10.0.0.1"\n',
          ["7: subnets[0].reservations[0].address: 10.0.0.1 is the router of this subnet; reserve "
           "another"]),
-        (SUBNET + 'shared-network = "a"\noptions.routers = ["10.0.1.1", "10.0.2.1"]\n'
+        (GIVING + 'shared-network = "a"\noptions.routers = ["10.0.1.1", "10.0.2.1"]\n'
          '[[subnets]]\nsubnet = "10.0.1.0/24"\nshared-network = "a"\n',
-         ["4: subnets[0].options.routers: 10.0.2.1 is not on this link; clients reach only routers "
+         ["5: subnets[0].options.routers: 10.0.2.1 is not on this link; clients reach only routers "
           "in 10.0.0.0/24"]),
-        ('[[subnets]]\nsubnet = "10.0.0.8/32"\noptions.routers = ["10.0.2.1"]\n', []),
-        (SUBNET + 'options.routers = ["10.0.0.1"]\n'
+        ('[[subnets]]\nsubnet = "10.0.0.8/32"\npools = ["10.0.0.8"]\n'
+         'options.routers = ["10.0.2.1"]\n', []),
+        (GIVING + 'options.routers = ["10.0.0.1"]\n'
          'options.classless-static-routes = [["10.0.0.0/8", "10.0.0.2"], ["0.0.0.0/0", "10.0.0.1"]]'
          "\n", []),
-        ('[defaults.options]\nclassless-static-routes = [["10.0.0.0/8", "10.0.0.2"]]\n' + SUBNET
+        ('[defaults.options]\nclassless-static-routes = [["10.0.0.0/8", "10.0.0.2"]]\n' + GIVING
          + 'options.routers = ["10.0.0.1"]\n',
          ["3: subnets[0]: clients that take classless-static-routes ignore routers (RFC 3442); "
           'write the default route there too: ["0.0.0.0/0", "10.0.0.1"]']),
-        (SUBNET + 'options.routers = ["10.0.0.1"]\n'
+        (GIVING + 'options.routers = ["10.0.0.1"]\n'
          'options.classless-static-routes = [["10.0.0.0/8", "10.0.0.2"]]\n',
-         ["4: subnets[0].options.classless-static-routes: clients that take classless-static-routes"
+         ["5: subnets[0].options.classless-static-routes: clients that take classless-static-routes"
           ' ignore routers (RFC 3442); write the default route there too: ["0.0.0.0/0", '
           '"10.0.0.1"]']),
+        (SUBNET, ["1: subnets[0]: 10.0.0.0/24 has no pools and no reservations: its clients get no "
+                  "address; write pools for it"]),
+        (SUBNET + 'shared-network = "a"\n[[subnets]]\nsubnet = "10.0.1.0/24"\n'
+         'shared-network = "a"\n',
+         ["1: subnets[0]: 10.0.0.0/24 has no pools and no reservations, like all subnets of its "
+          "link: its clients get no address; write pools for it",
+          "4: subnets[1]: 10.0.1.0/24 has no pools and no reservations, like all subnets of its "
+          "link: its clients get no address; write pools for it"]),
+        (GIVING + 'shared-network = "a"\n[[subnets]]\nsubnet = "10.0.1.0/24"\n'
+         'shared-network = "a"\n', []),
+        ('[server]\ninclude = ["none.d/*.toml"]\n' + GIVING,
+         ['2: server.include[0]: no file matches "FOLDER/none.d/*.toml"']),
+        (GIVING + f'options.domain-name = "{"a" * 253}"\n', []),
+        (GIVING + f'options.domain-name = "{"a" * 254}"\n',
+         ["4: subnets[0].options.domain-name: has 254 characters, and a domain name at most 253 "
+          "(RFC 1035 2.3.4: 255 octets); write a shorter one"]),
+        *((f'[control]\nlisten = "{host}:8067"\n' + GIVING, []) for host in
+          ("127.0.0.1", "127.9.9.9", "[::1]")),
+        *((f'[control]\nlisten = "{host}:8067"\n' + GIVING,
+           [f"2: control.listen: whoever reaches {host.strip('[]')} can read and release leases: "
+            'there is no login and no encryption yet; write "127.0.0.1:8067"'])
+          for host in ("0.0.0.0", "10.0.0.1", "[::]")),
+        ('[server]\nlisten = "10.0.0.1:67"\n' + GIVING,
+         ["2: server.listen: a socket on 10.0.0.1 alone hears no broadcasts: clients on a link of "
+          'this host get no address; write "0.0.0.0:67", or interfaces = [] if all come through '
+          "relay agents"]),
+        ('[server]\nlisten = "10.0.0.1:67"\ninterfaces = []\n' + GIVING, []),
     ],
 )  # fmt: skip
 def test_warnings(tmp_path: Path, text: str, wanted: list[str]) -> None:
@@ -210,7 +249,8 @@ def test_warnings(tmp_path: Path, text: str, wanted: list[str]) -> None:
     path.write_text(text)
     errors, warnings = check(path)
     assert not errors
-    assert [str(warning).removeprefix(f"{path}:") for warning in warnings] == wanted
+    said = [str(warning).removeprefix(f"{path}:") for warning in warnings]
+    assert [line.replace(str(tmp_path), "FOLDER") for line in said] == wanted
     assert load(path).warnings == tuple(warnings)
 
 
