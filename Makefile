@@ -5,6 +5,10 @@ VENV ?= .venv
 ARGS ?=
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install -q --disable-pip-version-check
+PREFIX ?= /opt/fastdhcp
+UNITS ?= /etc/systemd/system
+SYSUSERS ?= /etc/sysusers.d
+WHEEL ?=
 PYX = $(wildcard fastdhcp/*.pyx fastdhcp/*.pxd bench/*.pyx bench/*.pxd tests/*.pyx)
 STUBBED = $(patsubst fastdhcp/%.pyi,fastdhcp.%,$(wildcard fastdhcp/*.pyi)) \
           $(patsubst bench/%.pyi,fastdhcp_bench.%,$(wildcard bench/*.pyi)) \
@@ -13,6 +17,7 @@ STUBBED = $(patsubst fastdhcp/%.pyi,fastdhcp.%,$(wildcard fastdhcp/*.pyi)) \
 export PYTHON
 
 .PHONY: help run build test test-quick lint format bench compare restart crash fuzz clean
+.PHONY: wheel install uninstall
 .DEFAULT_GOAL := help
 
 help: ## what there is to make
@@ -23,6 +28,17 @@ run: build ## build, then the demo: a private network with clients on real port 
 
 build: $(VENV)/run.stamp ## compile what changed, in place
 	@$(BIN)/python setup.py -q build_ext --inplace
+
+wheel: $(VENV)/bin/python ## the package to install, in dist/
+	@rm -rf build/lib.* build/bdist.* dist/fastdhcp-*.whl
+	@echo "Building the wheel in dist/ (about a minute) ..."
+	@$(BIN)/pip wheel -q --disable-pip-version-check --no-build-isolation --no-deps -w dist .
+
+install: $(if $(WHEEL),,wheel) ## as root: the server under PREFIX, with its unit (docs/INSTALL.md)
+	@packaging/install $(PREFIX) $(or $(WHEEL),dist/fastdhcp-*.whl) $(UNITS) $(SYSUSERS)
+
+uninstall: ## as root: what `install` put there; configuration and leases stay
+	@packaging/uninstall $(PREFIX) $(UNITS) $(SYSUSERS)
 
 test: build $(VENV)/test.stamp lint ## lint and all tests
 	$(BIN)/python -m pytest -q $(ARGS)
@@ -58,21 +74,27 @@ fuzz: build $(VENV)/test.stamp ## hostile messages for the codec, held against t
 	$(BIN)/python -m tests.fuzz.fuzz_codec --count 1000000 $(ARGS)
 
 clean: ## remove what was built here, and the virtual environment
-	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis fastdhcp.egg-info
+	rm -rf build dist $(VENV) fastdhcp.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
 	rm -f fastdhcp/*.so bench/*.so tests/*.so
+	find fastdhcp bench tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
 	@.ci/prepare run
-	$(PYTHON) -m venv $(VENV)
+	@echo "Creating the virtual environment $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@echo "Installing what compiles fastdhcp ..."
 	@$(PIP) 'setuptools>=77' 'Cython>=3.3,<3.4'
 
 # The extensions are compiled in place by `build`; the install only makes names known.
 $(VENV)/run.stamp: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the libraries that fastdhcp uses ..."
 	@FASTDHCP_COMPILE=0 $(PIP) --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml .ci/prepare | $(VENV)/run.stamp
 	@.ci/prepare test
+	@echo "Installing what the tests use ..."
 	@$(BIN)/python -c "import tomllib; extra = tomllib.load(open('pyproject.toml', 'rb')) \
 	    ['project']['optional-dependencies']; print(*extra['test'], *extra['lint'], sep='\n')" \
 	    | $(PIP) -r /dev/stdin

@@ -8,6 +8,7 @@ CFLAGS               an -O in it takes the place of -O2
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,8 @@ FOLDERS = {"fastdhcp": "fastdhcp", "fastdhcp_bench": "bench"}
 # The data plane by hand, for the tests: built beside them and never in a wheel.
 FOLDERS_IN_PLACE = {"tests": "tests"}
 IN_PLACE = "--inplace" in sys.argv
+FUNCTION_OF_A_PYX = re.compile(r"^cdef (?!inline|extern)[^:\n]*\(", re.MULTILINE)
+"""In a .pxd: a function that is written out in the .pyx of its name, not inline."""
 
 
 def extensions() -> list[Extension]:
@@ -64,10 +67,13 @@ def extensions() -> list[Extension]:
 
 
 def sources(folder: str) -> list[Path]:
-    """The folder's Cython sources. A stub without its source, or nothing at all, ends the build:
-    what comes out would be a package that cannot be imported."""
+    """The folder's Cython sources. If one is missing the build ends: what would come out of it
+    cannot be imported."""
     found = sorted(Path(folder).glob("*.pyx"))
     wanted = {stub.with_suffix(".pyx") for stub in Path(folder).glob("_*.pyi")}
+    for declarations in Path(folder).glob("*.pxd"):
+        if FUNCTION_OF_A_PYX.search(declarations.read_text()):
+            wanted.add(declarations.with_suffix(".pyx"))
     missing = sorted(map(str, wanted - set(found))) or ([] if found else [f"{folder}/*.pyx"])
     if missing:
         raise SystemExit(

@@ -23,7 +23,7 @@ COLUMNS_MAX = 100
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 500
 CODE = (".py", ".pyx", ".pxd", ".pyi", ".h")
-LAID_OUT = (*CODE, ".toml", ".service")
+LAID_OUT = (*CODE, ".toml", ".service.in")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 # RFC 2131's words, and no others, for what it has words for.
 BANNED = {
