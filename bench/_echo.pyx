@@ -11,7 +11,7 @@ from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
-from bench._net cimport (
+from fastdhcp._linux cimport (
     MSG_NOSIGNAL, MSG_WAITFORONE, iovec, mmsghdr, recvmmsg, sendmmsg, sockaddr_in,
 )
 from fastdhcp._wire cimport (

@@ -14,7 +14,7 @@ from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
 from bench._check cimport machine_answer
 from bench._histogram cimport Histogram, histogram_at, histogram_clear
 from bench._messages cimport REQUEST_LIST_MAX, form_init
-from bench._net cimport AF_INET, POLLIN, htonl, htons, pollfd, ppoll, sockaddr_in
+from fastdhcp._linux cimport AF_INET, POLLIN, htonl, htons, pollfd, ppoll, sockaddr_in
 from bench._owners cimport owners_init
 from bench._state cimport (
     CLIENTS_MAX, COUNT_COMPLETED, COUNT_KIND_COUNT, ERROR_KIND_COUNT, KIND_COUNT, MESSAGE_TYPES,

@@ -8,7 +8,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, malloc
 from libc.string cimport memcpy, memset
 
-from bench._net cimport (
+from fastdhcp._linux cimport (
     CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_NXTHDR, MSG_DONTWAIT, MSG_NOSIGNAL, SOL_UDP, UDP_GRO,
     UDP_SEGMENT, cmsghdr, iovec, mmsghdr, msghdr, recvmmsg, sendmsg, sockaddr_in,
 )

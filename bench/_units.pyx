@@ -12,9 +12,7 @@ from fastdhcp._body cimport Bodies, bodies_close, bodies_open
 from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
 from fastdhcp._handle cimport Handled, handle_packet
 from fastdhcp._image cimport Pool, image_pool
-from fastdhcp._journal cimport (
-    CHANGE_RENEW, Applied, Change, Outcome, apply_change, journal_change,
-)
+from fastdhcp._journal cimport CHANGE_RENEW, Applied, Change, Outcome, apply_change, journal_change
 from fastdhcp._leases cimport Binding, Table, leases_candidates, leases_read, node_now
 from fastdhcp._memory cimport Memory
 from fastdhcp._reply cimport Reply, reply_write

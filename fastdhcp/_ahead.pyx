@@ -8,10 +8,8 @@ from fastdhcp._atomic cimport load_relaxed_u64
 from fastdhcp._bitmap cimport Hint
 from fastdhcp._image cimport NOWHERE, Image, Pool, image_pool
 from fastdhcp._leases cimport BLOCK_SIZE, Record, Table, leases_block, leases_enter
+from fastdhcp._linux cimport madvise
 from fastdhcp._memory cimport Memory
-
-cdef extern from "sys/mman.h" nogil:
-    int madvise(void* at, size_t size, int advice)
 
 cdef enum:
     MADV_POPULATE_WRITE = 23     # since Linux 5.14; older kernels refuse, and nothing is lost

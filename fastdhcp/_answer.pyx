@@ -12,15 +12,8 @@ from fastdhcp._reply cimport reply_write
 from fastdhcp._scope cimport Arrival
 from fastdhcp._socket cimport inbox_arrival, inbox_data, inbox_size, outbox_add
 from fastdhcp._stats cimport (
-    COUNT_HELD,
-    COUNT_RECEIVED,
-    DROP_HELD_FULL,
-    DROP_NONE,
-    DROP_REPLY_TOO_LONG,
-    DROP_TOO_LONG,
-    DropReason,
-    count,
-    count_drop,
+    COUNT_HELD, COUNT_RECEIVED, DROP_HELD_FULL, DROP_NONE, DROP_REPLY_TOO_LONG, DROP_TOO_LONG,
+    DropReason, count, count_drop,
 )
 from fastdhcp._wire cimport HLEN_MAX, REQUEST
 

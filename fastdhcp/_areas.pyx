@@ -29,7 +29,7 @@ SLOT_OF[<int>OPTION_RELAY_INFO] = SLOT_RELAY_INFO
 SLOT_OF[<int>OPTION_ARCHITECTURE] = SLOT_ARCHITECTURE
 
 
-# -- Walking ---------------------------------------------------------------------------------------
+# ---- walking
 
 cdef bint walk_area(Walk* walk, const uint8_t* at, uint32_t size) noexcept nogil:
     cdef const uint8_t* end = at + size
@@ -112,7 +112,7 @@ cdef void areas_join(Walk* walk, uint8_t* scratch) noexcept nogil:
         gather_repeats(walk, walk.areas[i], True)
 
 
-# -- Laying options -------------------------------------------------------------------------------
+# ---- laying options
 
 # The areas that options may go to, in the order in which a receiver joins them.
 cdef struct Areas:

@@ -3,14 +3,11 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from fastdhcp._atomic cimport (
-    fence_full,
-    fetch_add_u64,
-    fetch_and_u64,
-    fetch_or_u64,
-    load_relaxed_u64,
-    lowest_bit_u64,
+    fence_full, fetch_add_u64, fetch_and_u64, fetch_or_u64, load_relaxed_u64, lowest_bit_u64,
 )
-from fastdhcp._image cimport NOWHERE, Pool, image_find_pool, image_pool, image_pool_mask
+from fastdhcp._image cimport (
+    BLOCK_WORDS, NOWHERE, Pool, image_find_pool, image_pool, image_pool_mask,
+)
 from fastdhcp._leases cimport Table, leases_block, node_now
 from fastdhcp._memory cimport Memory
 
@@ -30,7 +27,7 @@ cdef inline uint64_t* pool_summary(Table* t, const Pool* pool) noexcept nogil:
 # as its last byte; 256: none.
 cdef uint32_t block_next(Table* t, const Pool* pool, uint32_t ordinal,
                          uint32_t position) noexcept nogil:
-    cdef uint64_t allowed[4]
+    cdef uint64_t allowed[BLOCK_WORDS]
     cdef uint64_t clear
     cdef uint32_t number = pool.block_first + ordinal
     cdef uint32_t block = leases_block(t, pool.vrf, number << 8)

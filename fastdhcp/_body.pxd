@@ -9,10 +9,10 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastdhcp._image cimport Image
 from fastdhcp._stats cimport Counters
-from fastdhcp._wire cimport FILE_SIZE, SNAME_SIZE, Span
+from fastdhcp._wire cimport AT_OPTIONS, FILE_SIZE, MESSAGE_SIZE_MAX, SNAME_SIZE, Span
 
 cdef enum:
-    BODY_SIZE = 1232         # MESSAGE_SIZE_MAX - AT_OPTIONS: 1472 - 240
+    BODY_SIZE = MESSAGE_SIZE_MAX - AT_OPTIONS
     BODY_LIST_MAX = 96       # a longer request list is served, but not kept
     BODY_SETS = 1024         # a power of two
     BODY_WAYS = 2
@@ -29,7 +29,7 @@ cdef struct BodyKey:
     uint32_t generation      # of the image: indexes and values of another mean nothing in this one
     uint8_t file_taken       # 1: the file field carries the boot file
     uint8_t spare[3]         # so that what is hashed ends on a word
-    uint8_t list[96]         # BODY_LIST_MAX; zeros behind list_len
+    uint8_t list[BODY_LIST_MAX]  # zeros behind list_len
 
 
 cdef struct Body:
@@ -38,9 +38,9 @@ cdef struct Body:
     uint8_t overload         # option 52; 0: file and sname are not its
     uint16_t size            # bytes of `main`
     uint16_t left_out        # options that found no room
-    uint8_t main[1232]       # BODY_SIZE; starts with option 52 if there is overload
-    uint8_t file[128]        # FILE_SIZE
-    uint8_t sname[64]        # SNAME_SIZE
+    uint8_t main[BODY_SIZE]  # starts with option 52 if there is overload
+    uint8_t file[FILE_SIZE]
+    uint8_t sname[SNAME_SIZE]
 
 
 cdef struct Bodies:

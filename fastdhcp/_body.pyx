@@ -6,15 +6,7 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 from fastdhcp._codec cimport OptionSpan, codec_lay_options
 from fastdhcp._image cimport (
-    NOWHERE,
-    Image,
-    Layer,
-    Option,
-    Reservation,
-    Subnet,
-    image_pool,
-    image_reservation,
-    image_subnet,
+    NOWHERE, Image, Layer, Option, Reservation, Subnet, image_pool, image_reservation, image_subnet,
     image_table,
 )
 from fastdhcp._stats cimport COUNT_CACHE_MISS, Counters, count
@@ -49,7 +41,7 @@ cdef struct Choice:
     uint8_t mask[4]
 
 
-# -- Choosing -------------------------------------------------------------------------------------
+# ---- choosing
 
 cdef inline const Layer* layer_at(const Image* image, uint32_t index) noexcept nogil:
     return <const Layer*>image_table(image, &image.layers) + index
@@ -148,7 +140,7 @@ cdef void choose_all(Choice* c) noexcept nogil:
             choice_add(c, <uint8_t>code)
 
 
-# -- Laying ---------------------------------------------------------------------------------------
+# ---- laying
 
 cdef inline Writer writer_over(uint8_t* at, uint32_t size) noexcept nogil:
     return Writer(at, at + size, False)
@@ -176,7 +168,7 @@ cdef void lay_body(Body* body, const Image* image, const BodyKey* key, Span list
     body.size = <uint16_t>(main.at - body.main)
 
 
-# -- The cache ------------------------------------------------------------------------------------
+# ---- the cache
 
 cdef bint bodies_open(Bodies* bodies) noexcept nogil:
     bodies.places = <Body*>calloc(BODY_SETS * BODY_WAYS + 1, sizeof(Body))

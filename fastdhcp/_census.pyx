@@ -4,17 +4,9 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 
 from fastdhcp._atomic cimport count_bits_u64, load_relaxed_u64, lowest_bit_u64
-from fastdhcp._image cimport NOWHERE, Image, Pool, image_pool_mask
+from fastdhcp._image cimport BLOCK_WORDS, NOWHERE, Image, Pool, image_pool_mask
 from fastdhcp._leases cimport (
-    ACTIVE,
-    BLOCK_SIZE,
-    DECLINED,
-    FREE,
-    PENDING,
-    Record,
-    Table,
-    leases_block,
-    leases_record,
+    ACTIVE, BLOCK_SIZE, DECLINED, FREE, PENDING, Record, Table, leases_block, leases_record,
 )
 
 
@@ -34,7 +26,7 @@ cdef void tally_word(const Table* t, uint32_t first, uint64_t taken, Tally* sums
 
 cdef void census_pool(const Table* t, const Image* image, const Pool* pool,
                       Tally* sums) noexcept nogil:
-    cdef uint64_t allowed[4]
+    cdef uint64_t allowed[BLOCK_WORDS]
     cdef uint32_t i, block
     cdef int word
     for i in range(pool.block_count):

@@ -27,7 +27,7 @@ cdef enum:
 REASON_NAMES = drop_names()
 
 
-# -- Decoding -------------------------------------------------------------------------------------
+# ---- decoding
 
 # The faults of a frame, in this order; then all options are walked and their repeats joined.
 cdef inline DropReason read_message(Walk* walk, const uint8_t* data, uint32_t size, uint8_t op_max,
@@ -144,7 +144,7 @@ cdef DropReason codec_decode(const uint8_t* data, uint32_t size, uint8_t* scratc
     return reason
 
 
-# -- Python ---------------------------------------------------------------------------------------
+# ---- Python
 
 cdef str dotted(const uint8_t* at):
     return f"{at[0]}.{at[1]}.{at[2]}.{at[3]}"

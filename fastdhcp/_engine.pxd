@@ -10,6 +10,7 @@ from fastdhcp._codec cimport Packet
 from fastdhcp._image cimport Image
 from fastdhcp._leases cimport Binding
 from fastdhcp._scope cimport Scope
+from fastdhcp._wire cimport HLEN_MAX
 
 
 # An address and what is known of it. `known` = 0: there is none.
@@ -28,7 +29,7 @@ cdef struct View:
     uint64_t key[2]              # client key
     uint8_t htype                # the hardware that speaks
     uint8_t hlen
-    uint8_t chaddr[16]
+    uint8_t chaddr[HLEN_MAX]
     Place mine                   # what this client holds, was offered, or held before
     Place asked                  # option 50, or ciaddr
     Place reserved               # the reservation's address

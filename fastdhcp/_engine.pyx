@@ -14,48 +14,19 @@ from libc.string cimport memcmp, memset
 
 from fastdhcp._codec cimport HAS_LEASE_TIME, HAS_REQUESTED, HAS_SERVER_ID, Packet
 from fastdhcp._image cimport (
-    INFINITE,
-    NOWHERE,
-    PARAMS_AUTHORITATIVE,
-    Image,
-    Network,
-    Params,
-    image_is_own,
-    image_network,
-    image_params,
-    image_pool,
-    image_reservation,
-    image_subnet,
-    image_table,
+    INFINITE, NOWHERE, PARAMS_AUTHORITATIVE, Image, Network, Params, image_is_own, image_network,
+    image_params, image_pool, image_reservation, image_subnet, image_table,
 )
 from fastdhcp._journal cimport (
-    CHANGE_BIND,
-    CHANGE_DECLINE,
-    CHANGE_END,
-    CHANGE_LAPSE,
-    CHANGE_NONE,
-    CHANGE_OFFER,
-    CHANGE_RENEW,
+    CHANGE_BIND, CHANGE_DECLINE, CHANGE_END, CHANGE_LAPSE, CHANGE_NONE, CHANGE_OFFER, CHANGE_RENEW,
 )
 from fastdhcp._leases cimport (
-    ACTIVE,
-    FREE,
-    PENDING,
-    RECORD_RELEASED,
-    RECORD_RESERVED,
-    TIME_INFINITE,
-    Binding,
+    ACTIVE, FREE, PENDING, RECORD_RELEASED, RECORD_RESERVED, TIME_INFINITE, Binding,
 )
 from fastdhcp._scope cimport Scope
 from fastdhcp._stats cimport (
-    DROP_DONE,
-    DROP_NOT_AUTHORITATIVE,
-    DROP_NOT_HOLDER,
-    DROP_NOT_SERVED_TYPE,
-    DROP_OTHER_SERVER,
-    DROP_POOL_EXHAUSTED,
-    DROP_STORE_UNAVAILABLE,
-    DROP_UNKNOWN_CLIENT,
+    DROP_DONE, DROP_NOT_AUTHORITATIVE, DROP_NOT_HOLDER, DROP_NOT_SERVED_TYPE, DROP_OTHER_SERVER,
+    DROP_POOL_EXHAUSTED, DROP_STORE_UNAVAILABLE, DROP_UNKNOWN_CLIENT,
 )
 from fastdhcp._wire cimport ACK, DECLINE, DISCOVER, INFORM, NAK, OFFER, RELEASE, REQUEST
 

@@ -19,7 +19,8 @@ cdef enum EntryKind:
 cdef enum:
     WHOLE_FIXED = 112            # header 24, then the record from `change` to `limits`
     RECORD_FIXED = 88            # bytes of the record from `change` on (offset 24 to 112)
-    ENTRY_MAX = 896              # 112 + 3 * 255, rounded up, and some
+    ENTRY_WORDS = 112            # of eight bytes: 112 + 3 * 255 bytes, rounded up, and some
+    ENTRY_MAX = ENTRY_WORDS * 8
 
 
 cdef struct EntryHeader:

@@ -4,15 +4,8 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastdhcp._leases cimport (
-    CLIENT_ID_INLINE,
-    HOSTNAME_INLINE,
-    LONG_CLIENT_ID,
-    LONG_HOSTNAME,
-    LONG_RELAY_INFO,
-    LONG_SIZE,
-    RELAY_INFO_INLINE,
-    Record,
-    Table,
+    CLIENT_ID_INLINE, HOSTNAME_INLINE, LONG_CLIENT_ID, LONG_HOSTNAME, LONG_RELAY_INFO, LONG_SIZE,
+    RELAY_INFO_INLINE, Record, Table,
 )
 from fastdhcp._wire cimport Span
 

@@ -6,83 +6,28 @@ from libc.string cimport memcpy, memset
 from fastdhcp._bitmap cimport bitmap_next
 from fastdhcp._codec cimport Packet
 from fastdhcp._engine cimport WANT_FREE, Place, Verdict, View, engine_asked, engine_decide
-from fastdhcp._identity cimport (
-    Identifiers,
-    client_key,
-    identifier_of,
-    identifiers_hardware,
-)
+from fastdhcp._identity cimport Identifiers, client_key, identifier_of, identifiers_hardware
 from fastdhcp._image cimport (
-    IDENTITY_MAX,
-    NOWHERE,
-    IdentityKind,
-    Image,
-    Network,
-    Pool,
-    Subnet,
-    image_find_pool,
-    image_find_reservation,
-    image_find_subnet,
-    image_network,
-    image_pool,
-    image_pool_mask,
-    image_reservation,
-    image_reserved_at,
-    image_subnet,
-    image_table,
+    BLOCK_WORDS, IDENTITY_MAX, NOWHERE, IdentityKind, Image, Network, Pool, Subnet, image_find_pool,
+    image_find_reservation, image_find_subnet, image_network, image_pool, image_pool_mask,
+    image_reservation, image_reserved_at, image_subnet, image_table,
 )
 from fastdhcp._journal cimport (
-    APPLY_LOCKED,
-    APPLY_MOVED,
-    APPLY_RING_FULL,
-    CHANGE_NONE,
-    CHANGE_PEND,
-    Applied,
-    Change,
-    Outcome,
-    apply_change,
-    journal_is_durable,
+    APPLY_LOCKED, APPLY_MOVED, APPLY_RING_FULL, CHANGE_NONE, CHANGE_PEND, Applied, Change, Outcome,
+    apply_change, journal_is_durable,
 )
 from fastdhcp._leases cimport (
-    ACTIVE,
-    BLOCK_SIZE,
-    FREE,
-    PENDING,
-    STORE_FAILING,
-    Binding,
-    Table,
-    leases_candidates,
-    leases_enter,
-    leases_read,
-    leases_read_address,
+    ACTIVE, BLOCK_SIZE, FREE, PENDING, STORE_FAILING, Binding, Table, leases_candidates,
+    leases_enter, leases_read, leases_read_address,
 )
 from fastdhcp._scope cimport Arrival, Scope, scope_select
 from fastdhcp._stats cimport (
-    COUNT_REDECIDED,
-    DROP_LOCK_TIMEOUT,
-    DROP_MOVED,
-    DROP_NO_CLIENT_ADDRESS,
-    DROP_NONE,
-    DROP_NOT_SERVED_TYPE,
-    DROP_RING_FULL,
-    DROP_SERVER_MESSAGE,
-    DROP_TABLE_FULL,
-    DropReason,
-    count,
+    COUNT_REDECIDED, DROP_LOCK_TIMEOUT, DROP_MOVED, DROP_NO_CLIENT_ADDRESS, DROP_NONE,
+    DROP_NOT_SERVED_TYPE, DROP_RING_FULL, DROP_SERVER_MESSAGE, DROP_TABLE_FULL, DropReason, count,
 )
 from fastdhcp._wire cimport (
-    ACK,
-    DECLINE,
-    DISCOVER,
-    FORCERENEW,
-    INFORM,
-    LEASEACTIVE,
-    LEASEUNASSIGNED,
-    NAK,
-    OFFER,
-    RELEASE,
-    REQUEST,
-    Span,
+    ACK, DECLINE, DISCOVER, FORCERENEW, INFORM, LEASEACTIVE, LEASEUNASSIGNED, NAK, OFFER, RELEASE,
+    REQUEST, Span,
 )
 
 cdef enum:
@@ -103,7 +48,7 @@ cdef inline void no_place(Place* p) noexcept nogil:
 # May this client have the address under the policy of now?
 cdef bint is_allowed(const Image* image, const Scope* scope, uint32_t reservation,
                      uint32_t address, uint32_t pool) noexcept nogil:
-    cdef uint64_t allowed[4]
+    cdef uint64_t allowed[BLOCK_WORDS]
     cdef uint32_t reserved = image_reserved_at(image, scope.vrf, address)
     if reserved != NOWHERE:
         return reserved == reservation

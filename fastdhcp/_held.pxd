@@ -7,7 +7,7 @@ a queue of its own, so that it holds up nobody, and is looked at again in the ne
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from fastdhcp._leases cimport Table
+from fastdhcp._leases cimport RINGS_MAX, Table
 from fastdhcp._reply cimport Reply
 from fastdhcp._stats cimport Counters
 
@@ -15,8 +15,10 @@ cdef enum:
     HELD_MAX = 8192          # a stall of 160 ms at 50,000 renewals a second
     IN_FLIGHT_MAX = 256      # replies that are on their way out at once
     REPLIES_MAX = 8512       # HELD_MAX + IN_FLIGHT_MAX, and one batch more
-    QUEUES = 64              # one a ring (62 at most), and the last for the locked
-    QUEUE_LOCKED = 63
+    QUEUE_LOCKED = 0         # looked at first: they have waited longest
+    QUEUE_RINGS = 1          # and on: one for each ring
+    QUEUES = QUEUE_RINGS + RINGS_MAX
+    BUSY_WORDS = (QUEUES + 63) >> 6
     NO_REPLY = 0xFFFFFFFF
     HELD_AGE_MAX_S = 8       # the client has asked again by then (RFC 2131 4.1: after 4 s)
 
@@ -32,15 +34,15 @@ cdef struct Held:
     uint32_t free_first      # the last one given back is taken first: it is in the cache
     uint32_t free_count
     uint32_t waiting         # in all queues
-    uint64_t busy            # bit by queue: not empty
-    Queue queues[64]         # QUEUES
+    uint64_t busy[BUSY_WORDS]  # bit by queue: not empty
+    Queue queues[QUEUES]
 
 
 # What a release found out.
 cdef struct Released:
     uint32_t count           # in `ready`
     bint more                # there was no room for all
-    uint32_t ready[256]      # IN_FLIGHT_MAX; numbers of replies that may leave
+    uint32_t ready[IN_FLIGHT_MAX]  # numbers of replies that may leave
 
 
 cdef bint held_open(Held* held) noexcept nogil

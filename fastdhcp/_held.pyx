@@ -16,7 +16,7 @@ cdef enum Look:
     LOOK_STALE
 
 
-# -- The pool -------------------------------------------------------------------------------------
+# ---- the pool
 
 cdef bint held_open(Held* held) noexcept nogil:
     cdef uint32_t i
@@ -55,14 +55,14 @@ cdef void held_give(Held* held, uint32_t number) noexcept nogil:
     held.free_count += 1
 
 
-# -- The queues -----------------------------------------------------------------------------------
+# ---- the queues
 
 cdef inline void append(Held* held, uint32_t queue, uint32_t number) noexcept nogil:
     cdef Queue* q = &held.queues[queue]
     held.next[number] = NO_REPLY
     if q.first == NO_REPLY:
         q.first = number
-        held.busy |= <uint64_t>1 << queue
+        held.busy[queue // 64] |= <uint64_t>1 << (queue % 64)
     else:
         held.next[q.last] = number
     q.last = number
@@ -73,7 +73,7 @@ cdef inline void remove_first(Held* held, uint32_t queue) noexcept nogil:
     cdef Queue* q = &held.queues[queue]
     q.first = held.next[q.first]
     if q.first == NO_REPLY:
-        held.busy &= ~(<uint64_t>1 << queue)
+        held.busy[queue // 64] &= ~(<uint64_t>1 << (queue % 64))
     held.waiting -= 1
 
 
@@ -82,10 +82,10 @@ cdef inline void remove_first(Held* held, uint32_t queue) noexcept nogil:
 cdef void held_push(Held* held, const Table* t, uint32_t number) noexcept nogil:
     cdef const Reply* reply = &held.replies[number]
     append(held, QUEUE_LOCKED if journal_is_durable(t, reply.ring, reply.position)
-           else reply.ring, number)
+           else QUEUE_RINGS + reply.ring, number)
 
 
-# -- Release --------------------------------------------------------------------------------------
+# ---- release
 
 cdef inline bint is_durable(const Held* held, const Table* t, uint32_t number) noexcept nogil:
     cdef const Reply* reply = &held.replies[number]
@@ -148,27 +148,27 @@ cdef void release_queue(Held* held, const Table* t, uint32_t queue, uint32_t now
         number = held.queues[queue].first
 
 
-# The locked first: they have waited longest. The highest bit is theirs.
+# What is put back among the locked meanwhile waits a turn: their queue comes first.
 cdef void held_release(Held* held, const Table* t, uint32_t now, Released* out,
                        Counters* counters) noexcept nogil:
-    cdef uint64_t queues = held.busy & ~(<uint64_t>1 << QUEUE_LOCKED)
-    cdef uint32_t queue
+    cdef uint64_t busy
+    cdef uint32_t word
     out.count = 0
     out.more = False
-    if held.busy >> QUEUE_LOCKED:
-        release_queue(held, t, QUEUE_LOCKED, now, out, counters)
-    while queues:
-        queue = <uint32_t>lowest_bit_u64(queues)
-        queues &= queues - 1
-        release_queue(held, t, queue, now, out, counters)
+    for word in range(<uint32_t>BUSY_WORDS):
+        busy = held.busy[word]
+        while busy:
+            release_queue(held, t, word * 64 + lowest_bit_u64(busy), now, out, counters)
+            busy &= busy - 1
 
 
 cdef bint held_due(const Held* held, const Table* t) noexcept nogil:
-    cdef uint64_t queues = held.busy
-    cdef uint32_t queue
-    while queues:
-        queue = <uint32_t>lowest_bit_u64(queues)
-        queues &= queues - 1
-        if is_durable(held, t, held.queues[queue].first):
-            return True
+    cdef uint64_t busy
+    cdef uint32_t word
+    for word in range(<uint32_t>BUSY_WORDS):
+        busy = held.busy[word]
+        while busy:
+            if is_durable(held, t, held.queues[word * 64 + lowest_bit_u64(busy)].first):
+                return True
+            busy &= busy - 1
     return False

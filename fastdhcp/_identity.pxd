@@ -8,11 +8,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fastdhcp._image cimport (
-    IDENTITY_CIRCUIT_ID,
-    IDENTITY_CLIENT_ID,
-    IDENTITY_HW_ADDRESS,
-    IDENTITY_MAX,
-    IDENTITY_REMOTE_ID,
+    IDENTITY_CIRCUIT_ID, IDENTITY_CLIENT_ID, IDENTITY_HW_ADDRESS, IDENTITY_MAX, IDENTITY_REMOTE_ID,
 )
 from fastdhcp._siphash cimport siphash128
 from fastdhcp._wire cimport RELAY_CIRCUIT_ID, RELAY_REMOTE_ID, Span

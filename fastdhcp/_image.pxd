@@ -7,6 +7,7 @@ Look-ups are by binary search or open addressing; no pointer is stored.
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastdhcp._siphash cimport SECRET_SIZE
 from fastdhcp._wire cimport Span
 
 cdef enum:
@@ -15,6 +16,7 @@ cdef enum:
     NOWHERE = 0xFFFFFFFF         # "none" for every index
     INFINITE = 0xFFFFFFFF        # RFC 2132 9.2: a lease time without end
     IDENTITY_MAX = 4
+    BLOCK_WORDS = 4              # words of 64 bits, one bit an address, of a block of 256
 
 # The first of these that a client has is its key (`identity` in the configuration).
 cdef enum IdentityKind:
@@ -42,8 +44,8 @@ cdef struct Image:
     uint64_t hints_size          # of the mutable companion (see _bitmap.pxd), in bytes
     uint32_t generation          # 1, 2, ... within one run of the supervisor
     uint32_t workers
-    uint8_t secret[16]           # SipHash key of reservation look-ups, drawn per image
-    uint8_t identity[4]          # IdentityKind in order, 0-terminated if fewer
+    uint8_t secret[SECRET_SIZE]  # SipHash key of reservation look-ups, drawn per image
+    uint8_t identity[IDENTITY_MAX]  # IdentityKind in order, 0-terminated if fewer
     uint32_t reservation_kinds   # bit 1 << IdentityKind for kinds that reservations use
     uint32_t durable             # 1: `commit`, 0: `async`
     uint32_t spare
@@ -113,7 +115,7 @@ cdef struct Pool:
 cdef struct Mask:
     uint32_t block               # address >> 8
     uint32_t spare
-    uint64_t allowed[4]          # bit (address & 63) of word ((address >> 6) & 3)
+    uint64_t allowed[BLOCK_WORDS]  # bit (address & 63) of word ((address >> 6) & 3)
 
 
 # A scope's values, the nearest already chosen.

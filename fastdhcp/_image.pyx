@@ -311,7 +311,7 @@ cdef class ImageView:
 
     def pool_mask(self, uint32_t pool, uint32_t block):
         """Which addresses of a block the pool may give: bit i of the number is address i."""
-        cdef uint64_t allowed[4]
+        cdef uint64_t allowed[BLOCK_WORDS]
         self._row(self.image.pools, pool)
         image_pool_mask(self.image, image_pool(self.image, pool), block, allowed)
         return sum(int(allowed[word]) << (64 * word) for word in range(4))

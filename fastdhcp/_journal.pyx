@@ -11,79 +11,26 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from fastdhcp._atomic cimport (
-    cas_u64,
-    cpu_relax,
-    fence_full,
-    fence_locked,
-    fence_release,
-    fetch_and_u64,
-    fetch_or_u64,
-    load_acquire_u64,
-    load_relaxed_u32,
-    load_relaxed_u64,
-    store_relaxed_u32,
-    store_relaxed_u64,
-    store_release_u32,
-    store_release_u64,
+    cas_u64, cpu_relax, fence_full, fence_locked, fence_release, fetch_and_u64, fetch_or_u64,
+    load_acquire_u64, load_relaxed_u32, load_relaxed_u64, store_relaxed_u32, store_relaxed_u64,
+    store_release_u32, store_release_u64,
 )
 from fastdhcp._bitmap cimport bitmap_freed
 from fastdhcp._entry cimport (
-    ENTRY_PAD,
-    ENTRY_RENEW,
-    ENTRY_WHOLE,
-    RECORD_FIXED,
-    WHOLE_FIXED,
-    EntryHeader,
-    Kept,
-    RenewEntry,
-    entry_kept,
-    entry_write_end,
-    entry_write_renew,
-    entry_write_whole,
-    put_identifier,
+    ENTRY_PAD, ENTRY_RENEW, ENTRY_WHOLE, ENTRY_WORDS, RECORD_FIXED, WHOLE_FIXED, EntryHeader, Kept,
+    RenewEntry, entry_kept, entry_write_end, entry_write_renew, entry_write_whole, put_identifier,
 )
 from fastdhcp._image cimport (
-    NOWHERE,
-    Subnet,
-    image_find_subnet,
-    image_network,
-    image_params,
-    image_subnet,
+    NOWHERE, Subnet, image_find_subnet, image_network, image_params, image_subnet,
 )
 from fastdhcp._leases cimport (
-    ACTIVE,
-    BLOCK_SIZE,
-    CHUNK_SIZE,
-    CLIENT_ID_INLINE,
-    DECLINED,
-    FREE,
-    GRACE_DEFAULT,
-    HOSTNAME_INLINE,
-    LOCK_TRIES,
-    LONG_CLIENT_ID,
-    LONG_HOSTNAME,
-    LONG_RELAY_INFO,
-    LONG_SIZE,
-    PENDING,
-    RELAY_INFO_INLINE,
-    RING_HEADER,
-    TIME_INFINITE,
-    Binding,
-    Record,
-    Ring,
-    Slot,
-    Table,
-    leases_index,
-    leases_record,
-    leases_ring,
-    leases_step,
+    ACTIVE, BLOCK_SIZE, CHUNK_SIZE, CLIENT_ID_INLINE, DECLINED, FREE, GRACE_DEFAULT,
+    HOSTNAME_INLINE, LOCK_TRIES, LONG_CLIENT_ID, LONG_HOSTNAME, LONG_RELAY_INFO, LONG_SIZE, PENDING,
+    RELAY_INFO_INLINE, RING_HEADER, TIME_INFINITE, Binding, Record, Ring, Slot, Table, leases_index,
+    leases_record, leases_ring, leases_step,
 )
 from fastdhcp._memory cimport Memory
-from fastdhcp._stats cimport (
-    COUNT_BINDINGS,
-    COUNT_OFFERS,
-    count,
-)
+from fastdhcp._stats cimport COUNT_BINDINGS, COUNT_OFFERS, COUNT_REPAIRS, count
 from fastdhcp._wire cimport Span
 
 
@@ -344,7 +291,7 @@ cdef uint32_t make_entry(Table* t, const Change* c, const Record* r,
 # Steps 4 to 6 of the protocol: dirty bit, entry published, replay.
 cdef Applied publish_and_replay(Table* t, const Change* c, Record* r,
                                 Outcome* out) noexcept nogil:
-    cdef uint64_t scratch[112]   # ENTRY_MAX bytes, aligned
+    cdef uint64_t scratch[ENTRY_WORDS]
     cdef uint8_t* entry = <uint8_t*>&scratch
     cdef uint64_t head
     cdef uint32_t size = make_entry(t, c, r, entry)
@@ -477,8 +424,8 @@ def repair(Memory memory, uint32_t process):
     cdef Table* t = &memory.table
     cdef Slot* slot
     cdef Record* r
-    if process >= t.node.processes:
-        raise IndexError(f"there is no process {process}")
+    if process >= t.node.rings:
+        raise IndexError(f"process {process} applies no changes")
     slot = &t.slots[process]
     store_release_u32(&t.processes[process].asleep, 0)
     # It is in no commit any more: its successor is to be judged by what it does itself.
@@ -489,5 +436,6 @@ def repair(Memory memory, uint32_t process):
     held = (load_acquire_u64(&r.lock) >> 32) == process + 1
     if held:
         repair_record(t, slot, process)
+        count(&t.counters[t.self], COUNT_REPAIRS)
     store_release_u64(&slot.record, 0)
     return held

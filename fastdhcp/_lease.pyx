@@ -5,17 +5,8 @@ from libc.string cimport memcpy
 
 from fastdhcp._atomic cimport cpu_relax, fence_acquire, load_acquire_u64, load_relaxed_u64
 from fastdhcp._leases cimport (
-    CLIENT_ID_INLINE,
-    HOSTNAME_INLINE,
-    LONG_CLIENT_ID,
-    LONG_HOSTNAME,
-    LONG_RELAY_INFO,
-    LONG_SIZE,
-    READ_TRIES,
-    RELAY_INFO_INLINE,
-    Record,
-    Table,
-    leases_record,
+    CLIENT_ID_INLINE, HOSTNAME_INLINE, LONG_CLIENT_ID, LONG_HOSTNAME, LONG_RELAY_INFO, LONG_SIZE,
+    READ_TRIES, RELAY_INFO_INLINE, Record, Table, leases_record,
 )
 
 

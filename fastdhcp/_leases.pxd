@@ -9,13 +9,15 @@ under the record's lock, and only through _journal's apply_change and repair.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastdhcp._image cimport Image
+from fastdhcp._siphash cimport SECRET_SIZE
 from fastdhcp._stats cimport Counters
+from fastdhcp._wire cimport HLEN_MAX
 
 cdef enum:
     SEGMENT_MAGIC = 0x46444853   # "FDHS"
-    SEGMENT_LAYOUT = 1
-    BLOCK_SIZE = 256             # records of a block
+    SEGMENT_LAYOUT = 2
     CHUNK_SIZE = 64              # records of a chunk, the unit of the checkpoint
+    KEY_SIZE = 16
     CLIENT_ID_INLINE = 24
     RELAY_INFO_INLINE = 64
     HOSTNAME_INLINE = 32
@@ -32,7 +34,21 @@ cdef enum:
     TIME_INFINITE = 0xFFFFFFFF   # node time: never
 
 cpdef enum:
-    WORKERS_MAX = 60
+    BLOCK_SIZE = 256             # records of a block
+    WORKERS_MAX = 128
+    ROLES_WITH_RING = 2          # store and link apply changes, as workers do
+    RINGS_MAX = WORKERS_MAX + ROLES_WITH_RING
+    ROLE_COUNT = 6
+
+# A process that is no worker has this number, counted from the number of workers. Those with a ring
+# (and a slot) come first; all have a line and counters.
+cpdef enum Role:
+    ROLE_STORE = 0
+    ROLE_LINK = 1                # of a failover pair
+    ROLE_SUPERVISOR = 2
+    ROLE_CONTROL = 3
+    ROLE_HISTORY = 4
+    ROLE_AIDE = 5
 
 # What the record says (docs/ARCHITECTURE.md). Offered, expired, released, reserved are derived.
 cpdef enum BindingState:
@@ -66,14 +82,15 @@ cdef struct Record:              # 256 bytes, layout version 1
     uint8_t relay_info_len
     uint8_t hostname_len
     uint8_t spare
-    uint8_t key[16]              # client key
-    uint8_t chaddr[16]
+    uint8_t key[KEY_SIZE]        # client key
+    uint8_t chaddr[HLEN_MAX]
     uint32_t subnet_id
     uint32_t class_id
     uint32_t limits[2]
-    uint8_t client_id[24]        # ---- the three identifiers; what is longer is in the long fields
-    uint8_t relay_info[64]
-    uint8_t hostname[32]
+    # ---- the three identifiers; what is longer is in the long fields
+    uint8_t client_id[CLIENT_ID_INLINE]
+    uint8_t relay_info[RELAY_INFO_INLINE]
+    uint8_t hostname[HOSTNAME_INLINE]
     uint64_t position            # ---- volatile: end of the entry of the last change in `ring`
     uint64_t offer_key           # first word of the key of the client that it is offered to
     uint32_t ring
@@ -98,7 +115,7 @@ cdef struct Binding:
     uint32_t start
     uint32_t subnet_id
     uint64_t key[2]
-    uint8_t chaddr[16]
+    uint8_t chaddr[HLEN_MAX]
     uint64_t position
     uint64_t offer_key
     uint32_t ring
@@ -128,22 +145,23 @@ cpdef enum StoreState:
     STORE_FAILING = 2            # commits fail (disk full): nothing new can be made durable
 
 
-# The first page of the `node` segment; after it Process[processes], then Slot[processes].
+# The first page of the `node` segment; after it Process[processes], then Slot[rings].
 cdef struct Node:
     uint32_t magic
     uint32_t layout
     uint64_t segment_id          # drawn when the segments were made
     uint32_t workers
-    uint32_t processes           # workers, then store, then link
+    uint32_t processes           # workers, then the roles
     uint32_t block_capacity      # places in the directory, a power of two
     uint32_t block_limit         # how many of them may be in use
     uint32_t bucket_count        # of the index, a power of two
     uint32_t ring_size           # bytes of one ring, a power of two
     uint32_t trace_size          # entries of one trace ring, a power of two
     uint32_t epoch
-    int64_t time_offset_ns       # node time = CLOCK_BOOTTIME + this (time.py)
-    uint8_t secret[16]           # SipHash key of the client keys
-    uint64_t pad0[7]
+    int64_t time_offset_ns       # node time = CLOCK_BOOTTIME + this (store/clock.py)
+    uint8_t secret[SECRET_SIZE]  # SipHash key of the client keys
+    uint32_t rings               # processes that apply changes: workers, store, link
+    uint32_t pad0[13]
     uint32_t ready               # 1: recovery is complete (a line of its own from here)
     uint32_t store_state         # StoreState
     uint32_t pad1[14]
@@ -171,7 +189,7 @@ cdef struct TraceEntry:          # 64 bytes: one decision
     uint32_t ciaddr
     uint32_t requested
     uint32_t yiaddr
-    uint8_t chaddr[16]
+    uint8_t chaddr[HLEN_MAX]
     uint8_t hlen
     uint8_t htype
     uint8_t message_type         # what came

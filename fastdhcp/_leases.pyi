@@ -17,4 +17,16 @@ class StoreState(IntEnum):
     STORE_OK = 1
     STORE_FAILING = 2
 
+class Role(IntEnum):
+    ROLE_STORE = 0
+    ROLE_LINK = 1
+    ROLE_SUPERVISOR = 2
+    ROLE_CONTROL = 3
+    ROLE_HISTORY = 4
+    ROLE_AIDE = 5
+
+BLOCK_SIZE: int
 WORKERS_MAX: int
+ROLES_WITH_RING: int
+RINGS_MAX: int
+ROLE_COUNT: int

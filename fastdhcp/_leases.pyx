@@ -7,22 +7,11 @@ from posix.time cimport clock_gettime, timespec
 from posix.unistd cimport getpid
 
 from fastdhcp._atomic cimport (
-    cas_u64,
-    cpu_relax,
-    fence_acquire,
-    fetch_add_u64,
-    load_acquire_u64,
-    load_relaxed_u64,
+    cas_u64, cpu_relax, fence_acquire, fetch_add_u64, load_acquire_u64, load_relaxed_u64,
 )
 from fastdhcp._image cimport NOWHERE, image_network_number
+from fastdhcp._linux cimport CLOCK_BOOTTIME, kill
 from fastdhcp._stats cimport COUNT_INDEX_FULL, count
-
-cdef extern from "signal.h" nogil:
-    int kill(int pid, int number)
-
-cdef extern from "time.h" nogil:
-    enum: CLOCK_BOOTTIME
-
 
 # ---- time
 

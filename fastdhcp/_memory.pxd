@@ -3,7 +3,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from fastdhcp._lease cimport Lease
-from fastdhcp._leases cimport Process, Table, Trace
+from fastdhcp._leases cimport Process, Ring, Table, Trace
 
 
 cdef class Memory:
@@ -12,5 +12,6 @@ cdef class Memory:
     cdef object image_maps       # the last few: a reader in a thread may still be at an older one
     cdef _place(self, uint64_t* places)
     cdef Process* _process(self, int process) except NULL
+    cdef Ring* _ring(self, int process) except NULL
     cdef Trace* _trace(self, int worker) except NULL
     cdef Lease _lease(self, uint32_t number)

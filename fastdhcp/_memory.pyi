@@ -3,6 +3,7 @@
 from fastdhcp._lease import Lease
 
 INFINITE: int
+SEGMENTS: tuple[str, ...]
 
 def layout_sizes(
     workers: int, block_limit: int, ring_size: int = ..., trace_size: int = ...
@@ -28,6 +29,7 @@ class Memory:
     def __init__(self, fds: dict[str, int], process: int) -> None: ...
     workers: int
     processes: int
+    rings: int
     process: int
     segment_id: int
     block_limit: int

@@ -7,51 +7,30 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fastdhcp._atomic cimport (
-    fence_acquire,
-    load_acquire_u32,
-    load_acquire_u64,
-    load_relaxed_u32,
-    load_relaxed_u64,
-    store_relaxed_u64,
-    store_release_u32,
+    fence_acquire, load_acquire_u32, load_acquire_u64, load_relaxed_u32, load_relaxed_u64,
+    store_relaxed_u64, store_release_u32,
 )
 from fastdhcp._census cimport Tally, census_chaddr, census_pool
 from fastdhcp._image cimport IMAGE_LAYOUT, IMAGE_MAGIC, NOWHERE, Image, Pool, image_pool
 from fastdhcp._lease cimport Lease, lease_copy, lease_make
 from fastdhcp._leases cimport (
-    BLOCK_SIZE,
-    BUCKET_SIZE,
-    CHUNK_SIZE,
-    FREE,
-    LONG_SIZE,
-    RING_HEADER,
-    SEGMENT_LAYOUT,
-    SEGMENT_MAGIC,
-    WORKERS_MAX,
-    Node,
-    Process,
-    Record,
-    Slot,
-    Table,
-    Trace,
-    TraceEntry,
-    boot_ns,
-    leases_block,
-    leases_record,
-    leases_ring,
-    leases_trace,
-    node_now,
+    BLOCK_SIZE, BUCKET_SIZE, CHUNK_SIZE, FREE, LONG_SIZE, RING_HEADER, ROLE_COUNT, ROLES_WITH_RING,
+    SEGMENT_LAYOUT, SEGMENT_MAGIC, WORKERS_MAX, Node, Process, Record, Ring, Slot, Table, Trace,
+    TraceEntry, boot_ns, leases_block, leases_record, leases_ring, leases_trace, node_now,
 )
-from fastdhcp._stats cimport Counters
+from fastdhcp._stats cimport COUNT_WORDS, Counters
 
 cdef enum:
     NODE_SIZE = 256
-    LINE = 64
     PAGE = 4096
     RING_SIZE = 1 << 22          # at 140 bytes an entry, 30,000 changes not yet on disk
+    SEGMENT_COUNT = 11
+    FOUND_MAX = 1024             # records of one look for a hardware address; over a block
     TRACE_SIZE = 1 << 13         # the last 8,192 decisions of a worker
 
 INFINITE = 0xFFFFFFFF            # node time: never
+SEGMENTS = ("node", "directory", "records", "longs", "bits", "dirty", "index", "again", "rings",
+            "counters", "traces")  # in the order of Memory._place
 
 
 # ---- how large they are
@@ -71,10 +50,11 @@ def layout_sizes(int workers, int block_limit, int ring_size=RING_SIZE,
         raise ValueError(f"workers must be 1 to {WORKERS_MAX}, not {workers}")
     if not 1 <= block_limit <= 1 << 23:
         raise ValueError(f"blocks must be 1 to {1 << 23}, not {block_limit}")
-    processes = workers + 2
+    processes = workers + ROLE_COUNT
+    rings = workers + ROLES_WITH_RING
     capacity = _power_of_two(2 * block_limit)
     sizes = {
-        "node": NODE_SIZE + processes * 2 * LINE,
+        "node": NODE_SIZE + processes * sizeof(Process) + rings * sizeof(Slot),
         "directory": capacity * 8,
         "records": capacity * BLOCK_SIZE * sizeof(Record),
         "longs": capacity * BLOCK_SIZE * LONG_SIZE,
@@ -82,7 +62,7 @@ def layout_sizes(int workers, int block_limit, int ring_size=RING_SIZE,
         "dirty": max(capacity * BLOCK_SIZE // CHUNK_SIZE // 8, 8),
         "index": _bucket_count(block_limit) * BUCKET_SIZE * 8,
         "again": capacity * BLOCK_SIZE * 4,
-        "rings": processes * (RING_HEADER + ring_size),
+        "rings": rings * (RING_HEADER + ring_size),
         "counters": processes * sizeof(Counters),
         "traces": workers * (sizeof(Trace) + trace_size * sizeof(TraceEntry)),
     }
@@ -105,7 +85,8 @@ def format_node(int fd, int workers, int block_limit, segment_id, int ring_size=
     node.layout = SEGMENT_LAYOUT
     node.segment_id = segment_id
     node.workers = workers
-    node.processes = workers + 2
+    node.processes = workers + ROLE_COUNT
+    node.rings = workers + ROLES_WITH_RING
     node.block_capacity = _power_of_two(2 * block_limit)
     node.block_limit = block_limit
     node.bucket_count = _bucket_count(block_limit)
@@ -131,12 +112,10 @@ cdef class Memory:
 
     def __init__(self, fds, int process):
         cdef unsigned char[::1] view
-        cdef uint64_t places[11]
-        names = ("node", "directory", "records", "longs", "bits", "dirty", "index", "again",
-                 "rings", "counters", "traces")
+        cdef uint64_t places[SEGMENT_COUNT]
         self.maps = {}
         self.image_maps = []
-        for i, name in enumerate(names):
+        for i, name in enumerate(SEGMENTS):
             if name not in fds:
                 raise ValueError(f"segment {name!r} is missing")
             size = os.fstat(fds[name]).st_size
@@ -177,6 +156,10 @@ cdef class Memory:
     @property
     def processes(self):
         return self.table.node.processes
+
+    @property
+    def rings(self):
+        return self.table.node.rings
 
     @property
     def process(self):
@@ -294,17 +277,19 @@ cdef class Memory:
             raise IndexError(f"there is no process {process}")
         return &self.table.processes[process]
 
+    cdef Ring* _ring(self, int process) except NULL:
+        if not 0 <= process < <int>self.table.node.rings:
+            raise IndexError(f"process {process} has no ring")
+        return leases_ring(&self.table, process)
+
     def ring_head(self, int process):
-        self._process(process)
-        return load_acquire_u64(&leases_ring(&self.table, process).head)
+        return load_acquire_u64(&self._ring(process).head)
 
     def ring_tail(self, int process):
-        self._process(process)
-        return load_acquire_u64(&leases_ring(&self.table, process).tail)
+        return load_acquire_u64(&self._ring(process).tail)
 
     def ring_durable(self, int process):
-        self._process(process)
-        return load_acquire_u64(&leases_ring(&self.table, process).durable)
+        return load_acquire_u64(&self._ring(process).durable)
 
     # ---- records
 
@@ -358,7 +343,7 @@ cdef class Memory:
 
     def find(self, bytes chaddr):
         """Every record with this hardware address, by a scan of the table."""
-        cdef uint32_t numbers[1024]
+        cdef uint32_t numbers[FOUND_MAX]
         cdef uint32_t block = 0
         cdef uint32_t count, i
         cdef const uint8_t* wanted = chaddr
@@ -366,7 +351,7 @@ cdef class Memory:
         found = []
         while block < self.table.node.block_capacity:
             with nogil:
-                count = census_chaddr(&self.table, wanted, hlen, &block, numbers, 1024)
+                count = census_chaddr(&self.table, wanted, hlen, &block, numbers, FOUND_MAX)
             for i in range(count):
                 found.append(self._lease(numbers[i]))
         return [lease for lease in found if lease.chaddr == chaddr]
@@ -401,7 +386,7 @@ cdef class Memory:
 
     def process_counters(self, int process):
         self._process(process)
-        return [self.table.counters[process].words[i] for i in range(320)]
+        return [self.table.counters[process].words[i] for i in range(<int>COUNT_WORDS)]
 
     def counters(self):
         """The counter words summed over all processes (see _stats)."""
@@ -410,7 +395,7 @@ cdef class Memory:
 
     def add(self, int word, int value=1):
         """Counts in this process's own block."""
-        if not 0 <= word < 320:
+        if not 0 <= word < <int>COUNT_WORDS:
             raise IndexError(f"there is no counter {word}")
         self.table.counters[self.table.self].words[word] += value
 

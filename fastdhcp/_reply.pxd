@@ -8,6 +8,7 @@ from fastdhcp._handle cimport Handled
 from fastdhcp._image cimport Image
 from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport Counters
+from fastdhcp._wire cimport ETHERNET_HLEN, MESSAGE_SIZE_MAX
 
 cdef enum:
     PORT_SERVER = 67
@@ -38,7 +39,7 @@ cdef struct Reply:
     uint8_t way                  # Way
     uint8_t type                 # message type
     uint8_t clock                # ReplyClock
-    uint8_t hw_address[6]        # for WAY_FRAME
+    uint8_t hw_address[ETHERNET_HLEN]  # for WAY_FRAME
     uint8_t spare
     # Until when: of a reply that states a lease.
     uint32_t number              # of the record
@@ -54,8 +55,8 @@ cdef struct Reply:
     uint16_t renewal_at
     uint16_t rebinding_at
     uint16_t size                # of the message
-    uint8_t head[28]             # FRAME_HEAD_SIZE
-    uint8_t data[1472]           # MESSAGE_SIZE_MAX
+    uint8_t head[FRAME_HEAD_SIZE]
+    uint8_t data[MESSAGE_SIZE_MAX]
 
 
 # Writes the reply that `handled` describes, and where it goes. False: it is longer than a datagram

@@ -12,8 +12,6 @@ from fastdhcp._stats cimport Counters
 from fastdhcp._wire cimport *
 
 cdef enum:
-    HTYPE_ETHERNET = 1       # RFC 1700: the hardware address is what a frame can be sent to
-    ETHERNET_HLEN = 6
     IP_HEAD_SIZE = 20
     UDP_HEAD_SIZE = 8
     IP_VERSION_AND_SIZE = 0x45
@@ -24,7 +22,7 @@ cdef enum:
 cdef const char* NAK_TEXT = b"this address is not yours to use here"
 
 
-# -- Where to -------------------------------------------------------------------------------------
+# ---- where to
 
 # A client without an address cannot answer ARP: what goes to it goes to its hardware address.
 cdef inline void to_hardware(Reply* reply, const Packet* packet, uint32_t yiaddr) noexcept nogil:
@@ -95,7 +93,7 @@ cdef void reply_head(Reply* reply) noexcept nogil:
     store_be16(udp + 6, sum if sum else 0xFFFF)
 
 
-# -- Times ----------------------------------------------------------------------------------------
+# ---- times
 
 cdef inline uint32_t half(uint32_t lease_s) noexcept nogil:
     return lease_s // 2
@@ -151,7 +149,7 @@ cdef bint reply_lower(Reply* reply, uint32_t now) noexcept nogil:
     return True
 
 
-# -- The message ----------------------------------------------------------------------------------
+# ---- the message
 
 # Cookie, 53, 54. Nothing but what table 3 has from the request.
 cdef Writer begin(Reply* reply, const Packet* packet, const Handled* handled) noexcept nogil:

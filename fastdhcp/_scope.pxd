@@ -1,4 +1,4 @@
-"""Whose packet is it: the link that a packet belongs to, by giaddr, link selection or interface."""
+"""Whose packet is it: the link that a packet belongs to, by giaddr, ciaddr or interface."""
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 

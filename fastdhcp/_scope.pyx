@@ -4,13 +4,7 @@ from libc.stdint cimport uint32_t
 
 from fastdhcp._codec cimport Packet
 from fastdhcp._image cimport (
-    NOWHERE,
-    Image,
-    Interface,
-    image_find_interface,
-    image_find_subnet,
-    image_network,
-    image_subnet,
+    NOWHERE, Image, Interface, image_find_interface, image_find_subnet, image_network, image_subnet,
     image_table,
 )
 from fastdhcp._stats cimport DROP_BAD_SOURCE, DROP_NO_SUBNET, DROP_NONE, DropReason

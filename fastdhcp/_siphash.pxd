@@ -6,6 +6,9 @@ A client key is the 128-bit hash of one byte of kind and the identifier's bytes.
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy
 
+cdef enum:
+    SECRET_SIZE = 16         # of the key that hashes are made under
+
 
 cdef struct SipState:
     uint64_t v0

@@ -2,7 +2,8 @@
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
 
-from fastdhcp._held cimport Held
+from fastdhcp._held cimport IN_FLIGHT_MAX, Held
+from fastdhcp._linux cimport iovec, mmsghdr, sockaddr_in, sockaddr_ll
 from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport Counters
 
@@ -11,52 +12,16 @@ cdef enum:
     BUFFER_SIZE = 2048       # a packet; what is longer is truncated, and dropped as too long
     CONTROL_IN_SIZE = 64     # IP_PKTINFO 32, SO_TIMESTAMPNS 32
     CONTROL_OUT_SIZE = 32    # IP_PKTINFO
-    OUT_MAX = 256            # replies of one send; _held's IN_FLIGHT_MAX
-    GROUP_SLOTS = 512        # twice that, a power of two
-
-# With _GNU_SOURCE, which Python.h defines.
-cdef extern from "sys/socket.h" nogil:
-    struct iovec:
-        void* iov_base
-        size_t iov_len
-    struct msghdr:
-        void* msg_name
-        uint32_t msg_namelen
-        iovec* msg_iov
-        size_t msg_iovlen
-        void* msg_control
-        size_t msg_controllen
-        int msg_flags
-    struct mmsghdr:
-        msghdr msg_hdr
-        unsigned int msg_len
-
-cdef extern from "netinet/in.h" nogil:
-    struct in_addr:
-        uint32_t s_addr
-    struct sockaddr_in:
-        uint16_t sin_family
-        uint16_t sin_port
-        in_addr sin_addr
-
-cdef extern from "linux/if_packet.h" nogil:
-    struct sockaddr_ll:
-        uint16_t sll_family
-        uint16_t sll_protocol
-        int32_t sll_ifindex
-        uint16_t sll_hatype
-        uint8_t sll_pkttype
-        uint8_t sll_halen
-        uint8_t sll_addr[8]
-
+    OUT_MAX = IN_FLIGHT_MAX  # replies of one send
+    GROUP_SLOTS = 2 * OUT_MAX
 
 cdef struct Inbox:
     int fd
     uint32_t count               # packets of the last receive
-    mmsghdr headers[64]          # BATCH_MAX, all of these
-    iovec vectors[64]
-    sockaddr_in sources[64]
-    uint8_t controls[64][64]     # CONTROL_IN_SIZE
+    mmsghdr headers[BATCH_MAX]
+    iovec vectors[BATCH_MAX]
+    sockaddr_in sources[BATCH_MAX]
+    uint8_t controls[BATCH_MAX][CONTROL_IN_SIZE]
     uint8_t* buffers             # BUFFER_SIZE each
 
 
@@ -64,29 +29,29 @@ cdef struct Inbox:
 cdef struct Lane:
     int fd
     uint32_t count
-    mmsghdr headers[256]         # OUT_MAX, all of these
-    iovec vectors[256]
-    uint32_t numbers[256]        # of the replies
+    mmsghdr headers[OUT_MAX]
+    iovec vectors[OUT_MAX]
+    uint32_t numbers[OUT_MAX]    # of the replies
 
 
 # Replies to one destination, of one length, from one source: what a train can be made of.
 cdef struct Groups:
     uint32_t count
-    uint32_t first[256]          # OUT_MAX; places in `numbers`
-    uint32_t last[256]
-    uint32_t next[256]
-    uint16_t slots[512]          # GROUP_SLOTS; group + 1, 0: empty
+    uint32_t first[OUT_MAX]      # places in `numbers`
+    uint32_t last[OUT_MAX]
+    uint32_t next[OUT_MAX]
+    uint16_t slots[GROUP_SLOTS]  # group + 1, 0: empty
 
 
 cdef struct Outbox:
     Lane udp
     Lane frames                  # a packet socket, or fd -1
-    sockaddr_in udp_names[256]
-    sockaddr_ll frame_names[256]
-    uint8_t controls[256][32]    # CONTROL_OUT_SIZE
+    sockaddr_in udp_names[OUT_MAX]
+    sockaddr_ll frame_names[OUT_MAX]
+    uint8_t controls[OUT_MAX][CONTROL_OUT_SIZE]
     Groups groups
     uint32_t count
-    uint32_t numbers[256]        # of the replies to be sent, as they came
+    uint32_t numbers[OUT_MAX]    # of the replies to be sent, as they came
     Held* held                   # where they are, and go back to
     Counters* counters
 

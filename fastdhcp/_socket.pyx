@@ -7,79 +7,30 @@ from libc.string cimport memcpy, memset
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
 from fastdhcp._held cimport Held, held_give
+from fastdhcp._linux cimport (
+    AF_INET, AF_PACKET, CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_NXTHDR, IPPROTO_IP, IP_PKTINFO,
+    MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC, POLLOUT, SOL_SOCKET, SO_TIMESTAMPNS, cmsghdr, htonl,
+    htons, in_pktinfo, msghdr, ntohl, ntohs, poll, pollfd, recvmmsg, sendmmsg, sockaddr_in,
+    sockaddr_ll,
+)
 from fastdhcp._reply cimport (
-    BROADCAST_ADDRESS,
-    FRAME_HEAD_SIZE,
-    WAY_BROADCAST,
-    WAY_FRAME,
-    Reply,
-    reply_head,
+    BROADCAST_ADDRESS, FRAME_HEAD_SIZE, WAY_BROADCAST, WAY_FRAME, Reply, reply_head,
 )
 from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport (
-    COUNT_DROPPED,
-    COUNT_REPLY_SUM,
-    COUNT_REPLY_TIME,
-    COUNT_SENT,
-    DROP_SEND_FAILED,
-    HISTOGRAM_BUCKETS,
-    Counters,
-    count,
-    count_time,
+    COUNT_DROPPED, COUNT_REPLY_SUM, COUNT_REPLY_TIME, COUNT_SENT, DROP_SEND_FAILED,
+    HISTOGRAM_BUCKETS, Counters, count, count_time,
 )
-
-cdef extern from "sys/socket.h" nogil:
-    enum:
-        AF_INET
-        AF_PACKET
-        MSG_DONTWAIT
-        MSG_NOSIGNAL
-        MSG_TRUNC
-        SOL_SOCKET
-    struct cmsghdr:
-        size_t cmsg_len
-        int cmsg_level
-        int cmsg_type
-    int recvmmsg(int fd, mmsghdr* messages, unsigned int count, int flags, timespec* timeout)
-    int sendmmsg(int fd, mmsghdr* messages, unsigned int count, int flags)
-    cmsghdr* CMSG_FIRSTHDR(const msghdr* message)
-    cmsghdr* CMSG_NXTHDR(msghdr* message, cmsghdr* before)
-    uint8_t* CMSG_DATA(cmsghdr* head)
-    size_t CMSG_LEN(size_t size)
-
-cdef extern from "netinet/in.h" nogil:
-    enum:
-        IPPROTO_IP
-        IP_PKTINFO
-    struct in_pktinfo:
-        int ipi_ifindex
-        in_addr ipi_spec_dst
-        in_addr ipi_addr
-    uint16_t htons(uint16_t value)
-    uint16_t ntohs(uint16_t value)
-    uint32_t htonl(uint32_t value)
-    uint32_t ntohl(uint32_t value)
-
-cdef extern from "asm/socket.h" nogil:
-    enum: SO_TIMESTAMPNS
-
-cdef extern from "poll.h" nogil:
-    enum: POLLOUT
-    struct pollfd:
-        int fd
-        short events
-        short revents
-    int poll(pollfd* fds, unsigned long count, int timeout)
+from fastdhcp._wire cimport ETHERNET_HLEN
 
 cdef enum:
     ETHERTYPE_IP = 0x0800
-    ETHERNET_HLEN = 6
     FULL_WAIT_MS = 2         # once a flush, for a send buffer that is full
     NS_PER_US = 1000
     NS_PER_S = 1000000000
 
 
-# -- Receiving ------------------------------------------------------------------------------------
+# ---- receiving
 
 cdef inline void inbox_ready(Inbox* inbox, uint32_t i) noexcept nogil:
     cdef msghdr* head = &inbox.headers[i].msg_hdr
@@ -151,7 +102,7 @@ cdef bint inbox_arrival(const Inbox* inbox, uint32_t i, Arrival* out) noexcept n
     return not message.msg_flags & MSG_TRUNC
 
 
-# -- Writing what the kernel wants ----------------------------------------------------------------
+# ---- writing what the kernel wants
 
 cdef void lane_open(Lane* lane, int fd, uint8_t* names, uint32_t name_size) noexcept nogil:
     cdef uint32_t i
@@ -217,7 +168,7 @@ cdef inline void put_frame(Outbox* outbox, uint32_t number) noexcept nogil:
     memcpy(outbox.frame_names[i].sll_addr, reply.hw_address, ETHERNET_HLEN)
 
 
-# -- Grouping -------------------------------------------------------------------------------------
+# ---- grouping
 
 cdef inline bint same_train(const Reply* a, const Reply* b) noexcept nogil:
     return (a.destination == b.destination and a.size == b.size and a.port == b.port
@@ -268,7 +219,7 @@ cdef void fill_lanes(Outbox* outbox) noexcept nogil:
             place = g.next[place]
 
 
-# -- Sending --------------------------------------------------------------------------------------
+# ---- sending
 
 # The wall clock, as the kernel's timestamps are.
 cdef uint64_t wall_ns() noexcept nogil:

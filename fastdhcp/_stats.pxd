@@ -70,7 +70,7 @@ cdef enum:
 
 
 cdef struct Counters:
-    uint64_t words[320]      # COUNT_WORDS; a multiple of a cache line
+    uint64_t words[COUNT_WORDS]  # a multiple of a cache line
 
 
 cdef inline void count(Counters* c, uint32_t word) noexcept nogil:

@@ -2,8 +2,6 @@
 
 from enum import IntEnum
 
-COUNTERS_SIZE: int
-
 class DropReason(IntEnum):
     DROP_NONE = 0
     DROP_TOO_SHORT = 1
@@ -63,6 +61,3 @@ def drop_names() -> list[str]:
 
 def counter_words() -> dict[str, int]:
     """Number of a process's first word of each counter, by the counter's name."""
-
-def sum_words(counters: bytes | bytearray | memoryview, processes: int) -> list[int]:
-    """The words of all processes, added up; `counters` holds one block per process."""

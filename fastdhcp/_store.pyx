@@ -4,69 +4,26 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fastdhcp._atomic cimport (
-    cpu_relax,
-    fence_full,
-    fetch_and_u64,
-    load_acquire_u64,
-    load_relaxed_u32,
-    load_relaxed_u64,
-    lowest_bit_u64,
-    store_release_u32,
-    store_release_u64,
+    cpu_relax, fence_full, fetch_and_u64, load_acquire_u64, load_relaxed_u32, load_relaxed_u64,
+    lowest_bit_u64, store_release_u32, store_release_u64,
 )
 from fastdhcp._entry cimport (
-    ENTRY_PAD,
-    EntryHeader,
-    Kept,
-    entry_kept,
-    entry_size,
-    entry_write_whole,
+    ENTRY_MAX, ENTRY_PAD, EntryHeader, Kept, entry_kept, entry_size, entry_write_whole,
 )
 from fastdhcp._identity cimport Identifiers, client_key, identifiers_hardware, relay_suboption
 from fastdhcp._image cimport NOWHERE
 from fastdhcp._journal cimport (
-    APPLIED,
-    APPLY_RING_FULL,
-    CHANGE_END,
-    CHANGE_LAPSE,
-    CHANGE_PEND,
-    Applied,
-    Change,
-    Outcome,
-    apply_change,
-    journal_change,
-    journal_place,
-    journal_policy,
-    journal_replay,
-    journal_set_dirty,
+    APPLIED, APPLY_RING_FULL, CHANGE_END, CHANGE_LAPSE, CHANGE_PEND, Applied, Change, Outcome,
+    apply_change, journal_change, journal_place, journal_policy, journal_replay, journal_set_dirty,
     journal_wake_wanted,
 )
 from fastdhcp._leases cimport (
-    BLOCK_SIZE,
-    CHUNK_SIZE,
-    DECLINED,
-    FREE,
-    PENDING,
-    READ_TRIES,
-    RECORD_RELEASED,
-    RING_HEADER,
-    Binding,
-    Record,
-    Ring,
-    Table,
-    leases_block,
-    leases_enter,
-    leases_index,
-    leases_read,
-    leases_record,
-    leases_ring,
-    node_now,
+    BLOCK_SIZE, CHUNK_SIZE, DECLINED, FREE, PENDING, READ_TRIES, RECORD_RELEASED, RING_HEADER,
+    Binding, Record, Ring, Table, leases_block, leases_enter, leases_index, leases_read,
+    leases_record, leases_ring, node_now,
 )
 from fastdhcp._memory cimport Memory
-from fastdhcp._stats cimport (
-    COUNT_EXPIRED,
-    COUNT_SWEPT,
-)
+from fastdhcp._stats cimport COUNT_EXPIRED, COUNT_SWEPT
 from fastdhcp._wire cimport RELAY_CIRCUIT_ID, RELAY_REMOTE_ID
 
 
@@ -84,7 +41,7 @@ def take(Memory memory):
     cdef uint32_t p, place, first
     parts = []
     heads = []
-    for p in range(t.node.processes):
+    for p in range(t.node.rings):
         ring = leases_ring(t, p)
         data = <uint8_t*>ring + RING_HEADER
         tail = load_relaxed_u64(&ring.tail)
@@ -105,7 +62,7 @@ def pending_bytes(Memory memory):
     cdef Table* t = &memory.table
     cdef uint32_t p
     cdef uint64_t total = 0
-    for p in range(t.node.processes):
+    for p in range(t.node.rings):
         total += (load_acquire_u64(&leases_ring(t, p).head)
                   - load_relaxed_u64(&leases_ring(t, p).tail))
     return total
@@ -115,9 +72,9 @@ def settle(Memory memory, heads):
     """After the commit of what take() gave: moves the tails, publishes the durable positions."""
     cdef Table* t = &memory.table
     cdef uint32_t p
-    for p in range(t.node.processes):
+    for p in range(t.node.rings):
         store_release_u64(&leases_ring(t, p).tail, heads[p])
-    for p in range(t.node.processes):
+    for p in range(t.node.rings):
         store_release_u64(&leases_ring(t, p).durable, heads[p])
 
 
@@ -144,7 +101,7 @@ def sleep_end(Memory memory):
 
 def wake_wanted(Memory memory, uint32_t process):
     """True if the process sleeps and asked to be woken; then write its eventfd."""
-    if process >= memory.table.node.processes:
+    if process >= memory.table.node.rings:
         raise IndexError(f"there is no process {process}")
     return journal_wake_wanted(&memory.table, process)
 
@@ -367,7 +324,7 @@ def copy_chunk(Memory memory, uint32_t chunk, sequence):
     None: a record was locked; the bit is set again, come back.
     """
     cdef Table* t = &memory.table
-    cdef uint8_t out[64 * 896]
+    cdef uint8_t out[CHUNK_SIZE * ENTRY_MAX]
     cdef uint32_t used = 0
     cdef uint64_t number = sequence
     cdef uint32_t i

@@ -1,7 +1,7 @@
-"""The DHCP message on the wire: offsets, limits, byte order, and cursors with a sticky error.
+"""The DHCP message on the wire: offsets, limits, byte order, and a Writer with a sticky error.
 
-Inline only. A Reader or Writer that has failed does nothing more, so parsing and writing are
-straight lines with one look at `failed` after the last field.
+Inline only. A Writer that has failed does nothing more, so writing is a straight line with one look
+at `failed` after the last field.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
@@ -27,6 +27,8 @@ cdef enum:
     AT_OPTIONS = 240         # cookie is four bytes
 
 cdef enum:
+    HTYPE_ETHERNET = 1       # RFC 1700: the hardware address is what a frame can be sent to
+    ETHERNET_HLEN = 6
     HLEN_MAX = 16
     SNAME_SIZE = 64
     FILE_SIZE = 128

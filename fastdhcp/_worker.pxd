@@ -3,20 +3,15 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastdhcp._body cimport Bodies
+from fastdhcp._codec cimport SCRATCH_SIZE
 from fastdhcp._held cimport Held, Released
 from fastdhcp._leases cimport Process, Table
+from fastdhcp._linux cimport pollfd
 from fastdhcp._socket cimport Inbox, Outbox
 from fastdhcp._stats cimport Counters
 
-cdef extern from "poll.h" nogil:
-    struct pollfd:
-        int fd
-        short events
-        short revents
-
 cdef enum:
     FULL_TURNS_MAX = 16      # turns without a look at the channel, while every batch is full
-    SCRATCH_ROOM = 2048      # _codec's SCRATCH_SIZE: one packet is decoded at a time
 
 # Places in `fds`.
 cdef enum Wait:
@@ -36,10 +31,10 @@ cdef struct Worker:
     uint64_t beat_ns         # when the next beat is due
     uint64_t head_seen       # of the own ring, when the store was last told
     uint32_t full_turns
-    pollfd fds[3]            # WAIT_COUNT
+    pollfd fds[WAIT_COUNT]
     Bodies bodies
     Held held
     Released released
     Inbox inbox
     Outbox outbox
-    uint8_t scratch[2048]    # SCRATCH_ROOM
+    uint8_t scratch[SCRATCH_SIZE]

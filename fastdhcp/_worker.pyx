@@ -4,25 +4,16 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from fastdhcp._answer cimport answer
-from fastdhcp._atomic cimport (
-    fence_full, load_relaxed_u64, store_relaxed_u64, store_release_u32,
-)
+from fastdhcp._atomic cimport fence_full, load_relaxed_u64, store_relaxed_u64, store_release_u32
 from fastdhcp._body cimport bodies_close, bodies_open
 from fastdhcp._held cimport held_close, held_due, held_open, held_release
 from fastdhcp._journal cimport journal_wake_wanted
 from fastdhcp._leases cimport boot_ns, leases_ring, node_now
+from fastdhcp._linux cimport POLLIN, poll, read, write
 from fastdhcp._memory cimport Memory
 from fastdhcp._socket cimport (
     BATCH_MAX, inbox_close, inbox_open, inbox_receive, outbox_add, outbox_flush, outbox_open,
 )
-
-cdef extern from "poll.h" nogil:
-    enum: POLLIN
-    int poll(pollfd* fds, unsigned long count, int timeout)
-
-cdef extern from "unistd.h" nogil:
-    ssize_t read(int fd, void* at, size_t size)
-    ssize_t write(int fd, const void* at, size_t size)
 
 cdef enum:
     BEAT_NS = 1000000000

@@ -24,8 +24,7 @@ import socket
 import struct
 from typing import NamedTuple
 
-WORKERS_MAX = 1024
-"""Bound on ``count``; the hash has 16 bits to share out."""
+from fastdhcp._leases import WORKERS_MAX
 
 CHADDR_OFFSET = 28
 """Of chaddr in a BOOTP message (RFC 2131 section 2)."""

@@ -8,67 +8,27 @@ from fastdhcp._body cimport Bodies, bodies_close, bodies_open
 from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
 from fastdhcp._handle cimport Handled
 from fastdhcp._held cimport (
-    NO_REPLY,
-    QUEUE_LOCKED,
-    Held,
-    Released,
-    held_close,
-    held_due,
-    held_give,
-    held_open,
-    held_push,
-    held_release,
-    held_room,
-    held_take,
+    NO_REPLY, Held, Released, held_close, held_due, held_give, held_open, held_push,
+    held_release, held_room, held_take,
 )
-from fastdhcp._image cimport (
-    INFINITE,
-    NOWHERE,
-    Image,
-    image_pool,
-    image_reservation,
-    image_subnet,
-)
+from fastdhcp._image cimport INFINITE, NOWHERE, Image, image_pool, image_reservation, image_subnet
+from fastdhcp._leases cimport RINGS_MAX
 from fastdhcp._memory cimport Memory
 from fastdhcp._reply cimport (
-    FRAME_HEAD_SIZE,
-    PORT_SERVER,
-    WAY_BROADCAST,
-    WAY_FRAME,
-    WAY_UDP,
-    Reply,
-    reply_head,
-    reply_lower,
+    FRAME_HEAD_SIZE, PORT_SERVER, WAY_BROADCAST, WAY_FRAME, WAY_UDP, Reply, reply_head, reply_lower,
     reply_write,
 )
 from fastdhcp._scope cimport Arrival
 from fastdhcp._socket cimport (
-    Inbox,
-    Outbox,
-    inbox_arrival,
-    inbox_close,
-    inbox_data,
-    inbox_open,
-    inbox_receive,
-    inbox_size,
-    outbox_add,
-    outbox_flush,
-    outbox_open,
+    Inbox, Outbox, inbox_arrival, inbox_close, inbox_data, inbox_open, inbox_receive, inbox_size,
+    outbox_add, outbox_flush, outbox_open,
 )
 from fastdhcp._stats cimport (
-    COUNT_CACHE_MISS,
-    COUNT_DROPPED,
-    COUNT_SENT,
-    DROP_NONE,
-    DROP_SEND_FAILED,
-    Counters,
+    COUNT_CACHE_MISS, COUNT_DROPPED, COUNT_SENT, DROP_NONE, DROP_SEND_FAILED, Counters,
 )
-from fastdhcp._wire cimport ACK, MESSAGE_SIZE_MIN, store_be32
+from fastdhcp._wire cimport ACK, ETHERNET_HLEN, MESSAGE_SIZE_MIN, store_be32
 
 from fastdhcp._stats import drop_names
-
-cdef enum:
-    ETHERNET_HLEN = 6
 
 WAYS = {"udp": WAY_UDP, "broadcast": WAY_BROADCAST, "frame": WAY_FRAME}
 
@@ -189,7 +149,7 @@ cdef class HeldQueue:
         cdef Reply* reply
         if place == NO_REPLY:
             raise BlockingIOError("the pool of replies is empty")
-        if ring >= QUEUE_LOCKED:
+        if ring >= RINGS_MAX:
             raise IndexError(f"there is no ring {ring}")
         reply = &self.held.replies[place]
         memset(reply, 0, sizeof(Reply))

@@ -15,6 +15,7 @@ from fastdhcp import _journal as journal
 from fastdhcp import _store
 from fastdhcp._entry import entries
 from fastdhcp._journal import ChangeKind
+from fastdhcp._leases import ROLES_WITH_RING
 from fastdhcp._memory import Memory
 from fastdhcp.channel import Channel, Message, close_all
 from fastdhcp.config.compile import Ids, compile_image
@@ -53,7 +54,7 @@ class Rig:
             **start,
         }
         self.blocks = blocks
-        self.events = make_events(WORKERS + 2)
+        self.events = make_events(WORKERS + ROLES_WITH_RING)
         self.extra_fds: dict[str, int] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self.alarms: list[Message] = []

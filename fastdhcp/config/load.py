@@ -7,11 +7,12 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
+from fastdhcp._leases import BLOCK_SIZE
 from fastdhcp.config import schema
 from fastdhcp.config.advice import advise, advise_on_addresses
 from fastdhcp.config.collector import paused
 from fastdhcp.config.errors import ConfigError, Problem
-from fastdhcp.config.model import BLOCK_SIZE, Configuration, Network, Range, Reservation, Subnet
+from fastdhcp.config.model import Configuration, Network, Range, Reservation, Subnet
 from fastdhcp.config.reading import read_file
 from fastdhcp.config.report import Report, Source, Where
 from fastdhcp.config.scopes import outermost, scope_options, scope_values

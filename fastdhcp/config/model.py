@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fastdhcp._leases import BLOCK_SIZE, WORKERS_MAX
 from fastdhcp.config import values
 from fastdhcp.config.errors import Problem
 from fastdhcp.config.keys import (
@@ -35,9 +36,7 @@ IDENTITY_KINDS: Mapping[str, int] = {
     "remote-id": 4,
 }
 
-WORKERS_MAX = 60  # _leases.pxd: places for processes in the shared segments
 ADDRESSES_MAX = 1 << 30
-BLOCK_SIZE = 256
 
 Options = Mapping[int, bytes]
 Range = tuple[int, int]  # first and last address, both within

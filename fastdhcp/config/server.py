@@ -5,10 +5,11 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
+from fastdhcp._leases import BLOCK_SIZE
 from fastdhcp.config import schema
 from fastdhcp.config.errors import key_text
 from fastdhcp.config.keys import keys_of
-from fastdhcp.config.model import ADDRESSES_MAX, BLOCK_SIZE, Configuration, Control, Server
+from fastdhcp.config.model import ADDRESSES_MAX, Configuration, Control, Server
 from fastdhcp.config.report import Report, Where
 
 ADDRESSES_MIN = 1_000_000  # room is kept for at least a million

@@ -191,7 +191,7 @@ def _journal(page: Exposition, journal: Journal) -> None:
 def _server(page: Exposition, memory: Memory, catalog: Catalog) -> None:
     rings = [
         ({"process": i}, memory.ring_head(i) - memory.ring_durable(i))
-        for i in range(memory.processes)
+        for i in range(memory.rings)
     ]
     page.family("ring_pending_bytes", "gauge", "Changes that are not yet on disk.", rings)
     page.family(

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from fastdhcp._leases import Role
 from fastdhcp._memory import Memory
 from fastdhcp.channel import Channel, close_all
 from fastdhcp.control.catalog import Catalog
@@ -59,8 +60,7 @@ class Control:
         self._channel = channel
         channel.setblocking(False)
         segments = {name: fd for name, fd in fds.items() if name not in NOT_SEGMENTS}
-        # It counts nothing and applies nothing; the number after the store's is nobody else's yet.
-        self._memory = Memory(segments, facts["workers"] + 1)
+        self._memory = Memory(segments, facts["workers"] + Role.ROLE_CONTROL)
         close_all(segments.values())
         self._context = Context(
             table=Table(self._memory),

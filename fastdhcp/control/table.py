@@ -13,13 +13,12 @@ from functools import partial
 from typing import TypeVar
 
 from fastdhcp._lease import Lease as Record
-from fastdhcp._leases import BindingState
+from fastdhcp._leases import BLOCK_SIZE, BindingState
 from fastdhcp._memory import Memory
 from fastdhcp.control.catalog import Catalog, PoolName
 from fastdhcp.control.lease import Lease, WallClock, lease_of, unbound
 from fastdhcp.words import address_number
 
-BLOCK_SIZE = 256
 PIECE_BLOCKS = 8
 """Blocks read in one go: 2,048 leases take some 10 ms."""
 LOCKED_TRIES = 40

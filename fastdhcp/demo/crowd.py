@@ -22,7 +22,7 @@ ARP_REQUEST, ARP_REPLY = 1, 2
 _ARP = struct.Struct("!HHBBH6s4s6s4s")  # RFC 826
 BATCH = 64
 RECEIVE_BUFFER = 4 << 20
-XID_AT, CHADDR_AT = 4, 28
+CHADDR_AT = 28
 
 RENEWING_MAX = 128
 """Clients of a link that renew. The answer to a renewal is unicast, for which the kernel resolves

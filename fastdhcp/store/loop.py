@@ -95,7 +95,7 @@ class Store:
         self.delay_s = COMMIT_DELAY_S
         self.journal_size_max = JOURNAL_SIZE_MAX
         self.event = fds[f"event.{index}"]
-        self.events = [fds[f"event.{i}"] for i in range(self.memory.processes)]
+        self.events = [fds[f"event.{i}"] for i in range(self.memory.rings)]
         self.bits_fd = fds["bits"]
         self.commands = Commands(fds.get("commands"), self.memory)
         self.database = Database(Path(str(start["state_directory"])) / DATABASE_NAME)

@@ -85,7 +85,7 @@ def recover(
         _store.reindex(memory)
     memory.set_busy(boot_time_ns())  # a slow disk is no hung store
     with database.write() as transaction:
-        transaction.put_meta(META_SEGMENT, [memory.segment_id, [0] * memory.processes])
+        transaction.put_meta(META_SEGMENT, [memory.segment_id, [0] * memory.rings])
         transaction.put_meta(META_IDENTITY, MIXED if rekeyed else identity)
         transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, clock.read()).packed())
         crash_point("fresh-before-sync")
@@ -103,7 +103,7 @@ def attach(database: Database, memory: Memory, clock: Clock) -> None:
     """
     found = database.read_meta(META_SEGMENT)
     match found:
-        case [memory.segment_id, list(positions)] if len(positions) == memory.processes:
+        case [memory.segment_id, list(positions)] if len(positions) == memory.rings:
             pass
         case _:
             raise DatabaseError(f"{database.path}: is of another run than the table in memory")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
+from fastdhcp._leases import ROLES_WITH_RING
 from fastdhcp.channel import close_all
 from fastdhcp.config.model import Configuration
 from fastdhcp.eventfds import make_events
@@ -89,7 +90,7 @@ def open_resources(config: Configuration, http_fd: int | None = None) -> Resourc
         elif config.control.listen is not None:
             tcp = open_tcp(*config.control.listen)
         # Workers, the store, the link (which has a place, and no process yet).
-        events = make_events(server.workers + 2)
+        events = make_events(server.workers + ROLES_WITH_RING)
         commands = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         undo.pop_all()
     return Resources(lock, udp, frames, unix, path, tcp, events, commands)

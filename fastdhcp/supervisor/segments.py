@@ -10,14 +10,13 @@ import os
 import secrets
 from collections.abc import Mapping
 
+from fastdhcp._leases import BLOCK_SIZE, Role
 from fastdhcp._memory import Memory, format_node, layout_sizes
 from fastdhcp.channel import close_all
 from fastdhcp.config.model import Configuration
 from fastdhcp.log import log
 from fastdhcp.supervisor.obstacles import Obstacle
 
-BLOCK_SIZE = 256
-"""Addresses of a block of the table."""
 NODE = "node"
 
 
@@ -77,8 +76,7 @@ def make_table(config: Configuration) -> tuple[Segments, Memory]:
     workers, addresses = config.server.workers, config.block_limit * BLOCK_SIZE
     try:
         segments = Segments.make(workers, config.block_limit)
-        # The supervisor maps as the link does, which has a place and no process yet.
-        memory = Memory(dict(segments.fds), workers + 1)
+        memory = Memory(dict(segments.fds), workers + Role.ROLE_SUPERVISOR)
     except (OSError, MemoryError) as error:
         text = f"no room for {addresses} addresses: {error}; lower server.max-addresses"
         raise Obstacle("memory-failed", text) from error

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 
 from fastdhcp import _journal
-from fastdhcp._leases import StoreState
+from fastdhcp._leases import Role, StoreState
 from fastdhcp.channel import Message
 from fastdhcp.config import ConfigError, load
 from fastdhcp.eventfds import wake
@@ -192,8 +192,7 @@ class Supervisor:
         http = endpoint(tcp.getsockname()) if tcp is not None else None
         log.info("ready", listen=listen, workers=config.workers, http=http, pid=os.getpid())
         server.notifier.ready(f"serving on {listen}")
-        # After the link, which has a number and no process yet.
-        self._spawn("control", server.store_number + 2)
+        self._spawn("control", config.workers + Role.ROLE_CONTROL)
         self._task(self._policy.run())
 
     # ---- deaths

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastdhcp._lease import Lease
-from fastdhcp._leases import BindingState, RecordFlag
+from fastdhcp._leases import BLOCK_SIZE, BindingState, RecordFlag, Role
 from fastdhcp._memory import Memory
 from fastdhcp.cli.client import Client as ControlClient
 from fastdhcp.store import recovery
@@ -25,7 +25,6 @@ from fastdhcp.supervisor.segments import Segments
 from tests.crash.ledger import Ledger, text
 
 PREFIX = "memfd:fastdhcp-"
-BLOCK_SIZE = 256
 GRACE_S = {78: 64, 79: 1}
 """``reuse-grace`` by the second octet of an address: see site.configuration()."""
 CLOCK_SLACK_S = 2
@@ -68,8 +67,8 @@ class View:
     def is_idle(self, workers: int) -> bool:
         """All that was published is on disk."""
         memory = self.memory
-        heads = [memory.ring_head(ring) for ring in range(workers + 1)]
-        return heads == [memory.ring_durable(ring) for ring in range(workers + 1)]
+        heads = [memory.ring_head(ring) for ring in range(memory.rings)]
+        return heads == [memory.ring_durable(ring) for ring in range(memory.rings)]
 
 
 @contextlib.contextmanager
@@ -88,7 +87,7 @@ def living(supervisor: int) -> Iterator[View]:
                 if name not in ("image", "hints", *fds):  # each is there twice: mapped, too
                     fds[name] = os.open(link, os.O_RDWR)
         workers = struct.unpack_from("I", os.pread(fds["node"], 24, 0), 16)[0]
-        memory = Memory(fds, workers + 1)
+        memory = Memory(fds, workers + Role.ROLE_SUPERVISOR)
         used = (max((n for _, _, n in memory.blocks()), default=-1) + 1) * BLOCK_SIZE * 4
         yield View(memory, os.pread(fds["again"], used, 0))
     finally:
@@ -105,7 +104,7 @@ def on_disk(state: Path, scratch: Path, workers: int, offset_ns: int) -> Iterato
     segments = Segments.make(workers, 1024)
     database = Database(scratch, readonly=True)
     try:
-        memory = Memory(dict(segments.fds), workers + 1)
+        memory = Memory(dict(segments.fds), workers + Role.ROLE_LINK)
         memory.time_offset_ns = offset_ns
         recovery.replay_disk(database, memory)
         yield View(memory, b"")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from statistics import median
 
+from fastdhcp._leases import Role
 from tests.crash import audit
 from tests.crash.ledger import boot_time
 from tests.crash.pack import Watch
@@ -170,7 +171,7 @@ class Campaign:
 
     def kill_control(self) -> None:
         """Control; its death costs nobody a packet."""
-        name = ("control", self.site.workers + 2)
+        name = ("control", self.site.workers + Role.ROLE_CONTROL)
         self.site.expect(lambda: name in self.site.children(), BACK_S, "control")
         died_s, old = self._kill(name)
         self.site.expect(lambda: self._is_new(name, old[name]), BACK_S, "control's pid")

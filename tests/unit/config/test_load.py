@@ -47,9 +47,9 @@ BAD: list[tuple[str, str, list[str]]] = [
     ("a member's type", '[server]\ninclude = ["a*.toml", 7]\nidentity = ["hw-address", 1]\n',
      ["2: server.include[1]: is a number, must be text in quotes",
       "3: server.identity[1]: is a number, must be text in quotes"]),
-    ("server values", '[server]\nworkers = 61\ndurability = "fsync"\ntrust-wall-clock = "yes"\n'
+    ("server values", '[server]\nworkers = 129\ndurability = "fsync"\ntrust-wall-clock = "yes"\n'
      'identity = []\nlisten = "67"\nmax-addresses = 1\njournal-max-size = "1K"\n',
-     ["2: server.workers: 61 is out of range; write a number from 1 to 60",
+     ["2: server.workers: 129 is out of range; write a number from 1 to 128",
       '3: server.durability: "fsync" is not known; write "commit" or "async"',
       '4: server.trust-wall-clock: "yes" is not known; write "synchronized" or "always"',
       '5: server.identity: is empty; write one or more of "client-id", "hw-address", "circuit-id", '
@@ -246,7 +246,7 @@ def test_a_problem_is_told_with_its_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(path)
     assert str(caught.value) == (
-        f"{path}:2: server.workers: 0 is out of range; write a number from 1 to 60"
+        f"{path}:2: server.workers: 0 is out of range; write a number from 1 to 128"
     )
 
 
@@ -295,7 +295,7 @@ def test_lines_may_end_as_elsewhere(tmp_path: Path) -> None:
     ("text", "wanted"),
     [
         ('{"server": {\n"workers": 0}}', "2: server.workers: 0 is out of range; write a number from"
-         " 1 to 60"),
+         " 1 to 128"),
         ('{"server":\n{,}}', "2: is not JSON: Expecting property name enclosed in double quotes"),
         ("[]", "1: is a list, must be a table"),
         ('{"subnets": [\n{"subnet": "10.0.0.0/24",\n"pools": [\n{"range": 7}]}]}',
