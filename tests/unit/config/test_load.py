@@ -102,7 +102,7 @@ BAD: list[tuple[str, str, list[str]]] = [
     ("a number of 5,000 digits", "[server]\nworkers = " + "1" * 5000 + "\n",
      ["2: holds a number of more than 4300 digits"]),
     ("a number of 5,000 digits in hex", "[server]\nworkers = 0x" + "1" * 5000 + "\n",
-     ["2: server.workers: what is written is out of range; write a number from 1 to 60"]),
+     ["2: server.workers: what is written is out of range; write a number from 1 to 128"]),
     ("a value of 5,000 levels", "x = " + "[" * 5000 + "]" * 5000,
      ["1: nests lists or tables too deep to be read"]),
     ("what no terminal should get", '"a\\u001b[31m" = 1\n[defaults]\nboot-file = "\\u009b"\n',
@@ -287,7 +287,7 @@ def test_a_file_whose_name_is_not_utf_8(tmp_path: Path) -> None:
 
 def test_lines_may_end_as_elsewhere(tmp_path: Path) -> None:
     assert said(tmp_path / "crlf.toml", "[server]\r\nworkers = 0\r\n") == [
-        "2: server.workers: 0 is out of range; write a number from 1 to 60"
+        "2: server.workers: 0 is out of range; write a number from 1 to 128"
     ]
 
 
