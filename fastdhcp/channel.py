@@ -3,6 +3,8 @@
 A message is one SOCK_SEQPACKET datagram: a map with at least ``type``. Descriptors travel with it
 by SCM_RIGHTS; ``fds`` in the map names them in order. A map that is too large for a datagram (the
 kernel bounds it by the send buffer) goes as a memfd that travels like any other descriptor.
+
+Text that is no UTF-8 (of a path, say) comes escaped, for people to read.
 """
 
 import array
@@ -61,7 +63,8 @@ class Channel:
         named = dict(fds or {})
         if len(named) >= FDS_MAX:
             raise ValueError(f"{len(named)} descriptors in one message: at most {FDS_MAX - 1}")
-        data = msgpack.packb({**message, "fds": list(named)} if named else message)
+        whole = {**message, "fds": list(named)} if named else message
+        data = msgpack.packb(whole, unicode_errors="backslashreplace")
         if len(data) <= MESSAGE_SIZE_MAX:
             self._send(data, named.values())
             return

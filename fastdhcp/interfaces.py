@@ -4,17 +4,18 @@ The kernel's word that something changed is only a trigger: everything is read a
 """
 
 import dataclasses
-import os
 import socket
 import struct
 from ipaddress import IPv4Address, IPv4Interface
 
 from fastdhcp import netlink
+from fastdhcp.words import shown
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Interface:
-    """One interface; ``addresses`` are its own, with prefix, in the kernel's order."""
+    """One interface; ``addresses`` are its own, with prefix, in the kernel's order. ``name`` is
+    printable: octets that are no UTF-8 are escaped in it."""
 
     index: int
     name: str
@@ -37,7 +38,7 @@ def read_interfaces() -> tuple[Interface, ...]:
         for body in netlink.dump(sock, netlink.RTM_GETLINK, netlink.RTM_NEWLINK, asked):
             _, _, index, flags, _ = netlink.LINK.unpack_from(body)
             told = dict(netlink.attributes(body[netlink.LINK.size :]))
-            name = os.fsdecode(told.get(netlink.IFLA_IFNAME, b"").rstrip(b"\0"))
+            name = shown(told.get(netlink.IFLA_IFNAME, b"").rstrip(b"\0"))
             up, loopback = bool(flags & netlink.IFF_UP), bool(flags & netlink.IFF_LOOPBACK)
             found.append(Interface(index, name, up, loopback, tuple(addresses.get(index, ()))))
     return tuple(sorted(found, key=lambda interface: interface.index))

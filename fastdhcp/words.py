@@ -69,6 +69,12 @@ def hardware_bytes(text: str) -> bytes:
     return chaddr
 
 
+def shown(octets: bytes) -> str:
+    """A name that another chose: UTF-8 as it is, all else and what would move a cursor escaped."""
+    text = octets.decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def identifier_text(octets: bytes) -> str | None:
     """Text where all of it is printable ASCII, else `hex:...`; None if it is empty.
 

@@ -16,8 +16,8 @@ from fastdhcp.exits import EXIT_CONFIG
 
 DEFAULT_SOCKET = Path("/run/fastdhcp/control.sock")
 SOCKET_NAME = "control.sock"
-TIMEOUT_S = 90.0
-"""A reload may take a minute; all else answers at once."""
+TIMEOUT_S = 170.0
+"""A reload may take two minutes; all else answers at once."""
 Values = Mapping[str, object]
 Command = Callable[..., None]
 

@@ -117,7 +117,7 @@ class Interface(Message):
 
 class StatusResponse(Message):
     """The server as a whole. `store`: `starting`, `ok`, `failing`; `leases`: bound addresses of
-    pools, of the `addresses` that they have."""
+    pools, of the `addresses` that they have; `internal_errors`: see the alarm of that name."""
 
     version: str
     time: float
@@ -133,6 +133,7 @@ class StatusResponse(Message):
     subnets: int
     kernel_drops: int
     receive_buffer: int | None
+    internal_errors: int
     processes: list[Process]
     alarms: list[Alarm]
     warnings: list[str]

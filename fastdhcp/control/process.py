@@ -6,6 +6,7 @@ the policy to the supervisor. Its death costs nobody a lease, nor a packet.
 
 import asyncio
 import contextlib
+import itertools
 import os
 import socket
 from collections.abc import Mapping
@@ -27,8 +28,9 @@ from fastdhcp.control.table import Table
 from fastdhcp.log import capture_logging, log
 
 BEAT_S = 1.0
-RELOAD_S = 70.0
-"""The supervisor gives the store a minute to put a million leases into the index anew."""
+RELOAD_S = 150.0
+"""The supervisor gives the configuration a minute to be read, and the store another one to put a
+million leases into the index anew."""
 NOT_SEGMENTS = ("image", "hints", "unix", "tcp", "store")
 
 
@@ -70,8 +72,8 @@ class Control:
             facts=facts,
         )
         self._take_image(fds)
-        self._reload_lock = asyncio.Lock()
-        self._reloaded: asyncio.Future[dict[str, Any]] | None = None
+        self._reloads = itertools.count(1)
+        self._reloading: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._listeners = [Listener(make_app(self._context, may_change=True), _unix(fds["unix"]))]
         if "tcp" in fds:
             app = make_app(self._context, may_change=False)
@@ -123,8 +125,9 @@ class Control:
         if kind == "status":
             self._context.status = message
         elif kind == "reloaded":
-            if self._reloaded is not None and not self._reloaded.done():
-                self._reloaded.set_result(message)
+            asked = self._reloading.get(message["number"])
+            if asked is not None and not asked.done():
+                asked.set_result(message)
         elif kind == "stop":
             self._stop()
 
@@ -144,20 +147,20 @@ class Control:
     # ---- what it is asked
 
     async def _reload(self) -> ReloadResponse:
-        """Asks the supervisor, and waits for its word. Raises CommandError."""
-        async with self._reload_lock:
-            self._reloaded = asyncio.get_running_loop().create_future()
-            try:
-                self._channel.send({"type": "reload"})
-                message = await asyncio.wait_for(self._reloaded, RELOAD_S)
-            except TimeoutError:
-                text = f"the supervisor did not answer within {RELOAD_S:g} s; its log says more"
-                raise CommandError(Kind.NO_ANSWER, text) from None
-            except OSError as error:
-                text = f"the supervisor cannot be reached: {error.strerror}"
-                raise CommandError(Kind.BUSY, text) from error
-            finally:
-                self._reloaded = None
+        """Asks the supervisor, and waits for its word on this very reload. Raises CommandError."""
+        number = next(self._reloads)
+        asked = self._reloading[number] = asyncio.get_running_loop().create_future()
+        try:
+            self._channel.send({"type": "reload", "number": number})
+            message = await asyncio.wait_for(asked, RELOAD_S)
+        except TimeoutError:
+            text = f"the supervisor did not answer within {RELOAD_S:g} s; its log says more"
+            raise CommandError(Kind.NO_ANSWER, text) from None
+        except OSError as error:
+            text = f"the supervisor cannot be reached: {error.strerror}"
+            raise CommandError(Kind.BUSY, text) from error
+        finally:
+            del self._reloading[number]
         return ReloadResponse(
             taken=message["taken"], generation=message["generation"], text=message["text"]
         )

@@ -48,6 +48,12 @@ KINDS = (
         "packets found the receive buffer full: a storm, or too few workers",
         "raise `receive-buffer`; look at the CPU",
     ),
+    Kind(
+        "internal-error",
+        "a task of the supervisor met what nobody foresaw; it is tried again, and clients are "
+        "served",
+        "report the line `internal-error` of the log, with its trace",
+    ),
 )
 """In the order of OPERATION.md. A new alarm is a row here and a row there."""
 _BY_NAME = {kind.name: kind for kind in KINDS}

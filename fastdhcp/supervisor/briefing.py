@@ -1,11 +1,13 @@
 """What a child is told when it starts: one message, and the descriptors that it works with."""
 
+import os
 from pathlib import Path
 
 from fastdhcp.channel import Message
 from fastdhcp.config.model import Configuration
 from fastdhcp.supervisor.generation import Generation, store_names
 from fastdhcp.supervisor.server import Server
+from fastdhcp.words import shown
 
 Briefing = tuple[Message, dict[str, int]]
 
@@ -69,7 +71,7 @@ def facts(path: Path, generation: Generation) -> Message:
     server = config.server
     address, port = server.listen
     return {
-        "file": str(path.absolute()),
+        "file": shown(os.fsencode(path.absolute())),
         "listen": f"{address}:{port}",
         "workers": server.workers,
         "state_directory": str(server.state_directory),

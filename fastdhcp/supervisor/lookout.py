@@ -24,23 +24,27 @@ class Lookout:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._vitals = Vitals(server.alarms, log)
+        self._second = False
 
     async def run(self) -> None:
+        """systemd's watchdog is fed here, by the loop that would bring up whatever dies: what else
+        hangs is this look-out's affair, and a restart of all would cost clients more."""
         watchdog = watchdog_interval() is not None
-        server = self._server
-        second = False
         while True:
             await asyncio.sleep(LOOK_S)
-            now_s = time.monotonic()
-            self._look_at_store(now_s)
-            self._look_at_beats(now_s)
-            second = not second
-            if not server.serving:
-                server.notifier.extend_timeout(EXTEND_S)
-            elif second:
-                self._each_second(now_s)
-                if watchdog and server.all_begun("worker", "store"):
-                    server.notifier.beat()
+            with self._server.defects.caught("look-out"):
+                self._look(time.monotonic())
+            if watchdog:
+                self._server.notifier.beat()
+
+    def _look(self, now_s: float) -> None:
+        self._look_at_store(now_s)
+        self._look_at_beats(now_s)
+        self._second = not self._second
+        if not self._server.serving:
+            self._server.notifier.extend_timeout(EXTEND_S)
+        elif self._second:
+            self._each_second(now_s)
 
     def watch(self, child: Child) -> None:
         """It has been told to start."""
@@ -80,11 +84,13 @@ class Lookout:
     def _each_second(self, now_s: float) -> None:
         server = self._server
         log.catch_up()
-        try:
-            self._vitals.look(server.memory, server.generation.pool_names, now_s)
-        except OSError as error:  # no descriptor left for /proc, say; the server serves on
-            log.error("vitals-unread", text=str(error))
+        with server.defects.caught("vitals"):
+            try:
+                self._vitals.look(server.memory, server.generation.pool_names, now_s)
+            except OSError as error:  # no descriptor left for /proc, say; the server serves on
+                log.error("vitals-unread", text=str(error))
         for child in server.children.values():
             if child.served_s() >= LIVED_S:
                 server.alarms.clear("process-restarting", child.name)
-        push_status(server)
+        with server.defects.caught("status"):
+            push_status(server)

@@ -1,21 +1,20 @@
 """The policy in force: which generation all work by, and how they come to the next one.
 
-A new generation comes of a reload (SIGHUP) or of interfaces that changed. It is compiled beside,
-goes to the store first, which reindexes leases of subnets that were regrouped, then to all others,
-each of which takes it between two batches. The old one goes when all have. On any error the old
-one stays, and the log says why.
+A new generation comes of a reload (reload.py) or of interfaces that changed (follow.py). It is
+compiled beside, goes to the store first, which reindexes leases of subnets that were regrouped,
+then to all others, each of which takes it between two batches. The old one goes when all have. On
+any error the old one stays.
 """
 
 import asyncio
 import contextlib
-import socket
 import time
 
 from fastdhcp._ahead import blocks_missing
 from fastdhcp.channel import Message
-from fastdhcp.config import ConfigError, Configuration, load, reload_refusals
+from fastdhcp.config import Configuration
 from fastdhcp.config.compile import Ids
-from fastdhcp.interfaces import Interface, Watch, read_interfaces
+from fastdhcp.interfaces import Interface, read_interfaces
 from fastdhcp.log import log
 from fastdhcp.supervisor.briefing import facts, store_settings
 from fastdhcp.supervisor.children import Child, ChildDied
@@ -26,14 +25,9 @@ from fastdhcp.supervisor.generation import (
     ids_of,
     store_names,
 )
-from fastdhcp.supervisor.listeners import open_tcp
-from fastdhcp.supervisor.obstacles import Obstacle
 from fastdhcp.supervisor.server import Server
+from fastdhcp.supervisor.threads import in_thread
 
-SETTLE_S = 0.1
-"""An interface that is made anew says so many times; they are taken together."""
-AGAIN_S = 1.0
-"""Interfaces that could not be followed are looked at again after this."""
 STORE_START_S = 10.0
 STORE_ANSWER_S = 60.0
 """The store may be reindexing millions of leases."""
@@ -50,9 +44,9 @@ class Policy:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self.lock = asyncio.Lock()
+        """Held by who brings a new one in, from the look at what is there now."""
         self._numbers = 0
-        self._reload_wanted = False
-        self._wanted = asyncio.Event()
 
     async def first(self, message: Message) -> Generation:
         """The generation that the server starts with; later calls (a store that died) return the
@@ -62,133 +56,7 @@ class Policy:
             self._take(await self._compiled(config, read_interfaces(), ids_of(message)))
         return self._server.generation
 
-    # ---- what wants a new one
-
-    def want_reload(self) -> None:
-        self._reload_wanted = True
-        self._wanted.set()
-
-    async def run(self) -> None:
-        """Makes new generations as they are wanted, one after the other."""
-        watch = Watch()
-        loop = asyncio.get_running_loop()
-
-        def changed() -> None:
-            watch.drain()
-            self._wanted.set()
-
-        loop.add_reader(watch.fileno(), changed)
-        # What changed between the first look and the subscription.
-        self._wanted.set()
-        try:
-            while True:
-                await self._wanted.wait()
-                await asyncio.sleep(0 if self._reload_wanted else SETTLE_S)
-                self._wanted.clear()
-                await self._once()
-        finally:
-            loop.remove_reader(watch.fileno())
-            watch.close()
-
-    async def _once(self) -> None:
-        reload_wanted, self._reload_wanted = self._reload_wanted, False
-        try:
-            if reload_wanted:
-                await self._reload()
-                self._tell_control(True, f"generation {self._server.generation.number} is in force")
-            elif self._differ(read_interfaces(), self._server.generation.interfaces):
-                await self._follow_interfaces()
-        except (Refused, ChildDied, OSError) as error:
-            text = f"{error}; generation {self._server.generation.number} stays in force"
-            log.error("reload-refused" if reload_wanted else "interfaces-not-followed", text=text)
-            if reload_wanted:
-                self._tell_control(False, text)
-            else:
-                asyncio.get_running_loop().call_later(AGAIN_S, self._wanted.set)
-
-    def _differ(self, one: tuple[Interface, ...], other: tuple[Interface, ...]) -> bool:
-        """Whether they do in what bears on policy: containers come and go by the hundred, with
-        links that have no address here and that nobody names."""
-        config = self._server.generation.config
-        named = {*(config.server.interfaces or ()), *(net.interface for net in config.networks)}
-        facts = [
-            [interface for interface in side if interface.addresses or interface.name in named]
-            for side in (one, other)
-        ]
-        return facts[0] != facts[1]
-
-    def _tell_control(self, taken: bool, text: str) -> None:
-        """How a reload ended: somebody may be waiting who asked for it there."""
-        control = self._server.children.get("control")
-        if control is not None and control.briefed:
-            number = self._server.generation.number
-            control.send({"type": "reloaded", "taken": taken, "generation": number, "text": text})
-
-    # ---- how it comes
-
-    async def _reload(self) -> None:
-        server = self._server
-        server.notifier.reloading()
-        try:
-            config = await self._read()
-            tcp = self._new_http(config)
-            try:
-                await self._adopt(config, read_interfaces())
-            except BaseException:
-                if tcp is not None:
-                    tcp.close()
-                raise
-            if config.control.listen != server.config.control.listen:
-                self._replace_http(tcp)
-            server.config = config
-            for warning in config.warnings:
-                log.warning("configuration-warning", problem=str(warning))
-            log.notice("reloaded", generation=server.generation.number, config=str(server.path))
-        finally:
-            server.notifier.ready(f"serving, generation {server.generation.number}")
-
-    async def _read(self) -> Configuration:
-        """The configuration as it is now. Raises Refused, with every problem logged."""
-        server = self._server
-        try:
-            config = await asyncio.to_thread(load, server.path)
-        except ConfigError as error:
-            for problem in error.problems:
-                log.error("configuration-invalid", problem=str(problem))
-            first, *others = error.problems
-            more = f" (and {len(others)} more: fastdhcp check)" if others else ""
-            raise Refused(f"{first}{more}") from error
-        if refusals := reload_refusals(server.started_with, config):
-            raise Refused("; ".join(refusals))
-        return config
-
-    def _new_http(self, config: Configuration) -> socket.socket | None:
-        """The HTTP socket if control.listen has changed. Raises Refused: it cannot be opened."""
-        listen = config.control.listen
-        if listen is None or listen == self._server.config.control.listen:
-            return None
-        try:
-            return open_tcp(*listen)
-        except Obstacle as obstacle:
-            raise Refused(str(obstacle)) from obstacle
-
-    def _replace_http(self, tcp: socket.socket | None) -> None:
-        """control.listen has changed: control ends, and its successor gets the new socket."""
-        self._server.resources.replace_tcp(tcp)
-        for child in self._server.of("control"):
-            child.stop()
-
-    async def _follow_interfaces(self) -> None:
-        server = self._server
-        before = {interface.name: interface for interface in server.generation.interfaces}
-        await self._adopt(server.config, read_interfaces())
-        after = {interface.name: interface for interface in server.generation.interfaces}
-        changed = [n for n in before.keys() | after.keys() if before.get(n) != after.get(n)]
-        log.notice(
-            "interfaces-changed", interfaces=sorted(changed), generation=server.generation.number
-        )
-
-    async def _adopt(self, config: Configuration, interfaces: tuple[Interface, ...]) -> None:
+    async def adopt(self, config: Configuration, interfaces: tuple[Interface, ...]) -> None:
         """Compiles and hands out. Raises Refused or ChildDied: then nobody has left the old one
         but perhaps the store, which died."""
         store = await self._store_at_work()
@@ -230,9 +98,8 @@ class Policy:
     ) -> Generation:
         self._numbers += 1
         try:
-            return await asyncio.to_thread(
-                compile_generation, config, interfaces, ids, self._numbers
-            )
+            number = self._numbers
+            return await in_thread(lambda: compile_generation(config, interfaces, ids, number))
         except (OverflowError, OSError) as error:
             raise Refused(str(error)) from error
 

@@ -27,6 +27,7 @@ from fastdhcp.supervisor.listeners import (
     probe_port,
 )
 from fastdhcp.supervisor.obstacles import Obstacle, state_directory_taken
+from fastdhcp.words import shown
 
 PATIENCE_S = 1.0
 """A predecessor that is just ending gets so long to give up lock and port."""
@@ -132,6 +133,11 @@ def _close_sockets(sockets: Iterable[socket.socket]) -> None:
 
 
 def _make_directory(directory: Path, key: str) -> None:
+    try:
+        os.fsencode(directory).decode()
+    except UnicodeDecodeError as error:
+        text = f"{shown(os.fsencode(directory))} is no UTF-8, which the database asks for"
+        raise Obstacle(f"{key}-failed", f"{text}: change server.{key}") from error
     try:
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:

@@ -5,7 +5,6 @@ neither. All of it is one thread on one event loop; only a configuration is comp
 """
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import Callable, Coroutine, Iterable
@@ -20,11 +19,13 @@ from fastdhcp.exits import EXIT_CONFIG, EXIT_FAILED, EXIT_IN_USE
 from fastdhcp.log import capture, capture_logging, log
 from fastdhcp.supervisor.briefing import brief_control, brief_store, brief_worker
 from fastdhcp.supervisor.children import Child, ChildDied
+from fastdhcp.supervisor.follow import Follower
 from fastdhcp.supervisor.listeners import endpoint
 from fastdhcp.supervisor.lookout import Lookout
 from fastdhcp.supervisor.notify import Notifier
 from fastdhcp.supervisor.obstacles import Obstacle
 from fastdhcp.supervisor.policy import Policy
+from fastdhcp.supervisor.reload import Reloads
 from fastdhcp.supervisor.resources import open_resources
 from fastdhcp.supervisor.segments import make_table
 from fastdhcp.supervisor.server import Server
@@ -77,6 +78,8 @@ class Supervisor:
         self._server = server
         self._lookout = Lookout(server)
         self._policy = Policy(server)
+        self._reloads = Reloads(server, self._policy)
+        self._follower = Follower(server, self._policy)
         for text in server.warnings:
             log.warning("receive-buffer-small", text=text)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -89,6 +92,7 @@ class Supervisor:
     async def run(self) -> int:
         """Until a signal, or an obstacle to the start. Returns the exit code; raises Obstacle."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._on_callback_error)
         for number, act in self._signals().items():
             loop.add_signal_handler(number, act)
         self._spawn("store", self._server.store_number)
@@ -108,7 +112,7 @@ class Supervisor:
         return {
             signal.SIGTERM: self._stop_wanted.set,
             signal.SIGINT: self._interrupted,
-            signal.SIGHUP: self._policy.want_reload,
+            signal.SIGHUP: self._reloads.want,
             signal.SIGUSR1: self._log_counters,
         }
 
@@ -141,14 +145,22 @@ class Supervisor:
         self._task(self._bring_up(child))
 
     async def _bring_up(self, child: Child) -> None:
-        """Its death meanwhile is no matter here: _on_exit has seen to it."""
-        with contextlib.suppress(ChildDied):
+        """Its death meanwhile is no matter here: _on_exit has seen to it. What nobody foresaw
+        ends the process, which is then started anew; and the server, if it never served."""
+        try:
             if child.role == "store":
                 await self._bring_up_store(child)
             elif child.role == "worker":
                 await self._bring_up_worker(child)
             else:
                 self._brief_control(child)
+        except ChildDied:
+            return
+        except Exception as error:
+            if isinstance(error, Obstacle) or not self._server.serving:
+                raise
+            self._server.defects.note(f"start of {child.name}", error)
+            child.kill()
 
     async def _bring_up_store(self, child: Child) -> None:
         self._lookout.watch(child)
@@ -193,7 +205,8 @@ class Supervisor:
         log.info("ready", listen=listen, workers=config.workers, http=http, pid=os.getpid())
         server.notifier.ready(f"serving on {listen}")
         self._spawn("control", config.workers + Role.ROLE_CONTROL)
-        self._task(self._policy.run())
+        self._task(self._follower.run())
+        self._task(self._reloads.run())
 
     # ---- deaths
 
@@ -253,7 +266,8 @@ class Supervisor:
     def _on_message(self, child: Child, message: Message) -> None:
         kind = message["type"]
         if kind == "reload":
-            self._policy.want_reload()
+            number = message.get("number")
+            self._reloads.want((child, number) if isinstance(number, int) else None)
         elif kind == "alarm":
             self._on_alarm(message)
         elif kind == "beat":
@@ -312,7 +326,7 @@ class Supervisor:
     # ---- small things
 
     def _task(self, work: Coroutine[None, None, None]) -> None:
-        """Kept until it is done; what it did not expect ends the server, it is a defect."""
+        """Kept until it is done. What it did not foresee ends a server that never served."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
@@ -324,5 +338,16 @@ class Supervisor:
         error = task.exception()
         if isinstance(error, Obstacle):
             self.give_up(error)
-        elif error is not None:
+        elif error is not None and not self._server.serving:
             self.give_up(Obstacle("internal-error", f"{type(error).__name__}: {error}"))
+        elif error is not None:
+            self._server.defects.note("a task that should not end", error)
+
+    def _on_callback_error(
+        self, loop: asyncio.AbstractEventLoop, context: dict[str, object]
+    ) -> None:
+        """The loop goes on by itself."""
+        error = context.get("exception")
+        if not isinstance(error, BaseException):
+            error = RuntimeError(str(context.get("message")))
+        self._server.defects.note("event loop", error)

@@ -13,6 +13,7 @@ from fastdhcp.config import Configuration
 from fastdhcp.log import log
 from fastdhcp.supervisor.alarms import Alarms
 from fastdhcp.supervisor.children import Child
+from fastdhcp.supervisor.defects import Defects
 from fastdhcp.supervisor.generation import Generation
 from fastdhcp.supervisor.heartbeats import Heartbeats
 from fastdhcp.supervisor.listeners import buffer_warnings, receive_buffer
@@ -35,6 +36,7 @@ class Server:
     memory: Memory
     config: Configuration = dataclasses.field(init=False)
     alarms: Alarms = dataclasses.field(default_factory=lambda: Alarms(log))
+    defects: Defects = dataclasses.field(init=False)
     restarts: Restarts = dataclasses.field(default_factory=Restarts)
     heartbeats: Heartbeats = dataclasses.field(default_factory=Heartbeats)
     children: dict[str, Child] = dataclasses.field(default_factory=dict)
@@ -46,6 +48,7 @@ class Server:
 
     def __post_init__(self) -> None:
         self.config = self.started_with
+        self.defects = Defects(self.alarms, log)
         self.receive_buffer = min(receive_buffer(sock) for sock in self.resources.udp)
         self.warnings = buffer_warnings(self.receive_buffer)
 

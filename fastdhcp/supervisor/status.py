@@ -23,13 +23,13 @@ def status_message(server: Server) -> Message:
         "type": "status",
         "pid": os.getpid(),
         "started": server.started,
-        "config": str(server.path),
         "generation": generation.number,
         "processes": [_process(server, child) for child in server.children.values()],
         "alarms": server.alarms.listed(),
         "warnings": [*server.warnings, *generation.warnings],
         "interfaces": [_interface(interface) for interface in generation.interfaces],
         "receive_buffer": server.receive_buffer,
+        "internal_errors": server.defects.count,
     }
 
 

@@ -1,6 +1,11 @@
 """Pools that come and go by HUP, under load: no lease moves, none is lost (I7, I10)."""
 
+import os
+import signal
+import sys
+import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -96,3 +101,56 @@ def test_a_reload_for_which_the_table_has_no_room_left_is_refused(
     server.reload("reload-refused")
     assert "server.max-addresses" in server.process.text()[at:]
     assert dora(link.ask, mac(3)).yiaddr.startswith("10.77.2.")
+
+
+def test_a_reload_that_meets_the_stores_death_is_tried_again(lab: Lab, link: LinkClient) -> None:
+    server = FastDHCP(lab, "server", lan("10.77.1.1-10.77.1.9"))
+    assert dora(link.ask, mac(1)).yiaddr.startswith("10.77.1.")
+    server.write(lan("10.77.2.1-10.77.2.9"))
+    at = len(server.process.text())
+    # It is there and does not answer, until the look-out ends it.
+    os.kill(server.pids("store")[0], signal.SIGSTOP)
+    server.process.send_signal(signal.SIGHUP)
+    server.process.wait_for("^[^ ]+ notice reloaded ", timeout=20, after=at)
+    assert "reload-again" in server.process.text()[at:]
+    assert dora(link.ask, mac(2)).yiaddr.startswith("10.77.2.")
+
+
+def test_a_configuration_that_does_not_answer_holds_up_neither_interfaces_nor_term(
+    lab: Lab, link: LinkClient
+) -> None:
+    server = FastDHCP(lab, "server", lan())
+    server.config_file.unlink()
+    os.mkfifo(server.config_file)
+    server.process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    lab.ip("server", "address", "add", "10.77.0.9/22", "dev", "srv0")
+    server.process.wait_for("interfaces-changed interfaces=srv0", timeout=5)
+    assert dora(link.ask, mac(1)).type == ACK
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 4
+
+
+def test_a_configuration_that_does_not_answer_is_given_up_in_words(
+    lab: Lab, link: LinkClient
+) -> None:
+    script = lab.folder / "hasty.py"
+    script.write_text(
+        "import sys\n"
+        "from fastdhcp.supervisor import reload, serve\n"
+        "reload.READ_S = 1.0\n"
+        "sys.exit(serve.serve(sys.argv[-1]))\n"
+    )
+    env = {"PYTHONPATH": str(Path.cwd())}
+    server = FastDHCP(lab, "server", lan(), wrapper=[sys.executable, str(script)], env=env)
+    server.config_file.unlink()
+    os.mkfifo(server.config_file)
+    at = len(server.process.text())
+    server.reload("reload-refused")
+    assert "could not be read within 1 s" in server.process.text()[at:]
+    server.config_file.unlink()
+    server.write(lan("10.77.2.1-10.77.2.9"))
+    server.reload()
+    assert dora(link.ask, mac(1)).yiaddr.startswith("10.77.2.")
+    assert server.stop() == 0

@@ -199,6 +199,25 @@ def _heard(systemd: socket.socket, line: str) -> None:
         pass
 
 
+def test_systemds_watchdog_is_fed_while_the_store_is_down(lab: Lab, link: LinkClient) -> None:
+    """It asks whether the supervisor lives: a restart of all would help nobody's disk."""
+    path = lab.folder / "notify.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(path))
+        systemd.settimeout(10)
+        env = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "30000000"}
+        env["FASTDHCP_CRASH"] = "store:attach-dirty"
+        server = FastDHCP(lab, "server", lan(), env=env)
+        at = kill(server, "store")
+        server.process.wait_for("alarm-on name=process-restarting subject=store", after=at)
+        since = time.monotonic()
+        while time.monotonic() < since + 4:
+            _heard(systemd, "WATCHDOG=1")
+        systemd.settimeout(2)
+        for _ in range(3):
+            _heard(systemd, "WATCHDOG=1")
+
+
 def test_http_is_served_on_a_socket_that_was_opened_before(lab: Lab, link: LinkClient) -> None:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         server = FastDHCP(lab, "server", lan(), ready=False)

@@ -354,10 +354,36 @@ def test_reload_waits_for_the_supervisors_word(rig: ControlRig, taken: bool) -> 
         target=lambda: answers.append(rig.client.post("/v1/reload", {})), daemon=True
     )
     asking.start()
-    rig.expect("reload")
-    rig.channel.send({"type": "reloaded", "taken": taken, "generation": 4, "text": "so it is"})
+    asked = rig.expect("reload")
+    rig.channel.send(
+        {"type": "reloaded", "number": asked["number"], "taken": taken, "generation": 4,
+         "text": "so it is"}
+    )  # fmt: skip
     asking.join(10)
     assert answers == [{"taken": taken, "generation": 4, "text": "so it is"}]
+
+
+def test_each_who_asks_for_a_reload_gets_the_answer_of_that_one(rig: ControlRig) -> None:
+    """They are answered in another order than they asked, and a stranger's number is nobody's."""
+    answers: dict[int, str] = {}
+    numbers = []
+    threads = []
+    for n in range(2):
+        threads.append(
+            threading.Thread(
+                target=lambda n=n: answers.update({n: rig.client.post("/v1/reload", {})["text"]}),
+                daemon=True,
+            )
+        )
+        threads[n].start()
+        numbers.append(rig.expect("reload")["number"])
+    first, second = numbers
+    for number, text in ((second + 1, "a stranger's"), (second, "b"), (first, "a")):
+        told = {"type": "reloaded", "taken": True, "generation": 4, "text": text}
+        rig.channel.send({**told, "number": number})
+    for thread in threads:
+        thread.join(10)
+    assert answers == {0: "a", 1: "b"}
 
 
 def test_it_beats_once_a_second_and_is_idle_else(own: ControlRig) -> None:

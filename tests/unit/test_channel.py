@@ -104,3 +104,11 @@ def test_descriptors_that_no_message_names_are_closed() -> None:
         with pytest.raises(ChannelError, match="2 descriptors"):
             Channel(b).receive()
         assert open_descriptors() == before
+
+
+def test_text_that_is_no_utf_8_comes_escaped() -> None:
+    ours, theirs = Channel.pair()
+    ours.send({"type": "status", "config": os.fsdecode(b"/etc/br\xff1.toml")})
+    received = theirs.receive()
+    assert received is not None
+    assert received[0]["config"] == "/etc/br\\udcff1.toml"

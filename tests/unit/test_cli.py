@@ -164,8 +164,9 @@ def test_reload_fails_if_the_old_configuration_stays(
         target=lambda: results.append(run("reload", "--socket", str(rig.socket_path)))
     )
     asking.start()
-    rig.expect("reload")
-    rig.channel.send({"type": "reloaded", "taken": taken, "generation": 2, "text": "in words"})
+    number = rig.expect("reload")["number"]
+    told = {"type": "reloaded", "number": number, "taken": taken, "generation": 2}
+    rig.channel.send({**told, "text": "in words"})
     asking.join(10)
     assert (results[0].exit_code, results[0].output) == (code, "in words\n")
 

@@ -1,0 +1,47 @@
+"""Defects: exceptions that nobody foresaw. Each is logged and counted; the server goes on."""
+
+import contextlib
+import time
+import traceback
+from collections.abc import Iterator
+
+from fastdhcp.log import Log
+from fastdhcp.supervisor.alarms import Alarms
+
+AGAIN_S = 60.0
+"""Between two lines about the same task: one that fails at each turn would fill the log."""
+
+
+class Defects:
+    """``count``: all of this run, also those without a line."""
+
+    def __init__(self, alarms: Alarms, log: Log) -> None:
+        self.count = 0
+        self._alarms = alarms
+        self._log = log
+        self._told_s: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def caught(self, task: str) -> Iterator[None]:
+        """Around one turn of a task: what it did not foresee ends this turn alone, and is an alarm
+        until a turn goes well."""
+        try:
+            yield
+        except Exception as error:
+            self.note(task, error)
+            self._alarms.raise_alarm("internal-error", _words(error), task)
+        else:
+            self._alarms.clear("internal-error", task)
+
+    def note(self, task: str, error: BaseException) -> None:
+        """Logs and counts one."""
+        self.count += 1
+        now_s = time.monotonic()
+        if now_s - self._told_s.get(task, -AGAIN_S) >= AGAIN_S:
+            self._told_s[task] = now_s
+            trace = "".join(traceback.format_exception(error))
+            self._log.error("internal-error", task=task, error=_words(error), trace=trace)
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

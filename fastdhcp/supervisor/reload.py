@@ -1,0 +1,134 @@
+"""Reloads: the configuration read again when somebody asks, and each who asked told how it went."""
+
+import asyncio
+import os
+import socket
+
+from fastdhcp.config import ConfigError, Configuration, load, reload_refusals
+from fastdhcp.interfaces import read_interfaces
+from fastdhcp.log import log
+from fastdhcp.supervisor.children import Child, ChildDied
+from fastdhcp.supervisor.listeners import open_tcp
+from fastdhcp.supervisor.obstacles import Obstacle
+from fastdhcp.supervisor.policy import Policy, Refused
+from fastdhcp.supervisor.server import Server
+from fastdhcp.supervisor.threads import in_thread
+from fastdhcp.words import shown
+
+READ_S = 60.0
+"""A file that does not answer (a pipe, a server of files that is gone) is given up after this."""
+TRIES = 3
+"""If the store dies under a reload it is tried again with the next one, so often in all."""
+
+Asker = tuple[Child, int]
+"""The control process through which it was asked, and its number there."""
+
+
+class Reloads:
+    """One after the other. Who asks while one is under way is served by the next, which reads the
+    configuration as it is then."""
+
+    def __init__(self, server: Server, policy: Policy) -> None:
+        self._server = server
+        self._policy = policy
+        self._file = shown(os.fsencode(server.path))
+        self._wanted = asyncio.Event()
+        self._askers: list[Asker] = []
+
+    def want(self, asker: Asker | None = None) -> None:
+        """None: a signal, which gets no answer but the log."""
+        if asker is not None:
+            self._askers.append(asker)
+        self._wanted.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            askers, self._askers = self._askers, []
+            taken, text = False, "internal error; the log says more"
+            with self._server.defects.caught("reload"):
+                taken, text = await self._outcome()
+            self._tell(askers, taken, text)
+
+    async def _outcome(self) -> tuple[bool, str]:
+        """Whether it is in force now, and the words for who asked."""
+        server = self._server
+        server.notifier.reloading()
+        try:
+            await self._try()
+        except (Refused, OSError) as error:
+            text = f"{error}; generation {server.generation.number} stays in force"
+            log.error("reload-refused", text=text)
+            return False, text
+        finally:
+            server.notifier.ready(f"serving, generation {server.generation.number}")
+        log.notice("reloaded", generation=server.generation.number, config=self._file)
+        return True, f"generation {server.generation.number} is in force"
+
+    async def _try(self) -> None:
+        """Raises Refused, OSError."""
+        for tries_left in reversed(range(TRIES)):
+            config = await self._read()
+            try:
+                await self._adopt(config)
+                return
+            except ChildDied as error:
+                if not tries_left:
+                    text = "the store died each time that it was given the new configuration"
+                    raise Refused(text) from error
+                log.warning("reload-again", text=f"{error}: trying again with its successor")
+
+    async def _adopt(self, config: Configuration) -> None:
+        """Raises Refused, ChildDied, OSError: then all is as it was."""
+        server = self._server
+        tcp = self._new_http(config)
+        try:
+            async with self._policy.lock:
+                await self._policy.adopt(config, read_interfaces())
+                server.config, before = config, server.config
+        except BaseException:
+            if tcp is not None:
+                tcp.close()
+            raise
+        if config.control.listen != before.control.listen:
+            server.resources.replace_tcp(tcp)
+            for child in server.of("control"):
+                child.stop()  # its successor gets the new socket
+        for warning in config.warnings:
+            log.warning("configuration-warning", problem=str(warning))
+
+    async def _read(self) -> Configuration:
+        """The configuration as it is now. Raises Refused, with every problem logged."""
+        server = self._server
+        try:
+            config = await asyncio.wait_for(in_thread(lambda: load(server.path)), READ_S)
+        except TimeoutError as error:
+            text = f"{self._file}, or what it includes, could not be read within {READ_S:g} s"
+            raise Refused(f"{text}: a file or its file system does not answer") from error
+        except ConfigError as error:
+            for problem in error.problems:
+                log.error("configuration-invalid", problem=str(problem))
+            first, *others = error.problems
+            more = f" (and {len(others)} more: fastdhcp check)" if others else ""
+            raise Refused(f"{first}{more}") from error
+        if refusals := reload_refusals(server.started_with, config):
+            raise Refused("; ".join(refusals))
+        return config
+
+    def _new_http(self, config: Configuration) -> socket.socket | None:
+        """The HTTP socket if control.listen has changed. Raises Refused: it cannot be opened."""
+        listen = config.control.listen
+        if listen is None or listen == self._server.config.control.listen:
+            return None
+        try:
+            return open_tcp(*listen)
+        except Obstacle as obstacle:
+            raise Refused(str(obstacle)) from obstacle
+
+    def _tell(self, askers: list[Asker], taken: bool, text: str) -> None:
+        generation = self._server.generation.number
+        for child, number in askers:
+            if child.returncode is None:
+                message = {"type": "reloaded", "number": number, "taken": taken}
+                child.send({**message, "generation": generation, "text": text})
