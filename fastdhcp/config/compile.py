@@ -107,18 +107,18 @@ class _Compiler:
             self.add_pool(vrf, pool, index)
         self.rows.subnets.append(
             tables.SUBNET.pack(
-                vrf,
-                subnet.address,
-                0xFFFFFFFF << (32 - subnet.prefix_len) & 0xFFFFFFFF,
-                subnet.network,
-                self.subnet_ids[place],
-                self.params.place(subnet.params),
-                self.subnet_layer(subnet),
-                pool_first,
-                len(subnet.pools),
-                self.blob.place(name),
-                len(name),
-                subnet.prefix_len,
+                vrf=vrf,
+                address=subnet.address,
+                mask=0xFFFFFFFF << (32 - subnet.prefix_len) & 0xFFFFFFFF,
+                network=subnet.network,
+                id=self.subnet_ids[place],
+                params=self.params.place(subnet.params),
+                layer=self.subnet_layer(subnet),
+                pool_first=pool_first,
+                pool_count=len(subnet.pools),
+                name_at=self.blob.place(name),
+                name_len=len(name),
+                prefix_len=subnet.prefix_len,
             )
         )
         if subnet.reservations:
@@ -133,28 +133,26 @@ class _Compiler:
             holes = merged([*holes, *((address, address) for address in own)])
         mask_first = len(rows.masks)
         for block, bits in pool_masks(pool.first, pool.last, holes):
-            rows.masks.append(tables.MASK.pack(block, 0, bits.to_bytes(32, "little")))
+            rows.masks.append(tables.MASK.pack(block=block, allowed=bits.to_bytes(32, "little")))
         block_first = pool.first >> 8
         block_count = (pool.last >> 8) - block_first + 1
         name = pool.name.encode()
         rows.pools.append(
             tables.POOL.pack(
-                vrf,
-                pool.first,
-                pool.last,
-                subnet,
-                self.params.place(pool.params),
-                self.layers.place(pool.options),
-                block_first,
-                block_count,
-                mask_first,
-                len(rows.masks) - mask_first,
-                rows.hints_size,
-                pool.last - pool.first + 1 - sum(high - low + 1 for low, high in holes),
-                self.blob.place(name),
-                len(name),
-                0,
-                0,
+                vrf=vrf,
+                first=pool.first,
+                last=pool.last,
+                subnet=subnet,
+                params=self.params.place(pool.params),
+                layer=self.layers.place(pool.options),
+                block_first=block_first,
+                block_count=block_count,
+                mask_first=mask_first,
+                mask_count=len(rows.masks) - mask_first,
+                hints_at=rows.hints_size,
+                size=pool.last - pool.first + 1 - sum(high - low + 1 for low, high in holes),
+                name_at=self.blob.place(name),
+                name_len=len(name),
             )
         )
         rows.hints_size += HINT_SIZE + OPEN_BLOCK_SIZE * self.workers
@@ -175,17 +173,17 @@ class _Compiler:
             self.rows.kinds |= 1 << kept.kind
             self.rows.reservations.append(
                 tables.RESERVATION.pack(
-                    vrf,
-                    kept.address,
-                    index,
-                    self.params.place(kept.params),
-                    self.layers.place(kept.options),
-                    pool_first + near if inside else NOWHERE,
-                    self.blob.place(kept.identity),
-                    len(kept.identity),
-                    kept.kind,
-                    self.blob.place(kept.hostname),
-                    len(kept.hostname),
+                    vrf=vrf,
+                    address=kept.address,
+                    subnet=index,
+                    params=self.params.place(kept.params),
+                    layer=self.layers.place(kept.options),
+                    pool=pool_first + near if inside else NOWHERE,
+                    identity_at=self.blob.place(kept.identity),
+                    identity_len=len(kept.identity),
+                    kind=kept.kind,
+                    hostname_at=self.blob.place(kept.hostname),
+                    hostname_len=len(kept.hostname),
                 )
             )
 
@@ -204,17 +202,16 @@ class _Compiler:
             reserved = sum(len(self.config.subnets[i].reservations) for i in network.subnets)
             rows.append(
                 tables.NETWORK.pack(
-                    number,
-                    vrf,
-                    len(members),
-                    len(network.subnets),
-                    self.blob.place(name),
-                    len(name),
-                    reserved,
-                    0,
+                    number=number,
+                    vrf=vrf,
+                    member_first=len(members),
+                    member_count=len(network.subnets),
+                    name_at=self.blob.place(name),
+                    name_len=len(name),
+                    reservations=reserved,
                 )
             )
-            members += [tables.INDEX.pack(indexes[place]) for place in network.subnets]
+            members += [tables.INDEX.pack(value=indexes[place]) for place in network.subnets]
         return rows, members
 
 
@@ -259,7 +256,7 @@ def compile_image(
             "by_identity": [bytes(4)] * room,
             "by_address": [bytes(4)] * room,
             "interfaces": [_pack_link(link) for link in links],
-            "own": [tables.INDEX.pack(address) for address in own],
+            "own": [tables.INDEX.pack(value=address) for address in own],
         },
     )
     fill_lookups(image)
@@ -310,4 +307,6 @@ def _lookup_room(count: int) -> int:
 
 
 def _pack_link(link: Link) -> bytes:
-    return tables.INTERFACE.pack(link.index, link.network, link.vrf, link.address)
+    return tables.INTERFACE.pack(
+        ifindex=link.index, network=link.network, vrf=link.vrf, address=link.address
+    )

@@ -1,10 +1,13 @@
-"""The flat tables of the policy image: how rows are packed, and values that rows share.
+"""The flat tables of the policy image: how rows are packed and read, and values that rows share.
 
-The formats are those of the structs in _image.pxd; a test holds their sizes together.
+The fields are those of the structs in _image.pxd, in their order; a test holds the two together.
 """
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections import namedtuple
+from collections.abc import Iterable, Iterator, Mapping
+from mmap import mmap
+from typing import Any
 
 from fastdhcp.config.model import Options, Params
 
@@ -15,24 +18,72 @@ NOWHERE = 0xFFFFFFFF
 IMAGE_MAGIC = 0x46444950
 IMAGE_LAYOUT = 1
 
-HEADER = struct.Struct("<IIQQII16s4sIII")
-TABLE = struct.Struct("<II")
-NETWORK = struct.Struct("<8I")
-SUBNET = struct.Struct("<11IB3x")
-POOL = struct.Struct("<16I")
-MASK = struct.Struct("<II32s")
-PARAMS = struct.Struct("<12I")
-LAYER = struct.Struct("<II")
-OPTION = struct.Struct("<B3xII")
-RESERVATION = struct.Struct("<7IHBxII")
-INTERFACE = struct.Struct("<iIII")
-INDEX = struct.Struct("<I")
+
+class Row:
+    """A row of a table: its fields by name, each with its code of the struct module.
+
+    Fields whose code is of padding (``3x``) have no value.
+    """
+
+    def __init__(self, **codes: str) -> None:
+        self._struct = struct.Struct("<" + "".join(codes.values()))
+        self.fields = tuple(name for name, code in codes.items() if not code.endswith("x"))
+        self._made = namedtuple("_made", self.fields)  # type: ignore[misc]
+        self.size = self._struct.size
+
+    def pack(self, **values: int | bytes) -> bytes:
+        """Every field of the row. Raises TypeError for one that is missing or unknown."""
+        return self._struct.pack(*self._made(**values))
+
+    def read(self, data: bytes | bytearray) -> Iterator[Any]:
+        """The rows in `data`, whose length is a multiple of their size: fields as attributes."""
+        return (self._made(*values) for values in self._struct.iter_unpack(data))
+
+
+HEADER = Row(
+    magic="I", layout="I", size="Q", hints_size="Q", generation="I", workers="I", secret="16s",
+    identity="4s", reservation_kinds="I", durable="I", spare="4x",
+)  # fmt: skip
+TABLE = Row(at="I", count="I")
+NETWORK = Row(
+    number="I", vrf="I", member_first="I", member_count="I", name_at="I", name_len="I",
+    reservations="I", spare="4x",
+)  # fmt: skip
+SUBNET = Row(
+    vrf="I", address="I", mask="I", network="I", id="I", params="I", layer="I", pool_first="I",
+    pool_count="I", name_at="I", name_len="I", prefix_len="B", spare="3x",
+)  # fmt: skip
+POOL = Row(
+    vrf="I", first="I", last="I", subnet="I", params="I", layer="I", block_first="I",
+    block_count="I", mask_first="I", mask_count="I", hints_at="I", size="I", name_at="I",
+    name_len="I", spare="8x",
+)  # fmt: skip
+MASK = Row(block="I", spare="4x", allowed="32s")
+PARAMS = Row(
+    lease_s="I", lease_min_s="I", lease_max_s="I", renewal_s="I", rebinding_s="I",
+    offer_hold_s="I", decline_s="I", reuse_grace_s="I", next_server="I", boot_file_at="I",
+    boot_file_len="I", flags="I",
+)  # fmt: skip
+LAYER = Row(option_first="I", option_count="I")
+OPTION = Row(code="B", spare="3x", value_at="I", value_len="I")
+RESERVATION = Row(
+    vrf="I", address="I", subnet="I", params="I", layer="I", pool="I", identity_at="I",
+    identity_len="H", kind="B", spare="x", hostname_at="I", hostname_len="I",
+)  # fmt: skip
+INTERFACE = Row(ifindex="i", network="I", vrf="I", address="I")
+INDEX = Row(value="I")
 
 # In the order of the header, after its fixed fields.
 TABLES = (
     "networks", "members", "subnets", "pools", "masks", "params", "layers", "options",
     "reservations", "by_identity", "by_address", "interfaces", "own", "blob",
 )  # fmt: skip
+ROWS = {
+    "networks": NETWORK, "members": INDEX, "subnets": SUBNET, "pools": POOL, "masks": MASK,
+    "params": PARAMS, "layers": LAYER, "options": OPTION, "reservations": RESERVATION,
+    "by_identity": INDEX, "by_address": INDEX, "interfaces": INTERFACE, "own": INDEX,
+}  # fmt: skip
+"""Of each table but `blob`, which has none."""
 HEADER_SIZE = HEADER.size + TABLE.size * len(TABLES)
 
 _AUTHORITATIVE = 1  # ParamsFlag
@@ -89,18 +140,18 @@ class ParamsTable:
             | _BOOTP * params.bootp
         )
         return PARAMS.pack(
-            params.lease_s,
-            params.lease_min_s,
-            params.lease_max_s,
-            params.renewal_s,
-            params.rebinding_s,
-            params.offer_hold_s,
-            params.decline_s,
-            params.reuse_grace_s,
-            params.next_server,
-            self._blob.place(params.boot_file),
-            len(params.boot_file),
-            flags,
+            lease_s=params.lease_s,
+            lease_min_s=params.lease_min_s,
+            lease_max_s=params.lease_max_s,
+            renewal_s=params.renewal_s,
+            rebinding_s=params.rebinding_s,
+            offer_hold_s=params.offer_hold_s,
+            decline_s=params.decline_s,
+            reuse_grace_s=params.reuse_grace_s,
+            next_server=params.next_server,
+            boot_file_at=self._blob.place(params.boot_file),
+            boot_file_len=len(params.boot_file),
+            flags=flags,
         )
 
 
@@ -108,7 +159,7 @@ class LayerTable:
     """Layers of options, equal ones once. Layer 0 is empty."""
 
     def __init__(self, blob: Blob) -> None:
-        self.rows = [LAYER.pack(0, 0)]
+        self.rows = [LAYER.pack(option_first=0, option_count=0)]
         self.options: list[bytes] = []
         self._blob = blob
         self._places: dict[tuple[tuple[int, bytes], ...], int] = {(): 0}
@@ -121,9 +172,13 @@ class LayerTable:
         found = self._places.get(key)
         if found is None:
             found = self._places[key] = len(self.rows)
-            self.rows.append(LAYER.pack(len(self.options), len(key)))
+            row = LAYER.pack(option_first=len(self.options), option_count=len(key))
+            self.rows.append(row)
             place = self._blob.place
-            self.options += [OPTION.pack(code, place(data), len(data)) for code, data in key]
+            self.options += [
+                OPTION.pack(code=code, value_at=place(data), value_len=len(data))
+                for code, data in key
+            ]
         return found
 
 
@@ -145,21 +200,23 @@ def assemble(
     image += bytes(aligned(len(image)) - len(image))
     if len(image) > SIZE_MAX:
         raise OverflowError(f"the policy image takes {len(image)} octets; at most 4 GiB fit")
-    HEADER.pack_into(
-        image,
-        0,
-        IMAGE_MAGIC,
-        IMAGE_LAYOUT,
-        len(image),
-        fixed["hints_size"],
-        fixed["generation"],
-        fixed["workers"],
-        fixed["secret"],
-        fixed["identity"],
-        fixed["reservation_kinds"],
-        fixed["durable"],
-        0,
-    )
-    for index, name in enumerate(TABLES):
-        TABLE.pack_into(image, HEADER.size + index * TABLE.size, *places[name])
+    head = HEADER.pack(magic=IMAGE_MAGIC, layout=IMAGE_LAYOUT, size=len(image), **fixed)
+    head += b"".join(TABLE.pack(at=places[name][0], count=places[name][1]) for name in TABLES)
+    image[: len(head)] = head
     return image
+
+
+def read_header(image: bytes | bytearray | mmap) -> Any:
+    """The fixed fields of an image's head. Raises ValueError if it is of another layout."""
+    header = next(HEADER.read(image[: HEADER.size]))
+    if (header.magic, header.layout) != (IMAGE_MAGIC, IMAGE_LAYOUT):
+        raise ValueError("the policy image is not of this layout")
+    return header
+
+
+def read_rows(image: bytes | bytearray | mmap, name: str) -> list[Any]:
+    """All rows of a table."""
+    place = HEADER.size + TABLES.index(name) * TABLE.size
+    table = next(TABLE.read(image[place : place + TABLE.size]))
+    row = ROWS[name]
+    return list(row.read(image[table.at : table.at + table.count * row.size]))

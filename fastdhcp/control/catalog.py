@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from struct import Struct
+from typing import Any
 
 from fastdhcp.config import tables
 
@@ -63,41 +63,29 @@ class Catalog:
 
 
 def _read(image: mmap.mmap) -> Catalog:
-    magic, layout, _, _, generation, _, _, _, _, durable, _ = tables.HEADER.unpack_from(image)
-    if (magic, layout) != (tables.IMAGE_MAGIC, tables.IMAGE_LAYOUT):
-        raise ValueError("the policy image is not of this layout")
-    subnets = [_subnet(image, row) for row in _rows(image, "subnets", tables.SUBNET)]
-    # vrf, address of each Reservation.
-    reserved = array(
-        "Q", (r[0] << 32 | r[1] for r in _rows(image, "reservations", tables.RESERVATION))
-    )
+    header = tables.read_header(image)
+    subnets = [_subnet(image, row) for row in tables.read_rows(image, "subnets")]
+    reserved = (row.vrf << 32 | row.address for row in tables.read_rows(image, "reservations"))
     return Catalog(
-        generation=generation,
-        durable=bool(durable),
+        generation=header.generation,
+        durable=bool(header.durable),
         subnets=subnets,
-        pools=[_pool(image, row, subnets) for row in _rows(image, "pools", tables.POOL)],
+        pools=[_pool(image, row, subnets) for row in tables.read_rows(image, "pools")],
         names_by_id={subnet.id: subnet.name for subnet in subnets},
         reserved=array("Q", sorted(reserved)),
     )
-
-
-def _rows(image: mmap.mmap, name: str, row: Struct) -> list[tuple[int, ...]]:
-    """Rows of a table; their fields are those of the struct in _image.pxd."""
-    place = tables.HEADER.size + tables.TABLES.index(name) * tables.TABLE.size
-    at, count = tables.TABLE.unpack_from(image, place)
-    return list(row.iter_unpack(image[at : at + count * row.size]))
 
 
 def _text(image: mmap.mmap, at: int, size: int) -> str:
     return image[at : at + size].decode()
 
 
-def _subnet(image: mmap.mmap, row: tuple[int, ...]) -> SubnetName:
-    vrf, address, mask, _, number, _, _, _, _, name_at, name_len, _ = row
-    last = address | ~mask & 0xFFFFFFFF
-    return SubnetName(number, vrf, _text(image, name_at, name_len), address, last)
+def _subnet(image: mmap.mmap, row: Any) -> SubnetName:
+    last = row.address | ~row.mask & 0xFFFFFFFF
+    name = _text(image, row.name_at, row.name_len)
+    return SubnetName(row.id, row.vrf, name, row.address, last)
 
 
-def _pool(image: mmap.mmap, row: tuple[int, ...], subnets: Sequence[SubnetName]) -> PoolName:
-    vrf, subnet, size, name_at, name_len = row[0], row[3], row[11], row[12], row[13]
-    return PoolName(vrf, subnets[subnet].name, _text(image, name_at, name_len), size)
+def _pool(image: mmap.mmap, row: Any, subnets: Sequence[SubnetName]) -> PoolName:
+    name = _text(image, row.name_at, row.name_len)
+    return PoolName(row.vrf, subnets[row.subnet].name, name, row.size)

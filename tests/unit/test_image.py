@@ -1,7 +1,7 @@
 """The policy image against a slow twin that asks the configuration itself."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fcntl import F_GET_SEALS, F_SEAL_WRITE, fcntl
 from ipaddress import IPv4Interface
@@ -115,15 +115,50 @@ def given_addresses(image: ImageView, pool: int) -> Iterator[int]:
 
 
 def test_python_and_c_agree_on_the_size_of_each_row() -> None:
-    rows = {
-        "header": tables.HEADER_SIZE, "networks": tables.NETWORK.size,
-        "subnets": tables.SUBNET.size, "pools": tables.POOL.size, "masks": tables.MASK.size,
-        "params": tables.PARAMS.size, "layers": tables.LAYER.size, "options": tables.OPTION.size,
-        "reservations": tables.RESERVATION.size, "interfaces": tables.INTERFACE.size,
-        "members": 4, "by_identity": 4, "by_address": 4, "own": 4, "blob": 1,
-    }  # fmt: skip
-    assert dict(STRUCT_SIZES) == rows
+    rows = {name: row.size for name, row in tables.ROWS.items()}
+    assert dict(STRUCT_SIZES) == {**rows, "header": tables.HEADER_SIZE, "blob": 1}
     assert (compiler.HINT_SIZE, compiler.OPEN_BLOCK_SIZE) == (SIZE_OF_HINT, SIZE_OF_OPEN_BLOCK)
+
+
+@pytest.mark.parametrize(
+    ("table", "read"),
+    [
+        ("networks", ImageView.network), ("subnets", ImageView.subnet), ("pools", ImageView.pool),
+        ("params", ImageView.params), ("reservations", ImageView.reservation),
+        ("interfaces", ImageView.interface),
+    ],
+)  # fmt: skip
+def test_python_and_c_read_the_same_fields_of_each_row(
+    config: Configuration, image: ImageView, table: str, read: Callable[..., dict[str, int]]
+) -> None:
+    rows = tables.read_rows(compiled_of(config).image, table)
+    assert rows
+    # Values that differ from field to field, so that none can pass for its neighbour.
+    codes = {name: place + 1 for place, name in enumerate(tables.ROWS[table].fields)}
+    data = compiled_of(config).image
+    place = image.header()[table]["at"]
+    data[place : place + tables.ROWS[table].size] = tables.ROWS[table].pack(**codes)
+    seen = read(ImageView(data), 0)
+    assert {name: seen[name] for name in codes} == codes
+    assert {name for name in seen if not name.startswith("spare")} == set(codes)
+
+
+def test_python_and_c_read_the_same_head(config: Configuration) -> None:
+    data = compiled_of(config).image
+    head, seen = tables.read_header(data), ImageView(data).header()
+    for name in tables.HEADER.fields:
+        value = getattr(head, name)
+        if isinstance(value, bytes):  # Cython shows an array of octets up to its first NUL, or on
+            assert bytes(seen[name]).startswith(value.partition(b"\0")[0]), name
+        else:
+            assert seen[name] == value, name
+
+
+def test_a_row_with_a_field_too_few_or_too_many_is_refused() -> None:
+    with pytest.raises(TypeError):
+        tables.INTERFACE.pack(ifindex=1, network=2, vrf=3)
+    with pytest.raises(TypeError):
+        tables.LAYER.pack(option_first=1, option_count=2, spare=3)
 
 
 def test_every_table_begins_on_a_cache_line(image: ImageView) -> None:
