@@ -1,7 +1,9 @@
 """Numbers and octets of the data plane as people read and write them."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+
+from fastdhcp._stats import counter_words, drop_names
 
 MESSAGE_NAMES = (
     "bootp", "discover", "offer", "request", "decline", "ack", "nak", "release", "inform",
@@ -11,6 +13,26 @@ MESSAGE_NAMES = (
 """By option 53 (RFC 2132 9.6 and its followers); 0 stands for BOOTP, which has none."""
 UNDECODED = 31
 """The number under which what could not be decoded is counted."""
+
+COUNTERS: Mapping[str, tuple[str, str]] = {
+    "COUNT_BINDINGS": ("bindings_total", "Changes of bindings applied."),
+    "COUNT_OFFERS": ("offers_total", "Offers noted in the table."),
+    "COUNT_HELD": ("replies_held_total", "Replies that waited for the store."),
+    "COUNT_REDECIDED": (
+        "decisions_repeated_total",
+        "Decisions made again because the record had moved.",
+    ),
+    "COUNT_CACHE_MISS": ("reply_cache_misses_total", "Bodies of replies built anew."),
+    "COUNT_INDEX_FULL": ("index_full_total", "Clients left out of the client index."),
+    "COUNT_REPAIRS": ("repairs_total", "Records repaired after a process's death."),
+    "COUNT_COMMITS": ("commits_total", "Commits that are on disk."),
+    "COUNT_COMMIT_FAILED": ("commit_failures_total", "Commits that failed."),
+    "COUNT_SWEPT": ("offers_lapsed_total", "Offers that nobody took."),
+    "COUNT_EXPIRED": ("leases_expired_total", "Leases ended by time."),
+    "COUNT_CHECKPOINT_CHUNKS": ("checkpoint_chunks_total", "Chunks written by checkpoints."),
+}
+"""Counters of a single word, by their name in _stats: the metric and its help. The log says the
+same without ``_total``."""
 
 CIRCUIT_ID, REMOTE_ID = 1, 2  # RFC 3046 3.1, 3.2
 
@@ -35,6 +57,20 @@ def message_name(number: int) -> str:
     if number < len(MESSAGE_NAMES):
         return MESSAGE_NAMES[number]
     return "undecoded" if number == UNDECODED else str(number)
+
+
+def counters_in_words(words: Sequence[int]) -> dict[str, int]:
+    """What has been counted, by name: what came and went by message type, drops by reason."""
+    found = {}
+    at = counter_words()
+    for kind, name in enumerate(MESSAGE_NAMES):
+        found[f"received-{name}"] = words[at["COUNT_RECEIVED"] + kind]
+        found[f"sent-{name}"] = words[at["COUNT_SENT"] + kind]
+    for reason, name in enumerate(drop_names()):
+        found[f"dropped-{name}"] = words[at["COUNT_DROPPED"] + reason]
+    for word, (metric, _) in COUNTERS.items():
+        found[metric.removesuffix("_total").replace("_", "-")] = words[at[word]]
+    return {name: value for name, value in found.items() if value}
 
 
 def address_text(address: int) -> str:

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from fastdhcp._stats import drop_names
+from fastdhcp._stats import counter_words, drop_names
 from fastdhcp.control.commands import COMMANDS
-from fastdhcp.control.metrics import COUNTERS, PREFIX
+from fastdhcp.control.metrics import PREFIX
+from fastdhcp.words import COUNTERS
 from tests.imports import circles, read_graph
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -246,6 +247,15 @@ def test_every_metric_is_explained_to_operators() -> None:
     named = set(re.findall(r'page\.(?:family|histograms)\(\s*"([a-z_]+)"', source))
     named |= {name for name, _ in COUNTERS.values()}
     assert [name for name in sorted(named) if f"`{PREFIX}{name}" not in text] == []
+
+
+def test_every_counter_is_a_metric_and_in_the_log() -> None:
+    """Words of their own; the others are the first of an array, and have a metric by label."""
+    arrays = {
+        "COUNT_RECEIVED", "COUNT_SENT", "COUNT_DROPPED", "COUNT_REPLY_TIME", "COUNT_REPLY_SUM",
+        "COUNT_COMMIT_TIME", "COUNT_COMMIT_SUM", "COUNT_WORDS",
+    }  # fmt: skip
+    assert set(counter_words()) == set(COUNTERS) | arrays
 
 
 def test_every_command_is_explained_to_operators() -> None:

@@ -13,7 +13,7 @@ from fastdhcp.control.catalog import Catalog, PoolName
 from fastdhcp.control.journal import Journal
 from fastdhcp.control.table import Table, Tally
 from fastdhcp.kernel import kernel_drops
-from fastdhcp.words import UNDECODED, message_name
+from fastdhcp.words import COUNTERS, UNDECODED, message_name
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PREFIX = "fastdhcp_"
@@ -22,24 +22,6 @@ REPLY_TYPES = ("offer", "ack", "nak", "inform")
 RECEIVED_ALWAYS = (0, 1, 3, 4, 7, 8, UNDECODED)
 """Message types that are shown from the start, so that their first packet is a rate."""
 SENT_ALWAYS = (2, 5, 6)
-
-COUNTERS: Mapping[str, tuple[str, str]] = {
-    "COUNT_BINDINGS": ("bindings_total", "Changes of bindings applied."),
-    "COUNT_OFFERS": ("offers_total", "Offers noted in the table."),
-    "COUNT_HELD": ("replies_held_total", "Replies that waited for the store."),
-    "COUNT_REDECIDED": (
-        "decisions_repeated_total",
-        "Decisions made again because the record had moved.",
-    ),
-    "COUNT_CACHE_MISS": ("reply_cache_misses_total", "Bodies of replies built anew."),
-    "COUNT_INDEX_FULL": ("index_full_total", "Clients left out of the client index."),
-    "COUNT_REPAIRS": ("repairs_total", "Records repaired after a process's death."),
-    "COUNT_COMMIT_FAILED": ("commit_failures_total", "Commits that failed."),
-    "COUNT_SWEPT": ("offers_lapsed_total", "Offers that nobody took."),
-    "COUNT_EXPIRED": ("leases_expired_total", "Leases ended by time."),
-    "COUNT_CHECKPOINT_CHUNKS": ("checkpoint_chunks_total", "Chunks written by checkpoints."),
-}
-"""Counters without a label, by their name in _stats: metric, help."""
 
 
 class Exposition:

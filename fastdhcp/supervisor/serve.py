@@ -30,7 +30,7 @@ from fastdhcp.supervisor.resources import open_resources
 from fastdhcp.supervisor.segments import make_table
 from fastdhcp.supervisor.server import Server
 from fastdhcp.supervisor.status import push_status
-from fastdhcp.supervisor.vitals import counters_in_words
+from fastdhcp.words import counters_in_words
 
 STORE_TRIES = 3
 """Exits of the store's own will, before it was ever ready, until the start is given up."""

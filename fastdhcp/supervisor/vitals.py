@@ -7,7 +7,6 @@ from fastdhcp._stats import counter_words, drop_names
 from fastdhcp.kernel import kernel_drops
 from fastdhcp.log import Log
 from fastdhcp.supervisor.alarms import Alarms
-from fastdhcp.words import MESSAGE_NAMES
 
 QUIET_S = 10.0
 """Without a drop for so long the alarm ends."""
@@ -16,20 +15,6 @@ EXHAUSTED_QUIET_S = 120.0
 EXHAUSTED_AGAIN_S = 60.0
 """Between two log lines that say that pools are exhausted."""
 _EXHAUSTED = counter_words()["COUNT_DROPPED"] + drop_names().index("pool-exhausted")
-
-
-def counters_in_words(words: Sequence[int]) -> dict[str, int]:
-    """What has been counted, by name: what came and went by message type, drops by reason."""
-    found = {}
-    at = counter_words()
-    for kind, name in enumerate(MESSAGE_NAMES):
-        found[f"received-{name}"] = words[at["COUNT_RECEIVED"] + kind]
-        found[f"sent-{name}"] = words[at["COUNT_SENT"] + kind]
-    for reason, name in enumerate(drop_names()):
-        found[f"dropped-{name}"] = words[at["COUNT_DROPPED"] + reason]
-    for name in _SINGLE:
-        found[name.removeprefix("COUNT_").lower().replace("_", "-")] = words[at[name]]
-    return {name: value for name, value in found.items() if value}
 
 
 class Vitals:
@@ -82,9 +67,3 @@ class Vitals:
         ]
         dropped, self._exhausted = count - self._exhausted, count
         self._log.warning("pool-exhausted", dropped=dropped, pools=full[:8] or None)
-
-
-_SINGLE = (
-    "COUNT_BINDINGS", "COUNT_OFFERS", "COUNT_HELD", "COUNT_REDECIDED", "COUNT_INDEX_FULL",
-    "COUNT_REPAIRS", "COUNT_COMMITS", "COUNT_COMMIT_FAILED", "COUNT_SWEPT", "COUNT_EXPIRED",
-)  # fmt: skip

@@ -3,7 +3,8 @@
 from fastdhcp._stats import counter_words, drop_names
 from fastdhcp.kernel import kernel_drops
 from fastdhcp.supervisor.alarms import Alarms
-from fastdhcp.supervisor.vitals import EXHAUSTED_QUIET_S, QUIET_S, Vitals, counters_in_words
+from fastdhcp.supervisor.vitals import EXHAUSTED_QUIET_S, QUIET_S, Vitals
+from fastdhcp.words import counters_in_words
 from tests.log_lines import Lines
 
 
