@@ -53,9 +53,9 @@ def sweep(memory: Memory, first: int, limit: int) -> tuple[int, int, int]:
     records. Returns (block to go on at; 0 = all was seen, offers lapsed, leases ended)."""
 
 def end_lease(memory: Memory, vrf: int, address: int, now: bool) -> str:
-    """The operator's release: "ended" (`now`: at once; the hold is overridden), "pending" (its
-    right to renew ended), "free" (nothing was bound). Raises TimeoutError, BlockingIOError (the
-    ring is full)."""
+    """The operator's release: "ended" (at once: `now` overrides the hold, and a declined address is
+    held by nobody), "pending" (its right to renew ended), "free" (nothing was bound). Raises
+    TimeoutError, BlockingIOError (the ring is full)."""
 
 def rekey(memory: Memory) -> int:
     """Makes all client keys anew after `identity` changed. Only before the ready word."""

@@ -417,9 +417,9 @@ def sweep(Memory memory, uint32_t first, uint32_t limit):
 def end_lease(Memory memory, uint32_t vrf, uint32_t address, bint now):
     """The operator's release.
 
-    "ended" (`now`: at once, the hold is overridden), "pending" (the right to renew has ended, the
-    hold has not), "free" (nothing was bound). Raises TimeoutError (the record stays locked),
-    BlockingIOError (the ring is full).
+    "ended" (at once: `now` overrides the hold, and a declined address is held by nobody), "pending"
+    (the right to renew has ended, the hold has not), "free" (nothing was bound). Raises
+    TimeoutError (the record stays locked), BlockingIOError (the ring is full).
     """
     cdef Table* t = &memory.table
     cdef Binding b
@@ -427,6 +427,7 @@ def end_lease(Memory memory, uint32_t vrf, uint32_t address, bint now):
     cdef Outcome out
     cdef uint32_t block = leases_block(t, vrf, address)
     cdef Applied result
+    cdef bint ends
     for _ in range(100):
         if block == NOWHERE:
             return "free"
@@ -434,14 +435,15 @@ def end_lease(Memory memory, uint32_t vrf, uint32_t address, bint now):
             break
         if b.state == FREE:
             return "free"
-        if b.state == PENDING and not now:
+        ends = now or b.state == DECLINED
+        if b.state == PENDING and not ends:
             return "pending"
-        journal_change(t, &b, CHANGE_END if now else CHANGE_PEND, node_now(t), &c)
-        if now:
+        journal_change(t, &b, CHANGE_END if ends else CHANGE_PEND, node_now(t), &c)
+        if ends:
             c.flags = RECORD_RELEASED
         result = apply_change(t, &c, &out)
         if result == APPLIED:
-            return "ended" if now else "pending"
+            return "ended" if ends else "pending"
         if result == APPLY_RING_FULL:
             raise BlockingIOError("the store's ring is full; try again")
     raise TimeoutError("the record stays locked; try again")

@@ -172,6 +172,19 @@ def test_release_now_frees_at_once(operator):
     assert rig.disk().batches[-1][1][0]["kind"] == "end"
 
 
+@pytest.mark.parametrize("now", [False, True])
+def test_release_ends_a_quarantine_at_once(operator, now):
+    """Nobody holds a declined address, and the operator has looked."""
+    rig, ask = operator
+    rig.bind(ADDRESS)
+    expiry = rig.memory.now() + 86400
+    rig.wait_durable(rig.apply(ADDRESS, ChangeKind.CHANGE_DECLINE, expiry=expiry))
+    assert ask(address=ADDRESS, now=now) == {"id": 7, "result": "ended"}
+    assert rig.memory.lease(0, ADDRESS).state == BindingState.FREE
+    assert not rig.memory.bit(0, ADDRESS)
+    assert rig.disk().batches[-1][1][0]["kind"] == "end"
+
+
 def test_the_answer_is_durable(operator):
     rig, ask = operator
     rig.wait_durable(rig.bind(ADDRESS))

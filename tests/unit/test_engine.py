@@ -247,6 +247,14 @@ def test_4_3_3_what_was_only_offered_can_be_declined_by_whom_it_was_offered_to(w
     assert world.state(address) == BindingState.DECLINED
 
 
+def test_4_3_3_a_late_release_ends_no_quarantine(world):
+    """The client said itself that somebody else uses the address."""
+    address = world.bind(1)
+    world.decline(address, 1)
+    assert world.release(address, 1).text == "silence: not-holder"
+    assert world.state(address) == BindingState.DECLINED
+
+
 @pytest.mark.parametrize("says", ["decline", "release"])
 def test_only_the_holder_is_heard(world, says):
     address = world.bind(1)
