@@ -17,8 +17,8 @@ from fastdhcp._journal cimport (
     apply_change, journal_is_durable,
 )
 from fastdhcp._leases cimport (
-    ACTIVE, BLOCK_SIZE, FREE, PENDING, STORE_FAILING, Binding, Table, leases_candidates,
-    leases_enter, leases_read, leases_read_address,
+    ACTIVE, BLOCK_SIZE, FREE, PENDING, Binding, Table, leases_candidates, leases_enter, leases_read,
+    leases_read_address,
 )
 from fastdhcp._scope cimport Arrival, Scope, scope_select
 from fastdhcp._stats cimport (
@@ -357,7 +357,7 @@ cdef void handle_packet(Table* t, const Packet* packet, const Arrival* arrival, 
         reason = scope_select(t.image, packet, arrival, &out.scope)
     if reason == DROP_NONE:
         v.now = now
-        v.store_failing = t.node.store_state == STORE_FAILING
+        v.store_failing = t.store_fails
         if identify(t, packet, &out.scope, &v):
             reason = decide_and_apply(t, packet, &out.scope, &v, out)
         elif packet.message_type == INFORM:

@@ -39,6 +39,7 @@ cpdef enum:
     ROLES_WITH_RING = 2          # store and link apply changes, as workers do
     RINGS_MAX = WORKERS_MAX + ROLES_WITH_RING
     ROLE_COUNT = 6
+    STORE_STALLED_MS = 2000      # a commit that takes longer counts as one that fails
 
 # A process that is no worker has this number, counted from the number of workers. Those with a ring
 # (and a slot) come first; all have a line and counters.
@@ -223,6 +224,7 @@ cdef struct Table:
     const Image* image           # NULL before the first one
     uint8_t* hints               # the image's mutable companion (_bitmap.pxd)
     uint32_t self                # this process's number
+    uint32_t store_fails         # 1: nothing can be made durable now; a worker looks once a turn
     uint32_t kill_step           # crash tests: die at this numbered step; 0: never
     uint32_t kill_after          # ... when it has been reached this many times
 
@@ -256,6 +258,9 @@ cdef inline Trace* leases_trace(const Table* t, uint32_t worker) noexcept nogil:
 # CLOCK_BOOTTIME in nanoseconds, and node time in whole seconds (never 0, never INFINITE).
 cdef uint64_t boot_ns() noexcept nogil
 cdef uint32_t node_now(const Table* t) noexcept nogil
+
+# Nothing new can be made durable at `now_ns` (CLOCK_BOOTTIME): commits fail, or one is stuck.
+cdef bint leases_store_fails(const Table* t, uint64_t now_ns) noexcept nogil
 
 # The block of an address, or NOWHERE; `enter` makes it if there is room in the directory.
 cdef uint32_t leases_block(const Table* t, uint32_t vrf, uint32_t address) noexcept nogil

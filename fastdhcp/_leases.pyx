@@ -30,6 +30,14 @@ cdef uint32_t node_now(const Table* t) noexcept nogil:
     return <uint32_t>seconds
 
 
+cdef bint leases_store_fails(const Table* t, uint64_t now_ns) noexcept nogil:
+    cdef const Process* store = &t.processes[t.node.workers + <uint32_t>ROLE_STORE]
+    cdef uint64_t since_ns = load_relaxed_u64(&store.busy_since_ns)
+    if t.node.store_state == STORE_FAILING:
+        return True
+    return since_ns != 0 and now_ns > since_ns + <uint64_t>STORE_STALLED_MS * 1000000
+
+
 cdef void leases_die() noexcept nogil:
     kill(getpid(), SIGKILL)
 

@@ -37,6 +37,7 @@ class Memory:
     epoch: int
     ready: bool
     store_state: int
+    store_fails: bool
     time_offset_ns: int
     secret: bytes
     generation: int

@@ -16,7 +16,8 @@ from fastdhcp._lease cimport Lease, lease_copy, lease_make
 from fastdhcp._leases cimport (
     BLOCK_SIZE, BUCKET_SIZE, CHUNK_SIZE, FREE, LONG_SIZE, RING_HEADER, ROLE_COUNT, ROLES_WITH_RING,
     SEGMENT_LAYOUT, SEGMENT_MAGIC, WORKERS_MAX, Node, Process, Record, Ring, Slot, Table, Trace,
-    TraceEntry, boot_ns, leases_block, leases_record, leases_ring, leases_trace, node_now,
+    TraceEntry, boot_ns, leases_block, leases_record, leases_ring, leases_store_fails, leases_trace,
+    node_now,
 )
 from fastdhcp._stats cimport COUNT_WORDS, Counters
 
@@ -146,6 +147,7 @@ cdef class Memory:
         t.traces = <uint8_t*>places[10]
         t.image = NULL
         t.hints = NULL
+        t.store_fails = 0
         t.kill_step = 0
         t.kill_after = 0
 
@@ -200,6 +202,11 @@ cdef class Memory:
     @store_state.setter
     def store_state(self, value):
         store_release_u32(&self.table.node.store_state, value)
+
+    @property
+    def store_fails(self):
+        """Nothing new can be made durable now: commits fail, or one is stuck."""
+        return leases_store_fails(&self.table, boot_ns()) != 0
 
     @property
     def time_offset_ns(self):

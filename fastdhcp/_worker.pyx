@@ -8,7 +8,7 @@ from fastdhcp._atomic cimport fence_full, load_relaxed_u64, store_relaxed_u64, s
 from fastdhcp._body cimport bodies_close, bodies_open
 from fastdhcp._held cimport held_close, held_due, held_open, held_release
 from fastdhcp._journal cimport journal_wake_wanted
-from fastdhcp._leases cimport boot_ns, leases_ring, node_now
+from fastdhcp._leases cimport boot_ns, leases_ring, leases_store_fails, node_now
 from fastdhcp._linux cimport POLLIN, poll, read, write
 from fastdhcp._memory cimport Memory
 from fastdhcp._socket cimport (
@@ -20,10 +20,12 @@ cdef enum:
     NS_PER_MS = 1000000
 
 
-# Node time is read once a turn; the beat shows the supervisor that the turns go on.
+# Node time, and whether the store can commit, are read once a turn; the beat shows the supervisor
+# that the turns go on.
 cdef inline void look_at_clock(Worker* w) noexcept nogil:
     w.now_ns = boot_ns()
     w.now = node_now(w.t)
+    w.t.store_fails = leases_store_fails(w.t, w.now_ns)
     if w.now_ns >= w.beat_ns:
         store_relaxed_u64(&w.process.beat, w.process.beat + 1)
         w.beat_ns = w.now_ns + BEAT_NS

@@ -7,7 +7,9 @@ from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
 from fastdhcp._handle cimport Handled, handle_packet
 from fastdhcp._image cimport NOWHERE
 from fastdhcp._journal cimport Change, Outcome, apply_change, journal_change
-from fastdhcp._leases cimport BLOCK_SIZE, Binding, Table, leases_enter, leases_read, node_now
+from fastdhcp._leases cimport (
+    BLOCK_SIZE, Binding, Table, boot_ns, leases_enter, leases_read, leases_store_fails, node_now,
+)
 from fastdhcp._memory cimport Memory
 from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport DROP_NONE, DropReason
@@ -91,6 +93,7 @@ def handle(Memory memory, bytes data, *, int ifindex=0, uint32_t source=0,
     if reason != DROP_NONE:
         out.reason = reason
     else:
+        t.store_fails = leases_store_fails(t, boot_ns())
         handle_packet(t, &packet, &arrival, node_now(t) if now is None else now, &out)
     return {
         "reply_type": out.reply_type, "reason": out.reason, "waits": bool(out.waits),

@@ -113,7 +113,7 @@ async def status(context: Context, request: messages.Nothing) -> messages.Status
         listen=facts.get("listen", ""),
         durability="commit" if catalog.durable else "async",
         generation=catalog.generation,
-        store=StoreState(memory.store_state).name.removeprefix("STORE_").lower(),
+        store="failing" if memory.store_fails else _state_word(memory.store_state),
         leases=sum(tally.active + tally.pending for _, tally in tallies),
         addresses=sum(pool.size for pool in catalog.pools),
         subnets=len(catalog.subnets),
@@ -125,6 +125,10 @@ async def status(context: Context, request: messages.Nothing) -> messages.Status
         warnings=msgspec.convert(told.get("warnings", []), list[str]),
         interfaces=msgspec.convert(told.get("interfaces", []), list[messages.Interface]),
     )
+
+
+def _state_word(state: int) -> str:
+    return StoreState(state).name.removeprefix("STORE_").lower()
 
 
 def _kebab(rows: Any) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ Names and labels do not change once they work. Nothing is kept: each scrape read
 from collections.abc import Iterable, Mapping, Sequence
 
 from fastdhcp import __version__
-from fastdhcp._leases import StoreState
 from fastdhcp._memory import Memory
 from fastdhcp._stats import counter_words, drop_names
 from fastdhcp.control.catalog import Catalog, PoolName
@@ -184,7 +183,7 @@ def _server(page: Exposition, memory: Memory, catalog: Catalog) -> None:
     )
     page.family(
         "store_failing", "gauge", "1 while the store cannot commit.",
-        [({}, int(memory.store_state == StoreState.STORE_FAILING))],
+        [({}, int(memory.store_fails))],
     )  # fmt: skip
     page.family(
         "policy_generation", "gauge", "Generation of the policy in force.",

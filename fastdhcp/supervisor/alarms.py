@@ -26,7 +26,12 @@ KINDS = (
         "are told what is left of their lease",
         "make room on the disk of the state directory; it heals by itself",
     ),
-    Kind("store-slow", "a commit has taken seconds", "look at the disk of the state directory"),
+    Kind(
+        "store-slow",
+        "a commit has taken seconds. After two, nothing new is offered or acknowledged until it "
+        "returns; holders are told what is left of their lease",
+        "look at the disk of the state directory",
+    ),
     Kind(
         "store-down",
         "the store has ended; another is being started",

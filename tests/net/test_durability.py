@@ -18,14 +18,15 @@ from .conftest import eventually, lan
 pytestmark = pytest.mark.net
 
 DELAY_S = 0.4
+STALL_S = 7.0
 GIADDR = "10.77.0.2"
 SYNCS = "fsync,fdatasync,msync,sync_file_range"
 
 
-def slow_disk(lab: Lab, server: FastDHCP) -> Process:
-    """Each sync of the store begins ``DELAY_S`` late from here on."""
+def slow_disk(lab: Lab, server: FastDHCP, delay_s: float = DELAY_S) -> Process:
+    """Each sync of the store begins ``delay_s`` late from here on."""
     (store,) = server.pids("store")
-    late = f"--inject={SYNCS}:delay_enter={int(DELAY_S * 1e6)}"
+    late = f"--inject={SYNCS}:delay_enter={int(delay_s * 1e6)}"
     tracer = lab.start("server", ["strace", "-f", "-p", str(store), f"--trace={SYNCS}", late])
     tracer.wait_for("attached")
     return tracer
@@ -70,6 +71,33 @@ def test_a_retransmitted_request_waits_for_the_sync_of_the_first(
     assert acks
     assert {f.message.type for f in acks} == {ACK}
     assert min(f.at for f in acks) - start >= DELAY_S
+
+
+def test_a_disk_that_stalls_is_a_full_one_until_it_returns(lab: Lab, link: LinkClient) -> None:
+    """No offer that could not be kept; who holds a lease is told what is left of it."""
+    server = FastDHCP(lab, "server", lan(lease_time=3600))
+    holder = dora(link.ask, mac(99))
+    tracer = slow_disk(lab, server, STALL_S)
+    offer = link.ask(build(DISCOVER, mac(1), 1))
+    asked = {50: offer.yiaddr, 54: offer.server_id or ""}
+    start = time.time()
+    link.broadcast(build(REQUEST, mac(1), 2, options=asked), mac(1))
+    time.sleep(1)
+    assert link.ask(build(DISCOVER, mac(2), 3)).type == OFFER  # slow, not stalled
+    time.sleep(1.5)
+    link.silence(build(DISCOVER, mac(3), 4), timeout=0.5)
+    assert server.status()["store"] == "failing"
+    server.process.wait_for("alarm-on name=store-slow", timeout=1)
+    reboot = build(REQUEST, mac(99), 5, options={50: holder.yiaddr})
+    ack = link.ask(reboot)
+    assert (ack.type, ack.yiaddr) == (ACK, holder.yiaddr)
+    assert 3500 <= (ack.lease_time or 0) < 3600
+    assert time.time() - start < STALL_S, "the disk came back too early for this test"
+    (late,) = link.answers(2, timeout=10)
+    assert late.message.type == ACK
+    tracer.stop()
+    assert eventually(lambda: server.status()["store"] == "ok", 5)
+    assert link.ask(build(DISCOVER, mac(3), 6)).type == OFFER
 
 
 class SmallDisk:

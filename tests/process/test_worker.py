@@ -201,6 +201,19 @@ def test_no_wake_up_is_lost(ground: Ground) -> None:
     assert slowest < 0.5
 
 
+def test_a_commit_that_is_stuck_is_a_store_that_fails(ground: Ground) -> None:
+    """Looked at once a turn, by the clock; a commit that is only slow changes nothing."""
+    assert ground.offer(1)
+    ground.store.set_busy(boot_time_ns() - 500_000_000)
+    assert ground.offer(2)
+    ground.store.set_busy(boot_time_ns() - 2_000_000_000)
+    ground.ask(DISCOVER, 3)
+    assert ground.replies(timeout=0.3) == []
+    assert ground.counts()["store-unavailable"] == 1
+    ground.store.set_busy(0)
+    assert ground.offer(3)
+
+
 def test_nobody_is_woken_who_waits_for_nothing(ground: Ground) -> None:
     ground.offer()
     time.sleep(0.05)
