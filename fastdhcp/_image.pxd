@@ -90,7 +90,8 @@ cdef struct Subnet:
     uint32_t name_at             # "10.77.0.0/22"
     uint32_t name_len
     uint8_t prefix_len
-    uint8_t spare[3]
+    uint8_t own_graces           # 1: a pool or reservation in it has another reuse-grace
+    uint8_t spare[2]
 
 
 cdef struct Pool:
@@ -199,6 +200,10 @@ cdef uint32_t image_find_interface(const Image* image, int32_t ifindex) noexcept
 cdef uint32_t image_find_reservation(const Image* image, uint32_t network, IdentityKind kind,
                                      Span identity) noexcept nogil
 cdef uint32_t image_reserved_at(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil
+# Seconds that an address of the subnet is held back after a lease's end: its reservation's, else
+# its pool's, else the subnet's.
+cdef uint32_t image_reuse_grace(const Image* image, const Subnet* subnet,
+                                uint32_t address) noexcept nogil
 cdef bint image_is_own(const Image* image, uint32_t address) noexcept nogil
 # The number of the network whose link the address belongs to; 0: no subnet holds it.
 cdef uint32_t image_network_number(const Image* image, uint32_t vrf,

@@ -166,6 +166,23 @@ cdef uint32_t image_reserved_at(const Image* image, uint32_t vrf, uint32_t addre
     return NOWHERE
 
 
+# ---- what the nearest scope says of an address, whoever holds it
+
+cdef uint32_t image_reuse_grace(const Image* image, const Subnet* subnet,
+                                uint32_t address) noexcept nogil:
+    cdef uint32_t params = subnet.params
+    cdef uint32_t found
+    if subnet.own_graces:
+        found = image_reserved_at(image, subnet.vrf, address)
+        if found != NOWHERE:
+            params = image_reservation(image, found).params
+        else:
+            found = image_find_pool(image, subnet.vrf, address)
+            if found != NOWHERE:
+                params = image_pool(image, found).params
+    return image_params(image, params).reuse_grace_s
+
+
 # ---- the Python face: filling the look-up tables, and readers for control and tests
 
 STRUCT_SIZES = {

@@ -21,7 +21,7 @@ from fastdhcp._entry cimport (
     RenewEntry, entry_kept, entry_write_end, entry_write_renew, entry_write_whole, put_identifier,
 )
 from fastdhcp._image cimport (
-    NOWHERE, Subnet, image_find_subnet, image_network, image_params, image_subnet,
+    NOWHERE, Subnet, image_find_subnet, image_network, image_reuse_grace, image_subnet,
 )
 from fastdhcp._leases cimport (
     ACTIVE, BLOCK_SIZE, CHUNK_SIZE, CLIENT_ID_INLINE, DECLINED, FREE, GRACE_DEFAULT,
@@ -57,7 +57,7 @@ cdef void journal_policy(const Table* t, uint32_t vrf, uint32_t address, uint32_
     if index != NOWHERE:
         subnet = image_subnet(t.image, index)
         network[0] = image_network(t.image, subnet.network).number
-        grace_s[0] = image_params(t.image, subnet.params).reuse_grace_s
+        grace_s[0] = image_reuse_grace(t.image, subnet, address)
 
 
 # When the store must look at a record next; 0: never.

@@ -71,6 +71,7 @@ class World:
         ids = Ids({**vrfs, "": 0}, list(range(1, len(config.subnets) + 1)))
         self.generation += 1
         compiled = compile_image(config, ids, self.links, self.generation)
+        self.image = bytes(compiled.image)
         fds = compiled.memfds()
         self.memory.set_image(*fds)
         for fd in fds:
@@ -88,11 +89,11 @@ class World:
     def send(self, message_type: int, mac: int = 1, *, to: str = "255.255.255.255",
              ciaddr: str = "0.0.0.0", giaddr: str = "0.0.0.0", options: dict | None = None,
              ifindex: int = 3, local: str = "10.77.0.1") -> Answer:
-        data = encode(
+        data = self.data = encode(
             xid=mac, chaddr=b"\x02\xee" + mac.to_bytes(4, "big"), ciaddr=ciaddr, giaddr=giaddr,
             message_type=message_type, options=options or {},
         )
-        out = handle(self.memory, data, ifindex=ifindex, destination=number(to),
+        out = self.out = handle(self.memory, data, ifindex=ifindex, destination=number(to),
                      local=number(local), now=self.now)
         text = NAMES[out["reply_type"]]
         if not out["reply_type"]:

@@ -119,6 +119,7 @@ class _Compiler:
                 name_at=self.blob.place(name),
                 name_len=len(name),
                 prefix_len=subnet.prefix_len,
+                own_graces=_has_own_graces(subnet),
             )
         )
         if subnet.reservations:
@@ -299,6 +300,13 @@ def network_numbers(config: Configuration) -> list[int]:
         taken.add(number)
         numbers.append(number)
     return numbers
+
+
+def _has_own_graces(subnet: Subnet) -> bool:
+    """Whether the reuse-grace of some address in it is not the subnet's."""
+    graces = {pool.params.reuse_grace_s for pool in subnet.pools}
+    graces |= {kept.params.reuse_grace_s for kept in subnet.reservations}
+    return bool(graces - {subnet.params.reuse_grace_s})
 
 
 def _lookup_room(count: int) -> int:

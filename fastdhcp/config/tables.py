@@ -6,6 +6,7 @@ The fields are those of the structs in _image.pxd, in their order; a test holds 
 import struct
 from collections import namedtuple
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from mmap import mmap
 from typing import Any
 
@@ -40,6 +41,22 @@ class Row:
         return (self._made(*values) for values in self._struct.iter_unpack(data))
 
 
+def _params_row() -> Row:
+    """The fields of Params in their order; octets by place and size, truths in one word."""
+    codes: dict[str, str] = {}
+    for field in fields(Params):
+        if field.type is bytes:
+            codes |= {f"{field.name}_at": "I", f"{field.name}_len": "I"}
+        elif field.type is not bool:
+            codes[field.name] = "I"
+    return Row(**codes, flags="I")
+
+
+# ParamsFlag: a bit for each truth.
+FLAGS = {
+    name: 1 << place
+    for place, name in enumerate(field.name for field in fields(Params) if field.type is bool)
+}
 HEADER = Row(
     magic="I", layout="I", size="Q", hints_size="Q", generation="I", workers="I", secret="16s",
     identity="4s", reservation_kinds="I", durable="I", spare="4x",
@@ -51,7 +68,8 @@ NETWORK = Row(
 )  # fmt: skip
 SUBNET = Row(
     vrf="I", address="I", mask="I", network="I", id="I", params="I", layer="I", pool_first="I",
-    pool_count="I", name_at="I", name_len="I", prefix_len="B", spare="3x",
+    pool_count="I", name_at="I", name_len="I", prefix_len="B", own_graces="B",
+    spare="2x",
 )  # fmt: skip
 POOL = Row(
     vrf="I", first="I", last="I", subnet="I", params="I", layer="I", block_first="I",
@@ -59,11 +77,7 @@ POOL = Row(
     name_len="I", spare="8x",
 )  # fmt: skip
 MASK = Row(block="I", spare="4x", allowed="32s")
-PARAMS = Row(
-    lease_s="I", lease_min_s="I", lease_max_s="I", renewal_s="I", rebinding_s="I",
-    offer_hold_s="I", decline_s="I", reuse_grace_s="I", next_server="I", boot_file_at="I",
-    boot_file_len="I", flags="I",
-)  # fmt: skip
+PARAMS = _params_row()
 LAYER = Row(option_first="I", option_count="I")
 OPTION = Row(code="B", spare="3x", value_at="I", value_len="I")
 RESERVATION = Row(
@@ -85,10 +99,6 @@ ROWS = {
 }  # fmt: skip
 """Of each table but `blob`, which has none."""
 HEADER_SIZE = HEADER.size + TABLE.size * len(TABLES)
-
-_AUTHORITATIVE = 1  # ParamsFlag
-_RAPID_COMMIT = 2
-_BOOTP = 4
 
 
 def aligned(size: int) -> int:
@@ -134,25 +144,18 @@ class ParamsTable:
         return found
 
     def _pack(self, params: Params) -> bytes:
-        flags = (
-            _AUTHORITATIVE * params.authoritative
-            | _RAPID_COMMIT * params.rapid_commit
-            | _BOOTP * params.bootp
-        )
-        return PARAMS.pack(
-            lease_s=params.lease_s,
-            lease_min_s=params.lease_min_s,
-            lease_max_s=params.lease_max_s,
-            renewal_s=params.renewal_s,
-            rebinding_s=params.rebinding_s,
-            offer_hold_s=params.offer_hold_s,
-            decline_s=params.decline_s,
-            reuse_grace_s=params.reuse_grace_s,
-            next_server=params.next_server,
-            boot_file_at=self._blob.place(params.boot_file),
-            boot_file_len=len(params.boot_file),
-            flags=flags,
-        )
+        values: dict[str, int] = {}
+        flags = 0
+        for field in fields(Params):
+            value = getattr(params, field.name)
+            if field.type is bytes:
+                values[f"{field.name}_at"] = self._blob.place(value)
+                values[f"{field.name}_len"] = len(value)
+            elif field.name in FLAGS:
+                flags |= FLAGS[field.name] * value
+            else:
+                values[field.name] = value
+        return PARAMS.pack(**values, flags=flags)
 
 
 class LayerTable:

@@ -78,7 +78,6 @@ def facts(path: Path, generation: Generation) -> Message:
         "runtime_directory": str(server.runtime_directory),
         "durability": server.durability,
         "max_addresses": server.max_addresses,
-        "reuse_grace_s": config.params.reuse_grace_s,
         "vrfs": dict(generation.vrfs),
         "subnets": [[vrf, prefix] for vrf, prefix in config.subnet_names()],
     }

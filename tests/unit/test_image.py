@@ -1,6 +1,7 @@
 """The policy image against a slow twin that asks the configuration itself."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fcntl import F_GET_SEALS, F_SEAL_WRITE, fcntl
@@ -18,6 +19,7 @@ from fastdhcp.config import compile as compiler
 from fastdhcp.config.compile import Compiled, Ids, compile_image, network_numbers, pool_masks
 from fastdhcp.config.subnets import merged
 
+PACKAGE = Path(tables.__file__).parent.parent
 CONFIGURATION = """
 [server]
 workers = 2
@@ -159,6 +161,11 @@ def test_a_row_with_a_field_too_few_or_too_many_is_refused() -> None:
         tables.INTERFACE.pack(ifindex=1, network=2, vrf=3)
     with pytest.raises(TypeError):
         tables.LAYER.pack(option_first=1, option_count=2, spare=3)
+
+
+def test_python_and_c_agree_on_the_bits_of_flags() -> None:
+    written = re.findall(r"PARAMS_(\w+) = (\d+)", Path(PACKAGE, "_image.pxd").read_text())
+    assert {name.lower(): int(bit) for name, bit in written} == tables.FLAGS
 
 
 def test_every_table_begins_on_a_cache_line(image: ImageView) -> None:

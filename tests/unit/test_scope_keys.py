@@ -1,0 +1,184 @@
+"""Every key of a scope takes effect at every level that accepts it, and the nearest one wins.
+
+What a key does is seen from outside: in what is answered, or in how long an address is kept. A key
+without an effect here is one that nobody has shown to work.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from fastdhcp import _store
+from fastdhcp._codec import decode
+from fastdhcp._leases import BindingState
+from fastdhcp.config import check
+from fastdhcp.config.keys import LEVELS, keys_of
+from fastdhcp.config.model import Params
+from tests._trial_replies import ReplyMaker
+from tests.world import World, number
+
+STRANGER, KNOWN = 1, 9  # a client without, and one with a reservation, whose address is in a pool
+KEPT = "10.77.1.15"
+POLICY = """
+[defaults]
+{defaults}
+[[subnets]]
+subnet = "10.77.0.0/22"
+{subnet}
+pools = [{{ range = "10.77.1.1-10.77.1.20"{pool} }}, "10.77.2.1-10.77.2.9"]
+[[subnets.reservations]]
+hw-address = "02:ee:00:00:00:09"
+address = "10.77.1.15"
+{reservation}
+"""
+
+
+def text(**written: str) -> str:
+    lines = {level: written.get(level, "") for level in LEVELS}
+    return POLICY.format(**lines | {"pool": f", {written['pool']}" if "pool" in written else ""})
+
+
+def nearest(key: str, level: str, far: str, near: str) -> str:
+    """`near` at the level, `far` at all that are farther."""
+    farther = LEVELS[: LEVELS.index(level)]
+    return text(**dict.fromkeys(farther, f"{key} = {far}"), **{level: f"{key} = {near}"})
+
+
+# ---- what is seen of a key
+
+def offered_s(asked: int | None) -> Callable[[World, int], object]:
+    options = {} if asked is None else {51: asked.to_bytes(4)}
+    return lambda world, mac: world.discover(mac, options=options).lease_s
+
+
+def reply(world: World, mac: int) -> dict:
+    """The OFFER as it leaves."""
+    world.discover(mac)
+    out = world.out
+    places = {name: out[name] for name in ("subnet", "pool", "reservation")}
+    return ReplyMaker(world.image).make(
+        world.data, reply_type=out["reply_type"], server_id=number("10.77.0.1"),
+        yiaddr=out["yiaddr"], lease_s=out["lease_s"],
+        **{name: place for name, place in places.items() if place is not None},
+    )  # fmt: skip
+
+
+def option(code: int) -> Callable[[World, int], object]:
+    def seen(world: World, mac: int) -> object:
+        return decode(reply(world, mac)["message"]).options[code]
+
+    return seen
+
+
+def octets(first: int, last: int) -> Callable[[World, int], object]:
+    return lambda world, mac: reply(world, mac)["message"][first:last].rstrip(b"\0")
+
+
+def hold_s(world: World, mac: int) -> object:
+    address = world.discover(mac).address
+    return world.memory.lease(0, number(address)).offer_until - world.now
+
+
+def quarantine_s(world: World, mac: int) -> object:
+    address = world.bind(mac)
+    world.decline(address, mac)
+    return world.memory.lease(0, number(address)).expiry - world.now
+
+
+def grace_s(world: World, mac: int) -> object:
+    """Seconds from a lease's end until the store ends the binding."""
+    address = world.bind(mac)
+    end = world.memory.lease(0, number(address)).expiry
+    for after in range(60):
+        world.set_now(end + after)
+        _store.sweep(world.memory, 0, 1000)
+        if world.state(address) == BindingState.FREE:
+            return after
+    return None
+
+
+def to_a_stranger(world: World, mac: int) -> object:
+    """Of an address that is another link's: NAK, or silence."""
+    return world.reboot("10.99.0.9", mac).text.partition(":")[0]
+
+
+class Effect(NamedTuple):
+    """`far`, `near`: as written; `seen`: what `near` comes to."""
+
+    far: str
+    near: str
+    seen: object
+    look: Callable[[World, int], object]
+
+
+def u32(seconds: int) -> bytes:
+    return seconds.to_bytes(4)
+
+
+EFFECTS = {
+    "lease-time": Effect("600", '"15m"', 900, offered_s(None)),
+    "lease-time-min": Effect("100", "200", 200, offered_s(1)),
+    "lease-time-max": Effect("4000", "5000", 5000, offered_s(100_000)),
+    "renewal-time": Effect("100", "200", u32(200), option(58)),
+    "rebinding-time": Effect("2000", "3000", u32(3000), option(59)),
+    "offer-hold": Effect("10", "20", 20, hold_s),
+    "decline-time": Effect("1000", "2000", 2000, quarantine_s),
+    "reuse-grace": Effect("50", "7", 7, grace_s),
+    "authoritative": Effect("false", "true", "NAK", to_a_stranger),
+    "next-server": Effect('"10.77.0.7"', '"10.77.0.8"', bytes((10, 77, 0, 8)), octets(20, 24)),
+    "boot-file": Effect('"far"', '"near"', b"near", octets(108, 236)),
+    "options": Effect('{ tz-name = "far" }', '{ tz-name = "near" }', b"near", option(101)),
+}
+SERVED = [key for key in keys_of(Params).values() if not key.later]
+WALK = [
+    (key, level, mac)
+    for key, levels in [*((key.name, key.levels) for key in SERVED), ("options", LEVELS)]
+    for level in levels
+    for mac in (STRANGER, KNOWN)
+    if mac == KNOWN or level != "reservation"
+]
+
+
+def test_every_key_that_is_served_has_an_effect() -> None:
+    assert {key.name for key in SERVED} | {"options"} == set(EFFECTS)
+
+
+@pytest.mark.parametrize(("key", "level", "mac"), WALK)
+def test_a_key_takes_effect_at_its_level(tmp_path, key: str, level: str, mac: int) -> None:
+    far, near, seen, look = EFFECTS[key]
+    assert look(World(tmp_path, nearest(key, level, far, near)), mac) == seen
+
+
+@pytest.mark.parametrize("far", ["50", "0"])
+@pytest.mark.parametrize("level", ["pool", "reservation"])
+def test_only_what_has_a_grace_of_its_own_is_held_by_it(tmp_path, far: str, level: str) -> None:
+    """A longer one and a shorter one, and 0; the neighbours keep the subnet's."""
+    world = World(tmp_path, text(subnet=f"reuse-grace = {far}", **{level: "reuse-grace = 7"}))
+    assert grace_s(world, KNOWN) == 7
+    assert grace_s(world, STRANGER) == (7 if level == "pool" else int(far))
+
+
+@pytest.mark.parametrize(
+    ("key", "level"),
+    [(key.name, level) for key in keys_of(Params).values() if key.later for level in key.levels],
+)
+def test_a_key_that_is_not_served_yet_says_so_everywhere(tmp_path, key: str, level: str) -> None:
+    path = tmp_path / "fastdhcp.toml"
+    path.write_text(text(**{level: f"{key} = true"}))
+    errors, warnings = check(path)
+    assert errors == []
+    assert [w.text for w in warnings if w.key.endswith(key)] == ["not served yet"]
+
+
+@pytest.mark.parametrize(
+    ("key", "level"),
+    [(key.name, level) for key in SERVED for level in LEVELS if level not in key.levels],
+)
+def test_a_key_is_refused_by_name_where_it_does_not_belong(tmp_path, key: str, level: str) -> None:
+    path = tmp_path / "fastdhcp.toml"
+    path.write_text(text(**{level: f"{key} = true"}))
+    errors, _ = check(path)
+    assert [(error.key.rpartition(".")[2], error.text) for error in errors] == [
+        (key, "belongs to a whole link; write it in the subnet, or in [defaults]")
+    ]
