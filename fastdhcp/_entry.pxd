@@ -27,7 +27,7 @@ cdef struct EntryHeader:
     uint16_t size                # in bytes, this header in it
     uint8_t kind
     uint8_t flags                # RecordFlag of the record after this entry
-    uint32_t spare
+    uint32_t inc_n               # incarnation of the binding; 0 in an older version's
     uint32_t vrf
     uint32_t address
     uint64_t version             # of the record after this entry
@@ -38,7 +38,14 @@ cdef struct RenewEntry:
     uint32_t expiry
     uint32_t acked_expiry
     uint32_t cltt
-    uint32_t spare
+    uint32_t inc_epoch           # likewise
+
+
+# An older version's ends after the header, and says neither.
+cdef struct EndEntry:
+    EntryHeader header
+    uint32_t inc_epoch
+    uint32_t ended               # node time
 
 
 cdef struct Kept:                # the three identifiers that a record has or is to have
@@ -58,7 +65,7 @@ cdef void entry_kept(const Table* t, uint32_t number, const Record* r, Kept* out
 # Write an entry for the record as it is after the change, and return its size.
 cdef uint32_t entry_write_whole(uint8_t* at, const Record* r, const Kept* ids) noexcept nogil
 cdef uint32_t entry_write_renew(uint8_t* at, const Record* r) noexcept nogil
-cdef uint32_t entry_write_end(uint8_t* at, const Record* r) noexcept nogil
+cdef uint32_t entry_write_end(uint8_t* at, const Record* r, uint32_t ended) noexcept nogil
 
 # Where an entry ends; 0: the bytes are no entry.
 cdef uint32_t entry_size(const uint8_t* at, uint32_t left) noexcept nogil

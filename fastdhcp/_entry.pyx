@@ -40,7 +40,7 @@ cdef inline void fill_header(EntryHeader* h, uint8_t kind, uint32_t size, const 
     h.size = <uint16_t>size
     h.kind = kind
     h.flags = flags
-    h.spare = 0
+    h.inc_n = r.inc_n
     h.vrf = r.vrf
     h.address = r.address
     h.version = r.version
@@ -77,13 +77,16 @@ cdef uint32_t entry_write_renew(uint8_t* at, const Record* r) noexcept nogil:
     e.expiry = r.expiry
     e.acked_expiry = r.acked_expiry
     e.cltt = r.cltt
-    e.spare = 0
+    e.inc_epoch = r.inc_epoch
     return sizeof(RenewEntry)
 
 
-cdef uint32_t entry_write_end(uint8_t* at, const Record* r) noexcept nogil:
-    fill_header(<EntryHeader*>at, ENTRY_END, sizeof(EntryHeader), r, r.flags)
-    return sizeof(EntryHeader)
+cdef uint32_t entry_write_end(uint8_t* at, const Record* r, uint32_t ended) noexcept nogil:
+    cdef EndEntry* e = <EndEntry*>at
+    fill_header(&e.header, ENTRY_END, sizeof(EndEntry), r, r.flags)
+    e.inc_epoch = r.inc_epoch
+    e.ended = ended
+    return sizeof(EndEntry)
 
 
 # ---- read
@@ -133,6 +136,10 @@ def entries(const unsigned char[::1] data):
                      "version": h.version, "flags": h.flags, "size": size}
             if h.kind == ENTRY_RENEW:
                 entry["expiry"] = (<const RenewEntry*>h).expiry
+                entry["incarnation"] = ((<const RenewEntry*>h).inc_epoch, h.inc_n)
+            elif h.kind == ENTRY_END and size >= sizeof(EndEntry):
+                entry["ended"] = (<const EndEntry*>h).ended
+                entry["incarnation"] = ((<const EndEntry*>h).inc_epoch, h.inc_n)
             elif h.kind == ENTRY_WHOLE:
                 entry.update(state=r.state, expiry=r.expiry, key=r.key[:16],
                              chaddr=r.chaddr[:r.hlen], incarnation=(r.inc_epoch, r.inc_n))

@@ -17,8 +17,9 @@ from fastdhcp._atomic cimport (
 )
 from fastdhcp._bitmap cimport bitmap_freed
 from fastdhcp._entry cimport (
-    ENTRY_PAD, ENTRY_RENEW, ENTRY_WHOLE, ENTRY_WORDS, RECORD_FIXED, WHOLE_FIXED, EntryHeader, Kept,
-    RenewEntry, entry_kept, entry_write_end, entry_write_renew, entry_write_whole, put_identifier,
+    ENTRY_PAD, ENTRY_RENEW, ENTRY_WHOLE, ENTRY_WORDS, RECORD_FIXED, WHOLE_FIXED, EndEntry,
+    EntryHeader, Kept, RenewEntry, entry_kept, entry_write_end, entry_write_renew,
+    entry_write_whole, put_identifier,
 )
 from fastdhcp._image cimport (
     NOWHERE, Subnet, image_find_subnet, image_network, image_reuse_grace, image_subnet,
@@ -141,7 +142,7 @@ cdef uint8_t* ring_room(Table* t, uint32_t size, uint64_t* head) noexcept nogil:
         h.size = <uint16_t>pad
         h.kind = ENTRY_PAD
         h.flags = 0
-        h.spare = 0
+        h.inc_n = 0
         place = 0
     head[0] = at + pad + size
     return data + place
@@ -181,12 +182,15 @@ cdef void journal_replay(Table* t, uint32_t number, const uint8_t* entry, uint32
     if h.kind == ENTRY_WHOLE:
         replay_whole(t, r, number, entry)
     elif h.kind == ENTRY_RENEW:
+        r.flags = h.flags
         r.expiry = renewal.expiry
         r.acked_expiry = renewal.acked_expiry
         r.cltt = renewal.cltt
     else:
         r.state = FREE
         r.flags = h.flags
+        if h.size >= sizeof(EndEntry):
+            r.expiry = min(r.expiry, (<const EndEntry*>entry).ended)
         r.offer_key = 0
         r.offer_until = 0
     leases_step(t, 10)
@@ -236,7 +240,9 @@ cdef bint next_record(Table* t, const Change* c, const Record* r, Record* after,
     after.version = r.version + 1
     after.flags = c.flags
     if c.kind == CHANGE_END:
+        # A free record's expiry is when its last binding ended.
         after.state = FREE
+        after.expiry = min(r.expiry, c.now)
         return True
     if c.kind == CHANGE_PEND:
         after.state = PENDING
@@ -283,7 +289,7 @@ cdef uint32_t make_entry(Table* t, const Change* c, const Record* r,
     cdef Kept ids
     if next_record(t, c, r, &after, &ids) and journal_is_durable(t, r.ring, r.position):
         if c.kind == CHANGE_END:
-            return entry_write_end(entry, &after)
+            return entry_write_end(entry, &after, c.now)
         return entry_write_renew(entry, &after)
     return entry_write_whole(entry, &after, &ids)
 

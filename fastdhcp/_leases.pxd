@@ -71,7 +71,8 @@ cdef struct Record:              # 256 bytes, layout version 1
     uint64_t change              # journal sequence of the last change, filled in by the store
     uint32_t inc_epoch           # incarnation: new at each binding of a free address
     uint32_t inc_n
-    uint32_t expiry              # node time: the latest instant told; DECLINED: end of quarantine
+    uint32_t expiry              # node time: the latest instant told; DECLINED: end of quarantine;
+                                 # FREE: when the last binding ended
     uint32_t acked_expiry        # of a failover pair
     uint32_t cltt                # the client's last transaction
     uint32_t start               # of this binding

@@ -8,8 +8,8 @@ from fastdhcp._body cimport Bodies, bodies_close, bodies_open
 from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
 from fastdhcp._handle cimport Handled
 from fastdhcp._held cimport (
-    NO_REPLY, Held, Released, held_close, held_due, held_give, held_open, held_push,
-    held_release, held_room, held_take,
+    NO_REPLY, Held, Released, held_close, held_due, held_give, held_open, held_push, held_release,
+    held_room, held_take,
 )
 from fastdhcp._image cimport INFINITE, NOWHERE, Image, image_pool, image_reservation, image_subnet
 from fastdhcp._leases cimport RINGS_MAX

@@ -49,7 +49,7 @@ SECOND_S = 1.0
 RETRY_S = 0.25
 """Between two tries of a transaction for which there was no room."""
 SWEEP_MAX = 1024
-"""Records ended between two commits: 24 KB of the store's own ring."""
+"""Records ended between two commits: 32 KB of the store's own ring."""
 TOUCH_S = 0.25
 TOUCH_BLOCKS_MIN, TOUCH_BLOCKS_MAX = 4, 256
 

@@ -115,7 +115,7 @@ def test_all_that_expires_at_once_ends_by_portions(rig):
         position = rig.bind(NETWORK + 1 + i, expiry=expiry)
     rig.wait_durable(position)
     pass_time(rig, 100)
-    wait_for(lambda: rig.memory.ring_durable(STORE) >= 5000 * 24, "all ended", 10)
+    wait_for(lambda: rig.memory.ring_durable(STORE) >= 5000 * 32, "all ended", 10)
     ends = [batch for _, batch in rig.disk().batches if batch[0]["kind"] == "end"]
     assert sum(len(batch) for batch in ends) == 5000
     assert max(len(batch) for batch in ends) <= 1024 + 256  # a block more at most

@@ -57,7 +57,8 @@ def test_an_entry_is_short_only_if_the_change_before_it_is_durable(kind, short):
     change(memory, kind, expiry=4000)
     entry = entries(settle(memory))[0]
     assert entry["kind"] == short
-    assert entry["size"] == {"renew": 40, "end": 24}[short]
+    assert entry["size"] == {"renew": 40, "end": 32}[short]
+    assert entry["incarnation"] == memory.lease(0, ADDRESS).incarnation
 
 
 def test_expiry_never_goes_down_while_active():
@@ -65,6 +66,44 @@ def test_expiry_never_goes_down_while_active():
     change(memory, ChangeKind.CHANGE_BIND, expiry=3700)
     assert change(memory, ChangeKind.CHANGE_RENEW, expiry=200)[4] == 3700
     assert memory.lease(0, ADDRESS).expiry == 3700
+
+
+@pytest.mark.parametrize("durable", [False, True], ids=["whole", "short"])
+@pytest.mark.parametrize(
+    ("expiry", "now", "ended"),
+    [
+        (3700, 500, 500),  # a RELEASE, or the operator's word
+        (INFINITE, 500, 500),
+        (3700, 3764, 3700),  # by time: the store comes reuse-grace later
+    ],
+)
+def test_an_end_says_when_the_binding_ended(durable, expiry, now, ended):
+    memory, again = make_memory(), make_memory()
+    change(memory, ChangeKind.CHANGE_BIND, expiry=expiry)
+    if durable:
+        _store.replay_batch(again, settle(memory), 1)
+    change(memory, ChangeKind.CHANGE_END, now=now)
+    assert memory.lease(0, ADDRESS).expiry == ended
+    _store.replay_batch(again, settle(memory), 2)
+    assert records_of(again) == records_of(memory)
+
+
+@pytest.mark.parametrize(
+    ("entry", "state", "expiry"),
+    [
+        # END of 24 bytes: header alone, its last word 0.
+        ("1800 03 02 00000000 00000000 05014d0a 0200000000000000", BindingState.FREE, 3700),
+        # RENEW with spare words of 0: expiry 4000, acked 0, cltt 300.
+        ("2800 02 00 00000000 00000000 05014d0a 0200000000000000 a00f0000 00000000 2c010000"
+         " 00000000", BindingState.ACTIVE, 4000),
+    ],
+)  # fmt: skip
+def test_short_entries_of_an_older_version_are_read(entry, state, expiry):
+    memory = make_memory()
+    change(memory, ChangeKind.CHANGE_BIND, expiry=3700)
+    assert _store.replay_batch(memory, bytes.fromhex(entry), 2) == 1
+    lease = memory.lease(0, ADDRESS)
+    assert (lease.state, lease.expiry, lease.version) == (state, expiry, 2)
 
 
 def test_a_decision_upon_an_older_record_is_refused():
