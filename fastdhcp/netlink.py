@@ -1,6 +1,6 @@
-"""rtnetlink (RFC 3549): how its messages are laid, what is asked for, and what is told.
+"""netlink (RFC 3549): how its messages are laid, what is asked for, and what is told.
 
-Two dumps, a subscription and, for the demo, a few orders are all that is wanted, so the messages
+Three dumps, a subscription and, for the demo, a few orders are all that is wanted, so the messages
 are read and written here.
 """
 
@@ -30,18 +30,27 @@ IFA_LOCAL = 2
 IFF_UP = 0x1
 IFF_LOOPBACK = 0x8
 
+# linux/sock_diag.h, linux/inet_diag.h
+NETLINK_SOCK_DIAG = 4
+SOCK_DIAG_BY_FAMILY = 20
+INET_DIAG_SKV6ONLY = 11
+
 LINK = struct.Struct("=BxHiII")
 """ifinfomsg: family, type, index, flags, change."""
 ADDRESS = struct.Struct("=BBBBI")
 """ifaddrmsg: family, prefix length, flags, scope, index."""
+DIAG_REQUEST = struct.Struct("=BBxxI2s34xI8s")
+"""inet_diag_req_v2: family, protocol, states, source port (big-endian), interface, cookie."""
+DIAG = struct.Struct("=4x2s2x16s16xI20xII")
+"""inet_diag_msg: source port (big-endian), source address, bound interface, user, inode."""
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _ATTRIBUTE = struct.Struct("=HH")
 _DATAGRAM_SIZE = 1 << 16
 
 
-def open_netlink(groups: int = 0) -> socket.socket:
+def open_netlink(groups: int = 0, family: int = socket.NETLINK_ROUTE) -> socket.socket:
     """A socket that asks, or hears of what changes in ``groups``. Raises OSError."""
-    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, family)
     if groups:
         sock.setblocking(False)
         sock.bind((0, groups))
@@ -113,4 +122,4 @@ def _aligned(size: int) -> int:
 
 
 def _raise(error: int) -> None:
-    raise OSError(error, f"rtnetlink: {os.strerror(error)}")
+    raise OSError(error, f"netlink: {os.strerror(error)}")

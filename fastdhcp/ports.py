@@ -1,10 +1,18 @@
-"""Who holds a UDP port of this network namespace, as far as /proc shows."""
+"""Who holds a UDP port of this network namespace, as far as the kernel shows."""
 
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+import socket
+import struct
+from collections.abc import Collection, Iterator
+from ipaddress import IPv4Address
 from pathlib import Path
+
+from fastdhcp import netlink
+
+ANY = IPv4Address(0)
+_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 2.5.5.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,12 +26,61 @@ class Holder:
         return f"{self.command} (pid {self.pid})"
 
 
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """A UDP socket that gets IPv4 packets of a port: of those to ``address`` (ANY: all), by the
+    interface ``device`` (0: by any)."""
+
+    inode: int
+    address: IPv4Address
+    device: int
+
+
+def bound_sockets(port: int) -> list[Bound]:
+    """All of this network namespace. Raises OSError: not every kernel can be asked."""
+    found = []
+    with netlink.open_netlink(family=netlink.NETLINK_SOCK_DIAG) as sock:
+        for family in (socket.AF_INET, socket.AF_INET6):
+            for body in netlink.dump(sock, *_DIAG, _diag_request(family, port)):
+                port_be, source, device, _, inode = netlink.DIAG.unpack_from(body)
+                address = _address(family, source, body[netlink.DIAG.size :])
+                if port_be == struct.pack("!H", port) and address is not None:
+                    found.append(Bound(inode, address, device))
+    return found
+
+
+_DIAG = netlink.SOCK_DIAG_BY_FAMILY, netlink.SOCK_DIAG_BY_FAMILY
+
+
+def _diag_request(family: int, port: int) -> bytes:
+    every_state, no_cookie = 0xFFFFFFFF, b"\xff" * 8
+    port_be = struct.pack("!H", port)
+    return netlink.DIAG_REQUEST.pack(
+        family, socket.IPPROTO_UDP, every_state, port_be, 0, no_cookie
+    )
+
+
+def _address(family: int, source: bytes, attributes: bytes) -> IPv4Address | None:
+    """None: the socket gets no IPv4 packet."""
+    if family == socket.AF_INET:
+        return IPv4Address(source[:4])
+    if source.startswith(_MAPPED):
+        return IPv4Address(source[12:])
+    only_v6 = dict(netlink.attributes(attributes)).get(netlink.INET_DIAG_SKV6ONLY, b"\1")
+    return None if any(source) or any(only_v6) else ANY
+
+
 def port_holders(port: int) -> list[Holder]:
     """Who has a UDP socket of this network namespace bound to ``port``, as far as /proc shows.
 
     Of a family of processes that share one only the eldest is named.
     """
-    names = {f"socket:[{inode}]" for inode in port_inodes(port, "udp", "udp6")}
+    return holders(port_inodes(port, "udp", "udp6"))
+
+
+def holders(inodes: Collection[int]) -> list[Holder]:
+    """Who has any of these sockets, but us."""
+    names = {f"socket:[{inode}]" for inode in inodes}
     pids = {pid for pid in _processes() if names and pid != os.getpid() and _has_any(pid, names)}
     return [Holder(pid, command_of(pid)) for pid in sorted(pids) if _parent(pid) not in pids]
 

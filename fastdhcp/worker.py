@@ -22,22 +22,26 @@ def main(channel: Channel, index: int) -> int:
     arm("worker", memory)
     memory.set_image(fds["image"], fds["hints"])
     close_all(fd for name, fd in fds.items() if name not in KEPT)
+    packet = fds.get("packet")
+    if packet is None:  # no local link yet: what is sent by it fails, and is counted
+        packet = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     loop = Loop(
         memory,
         udp=fds["udp"],
-        packet=fds.get("packet", -1),
+        packet=packet,
         event=fds["event.self"],
         store_event=fds["event.store"],
         channel=channel.fileno(),
     )
     memory.set_pid(os.getpid())
     channel.send({"type": "ready"})
-    serve(channel, memory, loop)
+    serve(channel, memory, loop, packet)
     return 0
 
 
-def serve(channel: Channel, memory: Memory, loop: Loop) -> None:
-    """The loop, and between two of its batches what the supervisor says."""
+def serve(channel: Channel, memory: Memory, loop: Loop, packet: int) -> None:
+    """The loop, and between two of its batches what the supervisor says. ``packet``: by which
+    frames are sent; with the first local link a packet socket comes to stand in its place."""
     while True:
         loop.run()
         heard = channel.receive()
@@ -46,6 +50,8 @@ def serve(channel: Channel, memory: Memory, loop: Loop) -> None:
         message, fds = heard
         if message["type"] == "image":
             memory.set_image(fds["image"], fds["hints"])
+            if "packet" in fds:
+                os.dup2(fds["packet"], packet, inheritable=False)
         close_all(fds.values())
         if message["type"] == "stop":
             loop.finish(FINISH_WAIT_MS)

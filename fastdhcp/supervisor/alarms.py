@@ -54,6 +54,17 @@ KINDS = (
         "raise `receive-buffer`; look at the CPU",
     ),
     Kind(
+        "no-link-served",
+        "no interface of this host has a subnet on it, so no client on a link of its own is served",
+        "give an interface an address in a subnet, or name it in the subnet by `interface`; if all "
+        "clients come by relay agents, say so with `interfaces = []`",
+    ),
+    Kind(
+        "port-shared",
+        "another program has bound the DHCP port too, and takes packets that are for this server",
+        "stop it, or bind it to the device of an interface that this server does not serve",
+    ),
+    Kind(
         "internal-error",
         "a task of the supervisor met what nobody foresaw; it is tried again, and clients are "
         "served",

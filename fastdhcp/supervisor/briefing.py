@@ -44,10 +44,16 @@ def brief_worker(server: Server, index: int) -> Briefing:
     message: Message = {"type": "start", "index": index, "workers": workers}
     fds = {**server.segments.fds, **server.generation.fds()}
     fds["udp"] = resources.udp[index].fileno()
-    fds["packet"] = resources.frames[index].fileno()
+    fds |= frames_for(server, index)
     fds["event.self"] = resources.events[index]
     fds["event.store"] = resources.events[workers]
     return message, fds
+
+
+def frames_for(server: Server, index: int) -> dict[str, int]:
+    """A worker's packet socket, if there is one: they come with the first local link."""
+    frames = server.resources.frames
+    return {"packet": frames[index].fileno()} if frames else {}
 
 
 def brief_control(server: Server) -> Briefing:

@@ -9,6 +9,7 @@ from fastdhcp.config.compile import Ids, compile_image, network_numbers
 from fastdhcp.config.model import DEFAULT_VRF, Configuration
 from fastdhcp.config.subnets import merged
 from fastdhcp.interfaces import Interface
+from fastdhcp.supervisor.links import served_links
 from fastdhcp.supervisor.obstacles import interface_warnings
 
 
@@ -48,6 +49,11 @@ class Generation:
     def interface_warnings(self) -> list[tuple[str, str]]:
         """Event and words for each interface that is named and serves nobody."""
         return list(interface_warnings(self.config, self.interfaces))
+
+    @functools.cached_property
+    def served(self) -> list[Interface]:
+        """The interfaces with a network on them."""
+        return served_links(self.config, self.interfaces)
 
     @property
     def warnings(self) -> list[str]:

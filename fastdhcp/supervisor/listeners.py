@@ -10,12 +10,12 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from fastdhcp.bpf import attach_steering
 from fastdhcp.exits import EXIT_IN_USE
-from fastdhcp.ports import port_inodes
+from fastdhcp.ports import bound_sockets, port_inodes
 from fastdhcp.supervisor.obstacles import (
     CAP_NET_RAW,
     Obstacle,
@@ -23,6 +23,7 @@ from fastdhcp.supervisor.obstacles import (
     missing_capability,
     port_taken,
 )
+from fastdhcp.supervisor.rivals import rivals
 
 # Linux, asm-generic/socket.h and linux/in.h; not in every version of the socket module.
 SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
@@ -39,20 +40,38 @@ RECEIVE_BUFFER_LOW = 4 << 20
 """Octets of receive buffer under which a storm is lost before anybody sees it: warn."""
 
 
-def probe_port(address: str, port: int) -> None:
-    """Raises Obstacle if the port is taken or refused.
+def probe_port(address: str, port: int, served: Collection[int] = ()) -> bool:
+    """Raises Obstacle if the port is refused, or another takes packets of it that are ours.
 
-    Binds *without* SO_REUSEPORT: with it a second server would join the group without an error
-    and take half of the packets.
+    True: the kernel tells who is bound to which device, so the port may be shared with who is in
+    nobody's way (``served``: indices of our interfaces). False: it is to be ours alone. Without
+    this look a second server would join the group without an error and take half of the packets.
     """
+    try:
+        found = rivals(bound_sockets(port), address, served, ())
+    except OSError:
+        found, shared = set(), False
+    else:
+        shared = True
+    if found:
+        raise port_taken(address, port, found)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, shared)
         _bind(probe, address, port)
+    return shared
 
 
-def open_group(address: str, port: int, count: int, receive_buffer: int) -> list[socket.socket]:
+def open_group(
+    address: str,
+    port: int,
+    count: int,
+    receive_buffer: int,
+    served: Collection[int] | None = None,
+) -> list[socket.socket]:
     """``count`` UDP sockets that share the port, steered by chaddr, in the order of the workers.
 
-    Raises Obstacle, also when another server bound the port between the probe and now.
+    ``served``: see probe_port(); None shares the port with nobody. Raises Obstacle, also when
+    another server bound the port between the probe and now.
     """
     group: list[socket.socket] = []
     try:
@@ -60,16 +79,29 @@ def open_group(address: str, port: int, count: int, receive_buffer: int) -> list
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
             group.append(sock)
             _prepare(sock, receive_buffer)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, served is not None)
             attach_steering(sock, index, count)
             _bind(sock, address, port)
-        own = {os.fstat(sock.fileno()).st_ino for sock in group}
-        if address == "0.0.0.0" and port_inodes(port, "udp") - own:
-            raise port_taken(address, port)
+        if others := _others(address, port, inodes(group), served):
+            raise port_taken(address, port, others)
     except BaseException:
         for sock in group:
             sock.close()
         raise
     return group
+
+
+def inodes(group: Iterable[socket.socket]) -> set[int]:
+    """By which the kernel tells sockets apart."""
+    return {os.fstat(sock.fileno()).st_ino for sock in group}
+
+
+def _others(
+    address: str, port: int, own: Collection[int], served: Collection[int] | None
+) -> set[int]:
+    if served is not None:
+        return rivals(bound_sockets(port), address, served, own)
+    return port_inodes(port, "udp") - set(own) if address == "0.0.0.0" else set()
 
 
 def open_frames(count: int) -> list[socket.socket]:

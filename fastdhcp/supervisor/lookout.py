@@ -6,8 +6,10 @@ import time
 from fastdhcp.log import log
 from fastdhcp.supervisor.children import Child
 from fastdhcp.supervisor.heartbeats import LOOK_S
+from fastdhcp.supervisor.listeners import inodes
 from fastdhcp.supervisor.notify import watchdog_interval
 from fastdhcp.supervisor.restarts import LIVED_S
+from fastdhcp.supervisor.rivals import Watch
 from fastdhcp.supervisor.server import Server
 from fastdhcp.supervisor.status import push_status
 from fastdhcp.supervisor.vitals import Vitals
@@ -24,6 +26,8 @@ class Lookout:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._vitals = Vitals(server.alarms, log)
+        own = inodes(server.resources.udp)
+        self._rivals = Watch(server.alarms, *server.config.server.listen, own)
         self._second = False
 
     async def run(self) -> None:
@@ -89,6 +93,9 @@ class Lookout:
                 self._vitals.look(server.memory, server.generation.pool_names, now_s)
             except OSError as error:  # no descriptor left for /proc, say; the server serves on
                 log.error("vitals-unread", text=str(error))
+        if server.resources.shared:
+            with server.defects.caught("rivals"):
+                self._rivals.look({interface.index for interface in server.generation.served})
         for child in server.children.values():
             if child.served_s() >= LIVED_S:
                 server.alarms.clear("process-restarting", child.name)

@@ -1,13 +1,13 @@
 """What stands in the way of a start, in words an operator can act on."""
 
 import errno
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from fastdhcp.config.model import DEFAULT_VRF, Configuration
 from fastdhcp.exits import EXIT_FAILED, EXIT_IN_USE
 from fastdhcp.interfaces import Interface
-from fastdhcp.ports import Holder, command_of, port_holders
+from fastdhcp.ports import Holder, command_of, holders, port_holders
 
 CAP_NET_BIND_SERVICE = 10
 CAP_NET_RAW = 13
@@ -23,11 +23,17 @@ class Obstacle(Exception):
         self.exit_code = exit_code
 
 
-def port_taken(address: str, port: int) -> Obstacle:
-    """The UDP port is another's: by whom, if that can be seen."""
-    who = " and ".join(str(holder) for holder in port_holders(port)) or "a process not seen here"
+def port_taken(address: str, port: int, inodes: Collection[int] | None = None) -> Obstacle:
+    """The UDP port is another's: by whom, if that can be seen. ``inodes``: of the sockets that are
+    in the way, if only some are."""
+    found = port_holders(port) if inodes is None else holders(inodes)
+    who = named(found)
     text = f"UDP port {port} on {address} is in use by {who}: stop it, or change server.listen"
     return Obstacle("port-in-use", text, EXIT_IN_USE)
+
+
+def named(found: Sequence[Holder]) -> str:
+    return " and ".join(str(holder) for holder in found) or "a process not seen here"
 
 
 def state_directory_taken(directory: Path, pid: int | None) -> Obstacle:

@@ -16,7 +16,7 @@ from fastdhcp.config import Configuration
 from fastdhcp.config.compile import Ids
 from fastdhcp.interfaces import Interface, read_interfaces
 from fastdhcp.log import log
-from fastdhcp.supervisor.briefing import facts, store_settings
+from fastdhcp.supervisor.briefing import facts, frames_for, store_settings
 from fastdhcp.supervisor.children import Child, ChildDied
 from fastdhcp.supervisor.generation import (
     Generation,
@@ -25,6 +25,7 @@ from fastdhcp.supervisor.generation import (
     ids_of,
     store_names,
 )
+from fastdhcp.supervisor.links import wants_links
 from fastdhcp.supervisor.server import Server
 from fastdhcp.supervisor.threads import in_thread
 
@@ -134,6 +135,11 @@ class Policy:
         self._server.known = new
         for event, text in new.interface_warnings:
             log.warning(event, text=text)
+        if wants_links(new.config) and not new.served:
+            text = "no interface of this host has a subnet on it: local clients go unanswered"
+            self._server.alarms.raise_alarm("no-link-served", text)
+        else:
+            self._server.alarms.clear("no-link-served")
         self._server.memory.set_image(new.image, new.hints)
 
     def _hand_to_others(self, new: Generation) -> list[Child]:
@@ -144,7 +150,7 @@ class Policy:
                 told = facts(self._server.path, new)
                 child.send({**message, "config": told}, new.fds())
             else:
-                child.send(message, new.fds())
+                child.send(message, {**new.fds(), **frames_for(self._server, child.index)})
         return [child for child in others if child.role == "worker"]
 
     async def _all_posted(self, workers: list[Child], number: int) -> None:

@@ -8,7 +8,8 @@ from fastdhcp.config import ConfigError, Configuration, load, reload_refusals
 from fastdhcp.interfaces import read_interfaces
 from fastdhcp.log import log
 from fastdhcp.supervisor.children import Child, ChildDied
-from fastdhcp.supervisor.listeners import open_tcp
+from fastdhcp.supervisor.links import wants_links
+from fastdhcp.supervisor.listeners import open_frames, open_tcp
 from fastdhcp.supervisor.obstacles import Obstacle
 from fastdhcp.supervisor.policy import Policy, Refused
 from fastdhcp.supervisor.server import Server
@@ -82,6 +83,7 @@ class Reloads:
     async def _adopt(self, config: Configuration) -> None:
         """Raises Refused, ChildDied, OSError: then all is as it was."""
         server = self._server
+        self._open_frames(config)
         tcp = self._new_http(config)
         try:
             async with self._policy.lock:
@@ -115,6 +117,16 @@ class Reloads:
         if refusals := reload_refusals(server.started_with, config):
             raise Refused("; ".join(refusals))
         return config
+
+    def _open_frames(self, config: Configuration) -> None:
+        """The first local link needs packet sockets. Raises Refused: they cannot be opened."""
+        resources = self._server.resources
+        if not wants_links(config) or resources.frames:
+            return
+        try:
+            resources.frames = open_frames(len(resources.udp))
+        except Obstacle as obstacle:
+            raise Refused(f"server.interfaces: {obstacle}") from obstacle
 
     def _new_http(self, config: Configuration) -> socket.socket | None:
         """The HTTP socket if control.listen has changed. Raises Refused: it cannot be opened."""

@@ -18,6 +18,8 @@ from fastdhcp.channel import close_all
 from fastdhcp.config.model import Configuration
 from fastdhcp.eventfds import make_events
 from fastdhcp.exits import EXIT_IN_USE
+from fastdhcp.interfaces import read_interfaces
+from fastdhcp.supervisor.links import served_links, wants_links
 from fastdhcp.supervisor.listeners import (
     adopt_tcp,
     open_frames,
@@ -40,10 +42,12 @@ T = TypeVar("T")
 
 @dataclasses.dataclass
 class Resources:
-    """Open for the life of the server. ``commands``: the store's end, control's end."""
+    """Open for the life of the server. ``commands``: the store's end, control's end; ``shared``:
+    whether others may bind the port too, see rivals.py."""
 
     lock: int
     udp: list[socket.socket]
+    shared: bool
     frames: list[socket.socket]
     unix: socket.socket
     unix_path: Path
@@ -76,10 +80,12 @@ def open_resources(config: Configuration, http_fd: int | None = None) -> Resourc
         _make_directory(server.state_directory, "state-directory")
         lock = _patiently(lambda: lock_directory(server.state_directory))
         undo.callback(os.close, lock)
-        _patiently(lambda: probe_port(*server.listen))
-        udp = open_group(*server.listen, server.workers, server.receive_buffer)
+        served = {interface.index for interface in served_links(config, read_interfaces())}
+        shared = _patiently(lambda: probe_port(*server.listen, served))
+        room, let_in = server.receive_buffer, served if shared else None
+        udp = open_group(*server.listen, server.workers, room, let_in)
         undo.callback(_close_sockets, udp)
-        frames = open_frames(server.workers)
+        frames = open_frames(server.workers) if wants_links(config) else []
         undo.callback(_close_sockets, frames)
         _make_directory(server.runtime_directory, "runtime-directory")
         path = server.runtime_directory / CONTROL_NAME
@@ -94,7 +100,7 @@ def open_resources(config: Configuration, http_fd: int | None = None) -> Resourc
         events = make_events(server.workers + ROLES_WITH_RING)
         commands = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         undo.pop_all()
-    return Resources(lock, udp, frames, unix, path, tcp, events, commands)
+    return Resources(lock, udp, shared, frames, unix, path, tcp, events, commands)
 
 
 def lock_directory(directory: Path) -> int:

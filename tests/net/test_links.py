@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.lab import Lab, LinkClient, RelayAgent, build
-from tests.lab.packet import ACK, DISCOVER, REQUEST, mac
+from tests.lab.packet import ACK, DISCOVER, OFFER, REQUEST, mac
 from tests.lab.servers import FastDHCP
 from tests.lab.wire import dora
 
@@ -99,3 +99,65 @@ def test_a_shared_network_of_two_addresses_on_one_link(lab: Lab) -> None:
     link = stations(lab, "cli0")
     assert len({dora(link.ask, mac(n)).yiaddr for n in range(19)}) == 19
     link.silence(build(DISCOVER, mac(99), 99), timeout=0.3)
+
+
+def packet_sockets(lab: Lab) -> int:
+    return len(lab.run("server", ["cat", "/proc/thread-self/net/packet"]).stdout.splitlines()) - 1
+
+
+def test_relay_agents_alone_are_served_without_any_capability(lab: Lab, relay: RelayAgent) -> None:
+    """`interfaces = []` and a port of one's own: no packet socket is opened, none is needed."""
+    config = serving()
+    config["server"] = {"interfaces": [], "workers": 2, "listen": "0.0.0.0:6767"}
+    bare = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    server = FastDHCP(lab, "server", config, wrapper=bare)
+    for n in range(8):
+        packet = build(DISCOVER, mac(n), n, giaddr="10.77.0.2")
+        relay.socket.sendto(packet, ("192.168.9.1", 6767))
+        (reply,) = relay.collect()
+        assert reply.message.type == OFFER
+    assert packet_sockets(lab) == 0
+
+    config["server"]["interfaces"] = ["rel0"]
+    server.write(config)
+    server.reload("reload-refused text=.*server.interfaces: CAP_NET_RAW")
+
+
+def test_the_first_local_link_may_come_by_a_reload(
+    lab: Lab, link: LinkClient, relay: RelayAgent
+) -> None:
+    config = serving()
+    server = FastDHCP(lab, "server", config)
+    link.silence(build(DISCOVER, mac(1), 1))
+    assert packet_sockets(lab) == 0
+    server.write(serving("srv0"))
+    server.reload()
+    assert packet_sockets(lab) > 0
+    for n in range(8):  # of every worker
+        frame = link.exchange(build(DISCOVER, mac(n), 8 + n))
+        assert frame.ether_target == mac(n)
+    assert server.stop() == 0
+
+
+def test_a_server_that_serves_no_link_of_its_host_says_so(lab: Lab, link: LinkClient) -> None:
+    lab.ip("server", "address", "flush", "dev", "srv0")
+    lab.ip("server", "address", "add", "10.99.0.1/24", "dev", "srv0")
+    config = lan()
+    del config["server"]["interfaces"]
+    server = FastDHCP(lab, "server", config)
+    server.process.wait_for("alarm-on name=no-link-served .*interfaces = \\[\\]")
+    alarms = server.status()["alarms"]
+    assert isinstance(alarms, list)
+    assert [alarm["name"] for alarm in alarms] == ["no-link-served"]
+
+    lab.ip("server", "address", "add", f"{SERVER}/22", "brd", "+", "dev", "srv0")
+    server.process.wait_for("alarm-off name=no-link-served")
+    assert dora(link.ask, mac(1)).type == ACK
+
+    at = len(server.process.text())
+    lab.ip("server", "address", "del", f"{SERVER}/22", "dev", "srv0")
+    server.process.wait_for("alarm-on name=no-link-served", after=at)
+    at = len(server.process.text())
+    server.write(serving())  # all clients come by relay agents, it says now
+    server.reload()
+    server.process.wait_for("alarm-off name=no-link-served", after=at)
