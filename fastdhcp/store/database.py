@@ -116,7 +116,7 @@ class Database:
             raise self._named(error) from error
         found = self.read_meta(META_FORMAT)
         if found is not None and found != FORMAT:
-            raise DatabaseError(f"{path}: of format {found}, this version reads {FORMAT}")
+            raise DatabaseError(_refused(path, found))
         if found is None and not readonly:
             with self.write() as transaction:
                 transaction.put_meta(META_FORMAT, FORMAT)
@@ -212,6 +212,16 @@ class Database:
         if isinstance(error, lmdb.InvalidError | lmdb.VersionMismatchError):
             return DatabaseError(f"{self.path}: no lease store of this version ({error})")
         return DatabaseError(f"{self.path}: {error}")
+
+
+def _refused(path: Path, found: object) -> str:
+    text = f"{path}: the store is of format {found}, this version reads {FORMAT}."
+    if isinstance(found, int) and found > FORMAT:
+        return (
+            f"{text} It was written by a newer fastdhcp. Run that version again, or put back a "
+            "backup from before the upgrade"
+        )
+    return f"{text} Put back a backup"
 
 
 def _allocate_lock(path: Path) -> None:
