@@ -62,4 +62,5 @@ def test_a_store_of_a_newer_version_is_refused_in_words(lab: Lab, link: LinkClie
     older = FastDHCP(lab, "server", lan(), ready=False)
     older.process.wait_for("written by a newer fastdhcp", timeout=10)
     assert "Run that version" in older.process.text()
-    assert " ready" not in older.process.text()
+    assert older.process.wait(10) == 1
+    assert " ready " not in older.process.text()
