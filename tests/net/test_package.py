@@ -46,13 +46,13 @@ def copy(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def packages(copy):
-    """The source package, and the wheel that was built from it."""
+    """The source package, the wheel that was built from it, and what the build said."""
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", "dist"]
     done = run(build, copy, CFLAGS="-O0 -g0")
     assert done.returncode == 0, done.stdout[-4000:]
     (sdist,) = (copy / "dist").glob("*.tar.gz")
     (wheel,) = (copy / "dist").glob("*.whl")
-    return sdist, wheel
+    return sdist, wheel, done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +96,12 @@ def test_the_wheel_has_every_module_compiled_and_none_of_the_tests(packages):
     names = names_in(packages[1])
     assert sorted(wanted - names) == []
     assert [n for n in names if n.startswith("tests") or n.endswith((".pyx", ".c"))] == []
+
+
+def test_a_first_build_says_what_takes_its_time(packages):
+    count = sum(name.endswith(SUFFIX) for name in names_in(packages[1]))
+    assert f"Translating {count} modules from Cython to C ..." in packages[2]
+    assert f"Compiling {count} modules (about a minute) ..." in packages[2]
 
 
 def test_the_demo_runs_where_the_wheel_is_installed(prefix, tmp_path):
