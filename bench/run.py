@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 import msgspec
 
+from fastdhcp.words import address_number
 from fastdhcp_bench._load import Load
 from fastdhcp_bench.ledger import Entry, ledger_hash, read_ledger
 from fastdhcp_bench.machine import NOTHING, Sample
@@ -88,10 +89,6 @@ class Report(msgspec.Struct, kw_only=True):
         return not self.errors and self.counts["completed"] > 0
 
 
-def _host_order(address: str) -> int:
-    return int.from_bytes(bytes(map(int, address.split("."))), "big")
-
-
 class Generator:
     """Clients, their relay agent's socket, and the phases of a run.
 
@@ -118,8 +115,8 @@ class Generator:
         plan = self.plan
         return Load(
             self._socket.fileno(),
-            (_host_order(plan.server), plan.server_port),
-            _host_order(plan.relay),
+            (address_number(plan.server), plan.server_port),
+            address_number(plan.relay),
             clients=plan.clients,
             window=min(plan.window, plan.clients),
             first=plan.first,

@@ -1,6 +1,10 @@
 """The UDP sockets of generator and echo."""
 
+import errno
 import socket
+
+from fastdhcp.ports import port_holders
+from fastdhcp.words import address_number
 
 UDP_GRO = 104
 """linux/udp.h; the socket module does not have it."""
@@ -20,17 +24,30 @@ def _widen(sock: socket.socket) -> None:
 def relay_socket(address: str, port: int) -> socket.socket:
     """A relay agent's socket, bound to giaddr, with trains joined by the kernel (UDP_GRO).
 
-    Raises OSError if the address or port cannot be bound.
+    Raises ValueError for what is not an address, and OSError, in words, if the address or port
+    cannot be bound.
     """
+    address_number(address)
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         _widen(sock)
         sock.setsockopt(socket.IPPROTO_UDP, UDP_GRO, 1)
         sock.bind((address, port))
-    except OSError:
+    except OSError as error:
         sock.close()
-        raise
+        raise OSError(_why_not_bound(error, address, port)) from error
     return sock
+
+
+def _why_not_bound(error: OSError, address: str, port: int) -> str:
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{address} is not an address of this machine; give --relay one that is"
+    if error.errno == errno.EADDRINUSE:
+        who = " and ".join(map(str, port_holders(port))) or "a process not seen here"
+        return f"UDP port {port} on {address} is in use by {who}; stop it, or give --relay-port"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"UDP port {port} needs CAP_NET_BIND_SERVICE; run as root, or give --relay-port"
+    return f"cannot bind UDP port {port} on {address}: {error.strerror}"
 
 
 def server_socket() -> socket.socket:

@@ -1,4 +1,4 @@
-"""Who holds a UDP port of this network namespace, as far as the kernel shows."""
+"""Who holds a port of this network namespace, as far as the kernel shows."""
 
 import contextlib
 import dataclasses
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fastdhcp import netlink
 
+TCP_LISTEN = 10  # include/net/tcp_states.h
 ANY = IPv4Address(0)
 _MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 2.5.5.2
 
@@ -78,6 +79,11 @@ def port_holders(port: int) -> list[Holder]:
     return holders(port_inodes(port, "udp", "udp6"))
 
 
+def listening_holders(port: int) -> list[Holder]:
+    """Who listens on a TCP port of this network namespace, likewise."""
+    return holders(port_inodes(port, "tcp", "tcp6", state=TCP_LISTEN))
+
+
 def holders(inodes: Collection[int]) -> list[Holder]:
     """Who has any of these sockets, but us."""
     names = {f"socket:[{inode}]" for inode in inodes}
@@ -85,14 +91,19 @@ def holders(inodes: Collection[int]) -> list[Holder]:
     return [Holder(pid, command_of(pid)) for pid in sorted(pids) if _parent(pid) not in pids]
 
 
-def port_inodes(port: int, *tables: str) -> set[int]:
-    """Inodes of the UDP sockets that are bound to ``port`` here: ``udp`` is IPv4, ``udp6`` IPv6."""
+def port_inodes(port: int, *tables: str, state: int | None = None) -> set[int]:
+    """Inodes of the sockets that are bound to ``port`` here: ``udp`` is IPv4, ``udp6`` IPv6.
+
+    ``state``: only those in it (TCP).
+    """
     found = set()
     for table in tables:
         with contextlib.suppress(OSError):
             lines = Path(f"/proc/thread-self/net/{table}").read_text().splitlines()[1:]
-            words = (line.split() for line in lines)
-            found |= {int(w[9]) for w in words if int(w[1].rpartition(":")[2], 16) == port}
+            for words in map(str.split, lines):
+                bound, found_state = int(words[1].rpartition(":")[2], 16), int(words[3], 16)
+                if bound == port and state in (None, found_state):
+                    found.add(int(words[9]))
     return found
 
 

@@ -82,7 +82,7 @@ def address_number(text: str) -> int:
     try:
         return int.from_bytes(socket.inet_pton(socket.AF_INET, text))
     except OSError:
-        raise ValueError(f"{text!r} is no address; write four numbers as in 10.0.0.1") from None
+        raise ValueError(f"{text!r} is not an address; write four numbers as in 10.0.0.1") from None
 
 
 def hardware_text(chaddr: bytes) -> str | None:

@@ -20,6 +20,7 @@ from fastdhcp.supervisor.obstacles import (
     CAP_NET_RAW,
     Obstacle,
     cannot_bind,
+    http_refused,
     missing_capability,
     port_taken,
 )
@@ -174,9 +175,7 @@ def open_tcp(address: str, port: int) -> socket.socket:
         sock.listen(CONTROL_BACKLOG)
     except OSError as error:
         sock.close()
-        taken = error.errno == errno.EADDRINUSE
-        text = f"control.listen {address}:{port}: {error.strerror}"
-        raise Obstacle("http-failed", text, EXIT_IN_USE if taken else 1) from error
+        raise http_refused(error, address, port) from error
     return sock
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from fastdhcp.config.model import DEFAULT_VRF, Configuration
 from fastdhcp.exits import EXIT_FAILED, EXIT_IN_USE
 from fastdhcp.interfaces import Interface
-from fastdhcp.ports import Holder, command_of, holders, port_holders
+from fastdhcp.ports import Holder, command_of, holders, listening_holders, port_holders
 
 CAP_NET_BIND_SERVICE = 10
 CAP_NET_RAW = 13
@@ -36,6 +36,20 @@ def named(found: Sequence[Holder]) -> str:
     return " and ".join(str(holder) for holder in found) or "a process not seen here"
 
 
+def http_refused(error: OSError, address: str, port: int) -> Obstacle:
+    """Why there is no listening on control.listen: who does so already, if that can be seen."""
+    key = "change control.listen"
+    text, code = f"cannot listen on {address}, TCP port {port}: {error.strerror}", EXIT_FAILED
+    if error.errno == errno.EADDRINUSE:
+        who = named(listening_holders(port))
+        text, code = f"TCP port {port} on {address} is in use by {who}: stop it", EXIT_IN_USE
+    elif error.errno == errno.EADDRNOTAVAIL:
+        text = f"{address} is not an address of this machine: give it to an interface"
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        text = f"TCP port {port} needs {_CAPABILITY_NAMES[CAP_NET_BIND_SERVICE]}: give it"
+    return Obstacle("http-failed", f"{text}, or {key}", code)
+
+
 def state_directory_taken(directory: Path, pid: int | None) -> Obstacle:
     who = str(Holder(pid, command_of(pid))) if pid else "another process"
     text = (
@@ -50,7 +64,7 @@ def cannot_bind(error: OSError, address: str, port: int) -> Obstacle:
     if error.errno in (errno.EACCES, errno.EPERM):
         return missing_capability(CAP_NET_BIND_SERVICE, f"to bind UDP port {port}")
     if error.errno == errno.EADDRNOTAVAIL:
-        text = f"{address} is no address of this machine: give it to an interface, or change"
+        text = f"{address} is not an address of this machine: give it to an interface, or change"
         return Obstacle("address-not-local", f"{text} server.listen")
     return Obstacle("listen-failed", f"cannot listen on {address}:{port}: {error.strerror}")
 

@@ -102,9 +102,29 @@ def test_the_command_fails_if_nobody_answers() -> None:
     assert result.exit_code == 1 and "ERROR unanswered: 200" in result.output
 
 
-def test_the_command_names_an_address_that_is_not_here() -> None:
-    result = CliRunner().invoke(bench, ["--server", "127.0.0.1", "--relay", "192.0.2.1"])
-    assert result.exit_code == 1 and "Cannot assign requested address" in result.output
+@pytest.mark.parametrize(
+    ("server", "relay", "said"),
+    [
+        ("127.0.0.1", "192.0.2.1",
+         "192.0.2.1 is not an address of this machine; give --relay one that is"),
+        ("127.0.0.1", "here", "'here' is not an address; write four numbers as in 10.0.0.1"),
+        ("there", "127.0.0.1", "'there' is not an address; write four numbers as in 10.0.0.1"),
+    ],
+)  # fmt: skip
+def test_the_command_names_an_address_that_will_not_do(server: str, relay: str, said: str) -> None:
+    argv = ["--server", server, "--relay", relay, "--relay-port", "0"]
+    result = CliRunner().invoke(bench, argv)
+    assert (result.exit_code, result.output) == (1, f"Error: {said}\n")
+
+
+def test_the_command_names_who_has_its_port() -> None:
+    with echo(workers=1) as port:
+        argv = ["--server", "127.0.0.1", "--relay", "127.0.0.1", "--relay-port", str(port)]
+        result = CliRunner().invoke(bench, argv)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: UDP port {port} on 127.0.0.1 is in use by ")
+    assert result.output.endswith("; stop it, or give --relay-port\n")
+    assert "fastdhcp_bench.echo" in result.output
 
 
 @pytest.mark.parametrize(("mask", "code"), [("1=ff000000", 0), ("1=ffff0000", 1), ("1=zz", 2)])

@@ -73,7 +73,8 @@ def test_one_who_joins_between_probe_and_group_is_seen(lab: Lab) -> None:
 
 
 def test_an_address_that_is_not_ours_is_named(lab: Lab) -> None:
-    with lab.netns("server"), pytest.raises(Obstacle, match="no address of this machine") as caught:
+    words = "is not an address of this machine"
+    with lab.netns("server"), pytest.raises(Obstacle, match=words) as caught:
         probe_port("192.0.2.200", 67)
     assert caught.value.exit_code == 1
 
@@ -161,7 +162,7 @@ def test_the_http_socket(lab: Lab) -> None:
     with lab.netns("server"):
         sock = open_tcp("127.0.0.1", 8067)
         assert sock.proto == socket.IPPROTO_TCP
-        with pytest.raises(Obstacle) as caught:
+        with pytest.raises(Obstacle, match=r"TCP port 8067 .* change control\.listen") as caught:
             open_tcp("127.0.0.1", 8067)
         assert caught.value.exit_code == EXIT_IN_USE
         adopted = adopt_tcp(os.dup(sock.fileno()))
@@ -171,6 +172,40 @@ def test_the_http_socket(lab: Lab) -> None:
     read, _write = os.pipe()
     with pytest.raises(Obstacle):
         adopt_tcp(read)
+
+
+LISTENING = """
+import socket, time
+listener = socket.create_server(("127.0.0.1", 8067))
+print("listens", flush=True)
+time.sleep(60)
+"""
+
+
+def test_who_has_the_http_port_is_named(lab: Lab) -> None:
+    command = [sys.executable, "-c", LISTENING]
+    with lab.netns("server"), subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"listens\n"
+            with pytest.raises(Obstacle) as caught:
+                open_tcp("127.0.0.1", 8067)
+        finally:
+            other.kill()
+    assert caught.value.exit_code == EXIT_IN_USE
+    said = str(caught.value)
+    assert said.startswith(f"TCP port 8067 on 127.0.0.1 is in use by {sys.executable}")
+    assert said.endswith(f"(pid {other.pid}): stop it, or change control.listen")
+
+
+def test_an_http_address_that_is_not_ours_is_named(lab: Lab) -> None:
+    with lab.netns("server"), pytest.raises(Obstacle) as caught:
+        open_tcp("192.0.2.200", 8067)
+    assert caught.value.exit_code == 1
+    assert str(caught.value) == (
+        "192.0.2.200 is not an address of this machine: give it to an interface, or change "
+        "control.listen"
+    )
 
 
 def _seen(name: str) -> Interface | None:
