@@ -17,8 +17,13 @@ from pathlib import Path
 import lmdb
 import msgpack
 
+from fastdhcp.store.inspection import inspect
+
 DATABASE_NAME = "leases"
 """Folder of the environment, in the state directory."""
+DATA_NAME, LOCK_FILE_NAME = "data.mdb", "lock.mdb"
+"""Files of the environment."""
+RESTORE = "put a backup in its place (docs/INSTALL.md, Backup)"
 FORMAT = 1
 """Of journal, leases and meta together; another one is refused."""
 MAP_SIZE = 1 << 40
@@ -97,6 +102,7 @@ class Database:
         try:
             if not readonly:
                 _allocate_lock(path)
+                _inspect(path / DATA_NAME)
             self._env = lmdb.open(
                 str(path),
                 map_size=map_size,
@@ -109,24 +115,44 @@ class Database:
             )
             # A reader that was killed pins its pages until somebody looks.
             self._env.reader_check()
+            self._refuse_foreign()
             self.journal = self._env.open_db(b"journal", integerkey=True, create=not readonly)
             self.leases = self._env.open_db(b"leases", create=not readonly)
             self.meta = self._env.open_db(b"meta", create=not readonly)
+            found = os.statvfs(path)
+            self._filesystem_bytes = found.f_blocks * found.f_frsize
         except (lmdb.Error, OSError) as error:
             raise self._named(error) from error
-        found = self.read_meta(META_FORMAT)
-        if found is not None and found != FORMAT:
-            raise DatabaseError(_refused(path, found))
-        if found is None and not readonly:
-            with self.write() as transaction:
-                transaction.put_meta(META_FORMAT, FORMAT)
+        self._check_format(readonly)
 
     def close(self) -> None:
         self._env.close()
 
+    def _refuse_foreign(self) -> None:
+        with self._env.begin() as transaction, transaction.cursor() as cursor:
+            names = [bytes(name) for name in cursor.iternext(keys=True, values=False)]
+        if names and not {b"journal", b"leases", b"meta"}.intersection(names):
+            self._env.close()
+            raise DatabaseError(
+                f"{self.path}: is another program's, which keeps {names[0]!r} there; {RESTORE}, "
+                "or change server.state-directory"
+            )
+
+    def _check_format(self, readonly: bool) -> None:
+        found = self.read_meta(META_FORMAT)
+        if found is not None and found != FORMAT:
+            raise DatabaseError(_refused(self.path, found))
+        if found is None and not readonly:
+            with self.write() as transaction:
+                transaction.put_meta(META_FORMAT, FORMAT)
+            # A file is found again after a power cut only if its name is on disk, too.
+            for folder in (self.path, self.path.parent):
+                sync_folder(folder)
+
     def reader_check(self) -> int:
         """Frees what dead readers pinned; to be called after any process's death."""
-        return self._env.reader_check()
+        with self._naming():
+            return self._env.reader_check()
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Write]:
@@ -135,20 +161,18 @@ class Database:
         Raises DiskFull if there was no room (nothing of it has happened), DatabaseError else:
         after a failed write of its root page LMDB refuses all further work in this process.
         """
-        try:
-            with self._env.begin(write=True) as transaction:
-                yield Write(self, transaction)
-        except lmdb.Error as error:
-            raise self._named(error) from error
+        with self._naming(), self._env.begin(write=True) as transaction:
+            yield Write(self, transaction)
 
     def read_meta(self, key: bytes) -> object:
         """A value of ``meta``, or None."""
+        with self._naming(), self._env.begin() as transaction:
+            value = transaction.get(key, db=self.meta)
         try:
-            with self._env.begin() as transaction:
-                value = transaction.get(key, db=self.meta)
-        except lmdb.Error as error:
-            raise self._named(error) from error
-        return None if value is None else msgpack.unpackb(value)
+            return None if value is None else msgpack.unpackb(value)
+        except (ValueError, msgpack.UnpackException) as error:
+            text = f"{self.path}: is damaged: {key.decode()} in meta is no value; {RESTORE}"
+            raise DatabaseError(text) from error
 
     def batches(self, first: int = 0) -> Iterator[tuple[int, memoryview]]:
         """Every batch from sequence ``first`` on. Its bytes are good until the next one is got."""
@@ -161,7 +185,11 @@ class Database:
 
     def sequences(self) -> tuple[int, int]:
         """The first and the last sequence that the journal holds; (0, 0): it is empty."""
-        with self._env.begin(db=self.journal) as transaction, transaction.cursor() as cursor:
+        with (
+            self._naming(),
+            self._env.begin(db=self.journal) as transaction,
+            transaction.cursor() as cursor,
+        ):
             if not cursor.first():
                 return 0, 0
             first = _SEQUENCE.unpack(cursor.key())[0]
@@ -170,15 +198,14 @@ class Database:
 
     def journal_bytes(self) -> int:
         """What the journal takes on disk, a page's rounding included."""
-        with self._env.begin(db=self.journal) as transaction:
+        with self._naming(), self._env.begin(db=self.journal) as transaction:
             stat = transaction.stat(self.journal)
         pages = stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]
         return pages * stat["psize"]
 
     def filesystem_bytes(self) -> int:
-        """Size of the file system that it stands on."""
-        found = os.statvfs(self.path)
-        return found.f_blocks * found.f_frsize
+        """Size of the file system that it stood on when it was opened."""
+        return self._filesystem_bytes
 
     def has_room(self) -> bool:
         """False: the file system is as good as full."""
@@ -189,7 +216,11 @@ class Database:
         """All from ``key`` on, in read transactions that are begun anew once a second."""
         while True:
             until = time.monotonic() + READ_S_MAX
-            with self._env.begin(buffers=True) as transaction, transaction.cursor(table) as cursor:
+            with (
+                self._naming(),
+                self._env.begin(buffers=True) as transaction,
+                transaction.cursor(table) as cursor,
+            ):
                 found = cursor.set_range(key)
                 while found:
                     yield bytes(cursor.key()), cursor.value()
@@ -199,6 +230,14 @@ class Database:
                 if not found:
                     return
                 key = bytes(cursor.key())
+
+    @contextlib.contextmanager
+    def _naming(self) -> Iterator[None]:
+        """LMDB's errors, in words. Raises DatabaseError."""
+        try:
+            yield
+        except lmdb.Error as error:
+            raise self._named(error) from error
 
     def _named(self, error: Exception) -> DatabaseError:
         """The error in words: DiskFull, or one that this process cannot go on after."""
@@ -210,7 +249,8 @@ class Database:
         if code == errno.EIO and self.path.exists() and not self.has_room():
             return DiskFull(f"{self.path}: no space left on the disk, so a write was cut ({error})")
         if isinstance(error, lmdb.InvalidError | lmdb.VersionMismatchError):
-            return DatabaseError(f"{self.path}: no lease store of this version ({error})")
+            text = f"{self.path}: is no lease store of this version ({error}); {RESTORE}"
+            return DatabaseError(text)
         return DatabaseError(f"{self.path}: {error}")
 
 
@@ -227,9 +267,26 @@ def _refused(path: Path, found: object) -> str:
 def _allocate_lock(path: Path) -> None:
     """LMDB writes its lock file through a mapping: a hole in it on a full disk is SIGBUS."""
     path.mkdir(mode=0o750, exist_ok=True)
-    fd = os.open(path / "lock.mdb", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    fd = os.open(path / LOCK_FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         os.posix_fallocate(fd, 0, LOCK_BYTES)
+    finally:
+        os.close(fd)
+
+
+def _inspect(data: Path) -> None:
+    """Raises DatabaseError: LMDB could not be trusted with this file. OSError."""
+    try:
+        inspect(data)
+    except ValueError as error:
+        raise DatabaseError(f"{data} {error}; {RESTORE}") from error
+
+
+def sync_folder(path: Path) -> None:
+    """Makes the names in it durable. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
     finally:
         os.close(fd)
 

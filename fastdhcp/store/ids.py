@@ -49,6 +49,11 @@ class Ids:
         for key in self.changed:
             transaction.put_meta(key, self.tables[key])
 
+    def save_all(self, transaction: Write) -> None:
+        """As save(), into a store that has none of them."""
+        self.changed.update(self.tables)
+        self.save(transaction)
+
     def saved(self) -> None:
         self.changed.clear()
 

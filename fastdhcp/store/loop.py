@@ -16,19 +16,19 @@ from pathlib import Path
 from fastdhcp import _store
 from fastdhcp._ahead import Ahead
 from fastdhcp._leases import StoreState
-from fastdhcp._memory import Memory
+from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp.channel import Channel, Message, close_all
 from fastdhcp.crash import arm, crash_point
 from fastdhcp.eventfds import wake
 from fastdhcp.exits import EXIT_FAILED, EXIT_IN_USE
 from fastdhcp.log import log
-from fastdhcp.store.alarm import StoreAlarm
+from fastdhcp.store.alarm import FAILING, FILES, StoreAlarm
 from fastdhcp.store.checkpoint import Checkpoint, tail_bound
 from fastdhcp.store.clock import Clock
 from fastdhcp.store.commands import Commands
 from fastdhcp.store.commits import Commits
 from fastdhcp.store.database import (
-    DATABASE_NAME,
+    DATA_NAME,
     META_IDENTITY,
     Database,
     DatabaseError,
@@ -36,7 +36,9 @@ from fastdhcp.store.database import (
 )
 from fastdhcp.store.ids import Ids
 from fastdhcp.store.lock import StoreLocked, lock_state
-from fastdhcp.store.recovery import attach, begin_run, recover
+from fastdhcp.store.mark import open_store, set_mark
+from fastdhcp.store.recovery import attach, begin_run, rebuild, recover
+from fastdhcp.store.watch import Trouble, Watch, set_aside
 
 ROLE = "store"
 COMMIT_DELAY_S = 500e-6
@@ -74,12 +76,18 @@ def main(channel: Channel, index: int) -> int:
     except Stop:
         return 0
     except StoreLocked as error:
-        log.error("store-locked", text=str(error))
-        return EXIT_IN_USE
+        return _ended(channel, "store-locked", error, EXIT_IN_USE)
     except (DatabaseError, OSError) as error:
-        log.error("store-failed", text=str(error))
-        return EXIT_FAILED
+        return _ended(channel, "store-failed", error, EXIT_FAILED)
     return 0
+
+
+def _ended(channel: Channel, event: str, error: Exception, code: int) -> int:
+    """Says why, in the log and to the supervisor, whose alarm or last line it becomes."""
+    log.error(event, text=str(error))
+    with contextlib.suppress(OSError):
+        channel.send({"type": "last-words", "text": str(error)})
+    return code
 
 
 class Store:
@@ -98,16 +106,20 @@ class Store:
         self.events = [fds[f"event.{i}"] for i in range(self.memory.rings)]
         self.bits_fd = fds["bits"]
         self.commands = Commands(fds.get("commands"), self.memory)
-        self.database = Database(Path(str(start["state_directory"])) / DATABASE_NAME)
-        self.ids = Ids.load(self.database)
+        self.state = Path(str(start["state_directory"]))
         self.clock = Clock()
-        self.alarm = StoreAlarm(channel)
+        self.alarm = StoreAlarm(channel, FAILING)
+        self.files_alarm = StoreAlarm(channel, FILES)
+        self.trouble: Trouble | None = None  # with the files, until there are new ones
         self.asked: dict[str, object] | None = None  # ids that wait for their commit
         self.retry_s = 0.0
         self.second_s = 0.0
         self.touch_s = 0.0
         self.ahead = Ahead(self.memory, TOUCH_BLOCKS_MIN, TOUCH_BLOCKS_MAX)
         self.sweep_at: int | None = None
+        self.database: Database
+        self.watch: Watch
+        self.ids: Ids
         self.checkpoint: Checkpoint
         self.commits: Commits
         self._set(start)
@@ -132,11 +144,14 @@ class Store:
         """Fresh or attached, until the supervisor has been told that leases are served."""
         began_s = time.monotonic()
         fresh = not self.memory.ready
+        self._open()
+        self.ids = Ids.load(self.database)
         names = self.start_message.get("names")
         ids = self.ids.assign(names if isinstance(names, dict) else {})
         if fresh:
             self.memory.store_state = StoreState.STORE_STARTING
             begin_run(self.database, self.memory, self.clock, self.ids)
+            set_mark(self.state)
         self.channel.send({"type": "ids", **ids})
         crash_point("start-ids-sent")
         self._await_image()
@@ -146,6 +161,10 @@ class Store:
         self.channel.send({"type": "ready", **facts})
         crash_point("start-ready-sent")
         gc.freeze()  # what is here by now stays
+
+    def _open(self) -> None:
+        self.database = open_store(self.state)
+        self.watch = Watch(self.database.path)
 
     def _await_image(self) -> None:
         while self.memory.generation == 0:
@@ -206,6 +225,61 @@ class Store:
             self._last_commit()
             raise
 
+    # ---- the files
+
+    def _look_at_files(self) -> None:
+        """What is written to a file without a name is lost at the next start: from here on nothing
+        is acknowledged until it is in files that have theirs."""
+        self.memory.set_busy(boot_time_ns())  # a disk that is gone may not answer
+        self.trouble = self.watch.look()
+        self.memory.set_busy(0)
+        if self.trouble is None:
+            return
+        self.memory.store_state = StoreState.STORE_FAILING
+        self.files_alarm.set(self.trouble.text)
+        self.database.close()
+        while not self._mend_files(self.trouble):
+            self._wait_messages(RETRY_S)
+            self.memory.beat()
+
+    def _mend_files(self, trouble: Trouble) -> bool:
+        """New files, or the lock file anew. False: it failed, the alarm says why."""
+        try:
+            if trouble.data_lost:
+                self._make_files()
+            else:
+                self._open()
+                attach(self.database, self.memory, self.clock)
+        except (DatabaseError, OSError) as error:
+            self.database.close()
+            self.files_alarm.set(f"{trouble.text}, and new files cannot be made: {error}")
+            return False
+        self.trouble = None
+        self._begin_commits()
+        self.memory.store_state = StoreState.STORE_OK
+        self.files_alarm.set(None)
+        wake(self.events)
+        return True
+
+    def _make_files(self) -> None:
+        path = self.database.path
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)
+        aside = set_aside(path)
+        try:
+            self.database = Database(path)
+            first = rebuild(
+                self.database, self.memory, self.clock, self.ids, self.identity,
+                self.commits.sequence,
+            )  # fmt: skip
+            self.watch = Watch(path)
+        except (DatabaseError, OSError):
+            (path / DATA_NAME).unlink(missing_ok=True)  # what was made so far; nobody's backup
+            raise
+        set_mark(self.state)
+        log.warning(
+            "store-rebuilt", path=str(path), journal_from=first, aside=str(aside) if aside else None
+        )
+
     def _fails(self) -> bool:
         return self.memory.store_state == StoreState.STORE_FAILING
 
@@ -259,6 +333,8 @@ class Store:
             self.sweep_at = self.sweep_at or 0
             self.database.reader_check()
             self.alarm.tell()
+            self.files_alarm.tell()
+            self._look_at_files()
         if self.sweep_at is not None and self.memory.store_state == StoreState.STORE_OK:
             self.sweep_at = _store.sweep(self.memory, self.sweep_at, SWEEP_MAX)[0] or None
         if now >= self.touch_s:
@@ -268,6 +344,10 @@ class Store:
 
     def _last_commit(self) -> None:
         """What the workers left behind; their clients have no ACK of it if it fails."""
+        self.trouble = self.trouble or self.watch.look()
+        if self.trouble is not None and not self._mend_files(self.trouble):
+            log.error("store-failed", text=self.files_alarm.text)
+            return
         if _store.pending_bytes(self.memory):
             self.commits.commit()
             self.commands.answer_durable()

@@ -7,6 +7,7 @@ word and never rebuilds the table: the segments are newer than the disk.
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,14 +23,19 @@ from fastdhcp.store.database import (
     META_IDENTITY,
     META_SECRET,
     META_SEGMENT,
+    RESTORE,
     Database,
     DatabaseError,
+    Write,
     batch_header,
+    batch_of,
 )
 from fastdhcp.store.ids import Ids
 
 BEAT_CHUNKS = 1024
 """A long recovery shows that it lives: after so many chunks or batches."""
+LOCKED_S = 0.01
+"""Until a chunk of which a record was locked is looked at again."""
 MIXED: list[str] = []
 """``identity`` in ``meta`` while chunks with keys of the old order may still be on disk."""
 
@@ -76,7 +82,9 @@ def recover(
     """
     try:
         replay_disk(database, memory)
-    except (ValueError, MemoryError) as error:
+    except ValueError as error:
+        raise DatabaseError(f"{database.path}: {error}; {RESTORE}") from error
+    except MemoryError as error:
         raise DatabaseError(f"{database.path}: {error}") from error
     rekeyed = database.read_meta(META_IDENTITY) not in (None, identity)
     if rekeyed:
@@ -119,6 +127,58 @@ def attach(database: Database, memory: Memory, clock: Clock) -> None:
     crash_point("attach-committed")
     _store.publish(memory, positions)
     crash_point("attach-published")
+
+
+def rebuild(
+    database: Database, memory: Memory, clock: Clock, ids: Ids, identity: list[str], sequence: int
+) -> int:
+    """A checkpoint of the whole table into new files, under living workers, in one transaction.
+
+    ``sequence`` is the last batch that the old files had; their journal is gone, and who follows it
+    finds a gap there. Returns the first sequence that the new one has. May be called again if it
+    raises DatabaseError.
+    """
+    memory.set_busy(boot_time_ns())
+    try:
+        # An entry is published before the record says it, and the record is locked between: what
+        # is copied after this has all that these entries say.
+        entries, heads = _store.take(memory)
+        reading = clock.read()
+        with database.write() as transaction:
+            if entries:
+                batch = batch_of(memory.now(), reading.wall_ns, entries)
+                transaction.append(sequence + 1, batch)
+            _copy_table(transaction, memory, sequence + 1)
+            crash_point("rebuild-copied")
+            transaction.put_meta(META_SECRET, memory.secret)
+            transaction.put_meta(META_EPOCH, memory.epoch)
+            transaction.put_meta(META_IDENTITY, identity)
+            transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, reading).packed())
+            transaction.put_meta(META_SEGMENT, [memory.segment_id, heads])
+            transaction.put_meta(META_CHECKPOINT, sequence)
+            ids.save_all(transaction)
+    finally:
+        memory.set_busy(0)
+    ids.saved()
+    _store.settle(memory, heads)
+    return sequence + 1
+
+
+def _copy_table(transaction: Write, memory: Memory, sequence: int) -> None:
+    """Every chunk. One with a locked record is come back for: its holder lives, or is repaired."""
+    _store.mark_all_dirty(memory)
+    left = _store.dirty_chunks(memory)
+    while left:
+        locked = []
+        for chunk in left:
+            copy = _store.copy_chunk(memory, chunk, sequence)
+            if copy is None:
+                locked.append(chunk)
+            else:
+                transaction.put_chunk(_store.chunk_key(memory, chunk), copy)
+        left = locked
+        if left:
+            time.sleep(LOCKED_S)
 
 
 def bits_set(fd: int) -> int:

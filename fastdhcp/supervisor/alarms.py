@@ -33,6 +33,15 @@ KINDS = (
         "look at the disk of the state directory",
     ),
     Kind(
+        "store-files",
+        "the store's files were removed, renamed, replaced or cut short under the running server. "
+        "The store makes new ones from the table in memory; until it has, nothing new is "
+        "acknowledged",
+        "over at once, as a rule; if not, the text says what stands in the way. To put a backup "
+        "back, stop the server first: data that stood in the place of its own is kept as "
+        "`data.mdb.aside-*`",
+    ),
+    Kind(
         "store-down",
         "the store has ended; another is being started",
         "usually over at once; if not, the log says why",

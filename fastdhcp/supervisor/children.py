@@ -34,6 +34,7 @@ class Child:
         self.briefed = False
         self.begun = False
         self.beats = 0
+        self.last_words = ""
         self._begun_s = 0.0
         self.on_message: Callable[[Child, Message], None] = lambda child, message: None
         self.on_exit: Callable[[Child], None] = lambda child: None

@@ -33,7 +33,9 @@ from fastdhcp.supervisor.status import push_status
 from fastdhcp.words import counters_in_words
 
 STORE_TRIES = 3
-"""Exits of the store's own will, before it was ever ready, until the start is given up."""
+"""Ends of the store by its own fault, before it was ever ready, until the start is given up."""
+STORE_FAULTS = (signal.SIGBUS, signal.SIGSEGV, signal.SIGABRT)
+"""How it ends, besides an exit code, if its files are not what LMDB takes them for."""
 SPAWN_AGAIN_S = 1.0
 WORKER_STOP_S = 3.0
 STORE_STOP_S = 30.0
@@ -236,14 +238,20 @@ class Supervisor:
         """Before it was ever ready nobody has seen the segments: new ones. After that its
         successor attaches to them, under living workers."""
         server = self._server
-        server.alarms.raise_alarm("store-down", f"the store ended ({child.how_it_ended()})")
-        server.alarms.clear("store-failing")
+        how = child.last_words or child.how_it_ended()
+        server.alarms.raise_alarm("store-down", f"the store ended ({how})")
+        for name in ("store-failing", "store-files"):
+            server.alarms.clear(name)
         if server.memory.ready:
             self._repair(child)
             return
-        self._store_exits += (child.returncode or 0) > 0
+        code = child.returncode or 0
+        self._store_exits += code > 0 or -code in STORE_FAULTS
         if self._store_exits >= STORE_TRIES:
-            text = f"the store ended with {child.how_it_ended()} each time it was started"
+            text = child.last_words or (
+                f"the store ended with {child.how_it_ended()} each time it was started: its disk "
+                f"cannot be read, or {server.config.server.state_directory}/leases is damaged"
+            )
             code = EXIT_IN_USE if child.returncode == EXIT_IN_USE else EXIT_FAILED
             self.give_up(Obstacle("store-failed", text, code))
         old = server.segments
@@ -270,6 +278,8 @@ class Supervisor:
             self._reloads.want((child, number) if isinstance(number, int) else None)
         elif kind == "alarm":
             self._on_alarm(message)
+        elif kind == "last-words":
+            child.last_words = str(message.get("text"))
         elif kind == "beat":
             child.beats += 1
             if child.beats == 1:
