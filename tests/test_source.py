@@ -265,7 +265,7 @@ def test_every_command_is_explained_to_operators() -> None:
 
 def test_operators_find_every_event_of_the_log() -> None:
     told = re.compile(
-        r"""(?:log\.(?:info|notice|warning|error)|Obstacle)\(\s*f?"([a-z][a-z-]+)\""""
+        r"""(?:(?:log\.(?:info|notice|warning|error)|Obstacle)\(|Limited\(log,)\s*f?"([a-z][a-z-]+)\""""
     )
     manual = (ROOT / "docs/OPERATION.md").read_text()
     names = {

@@ -33,6 +33,7 @@ class Child:
         self.since = time.time()
         self.briefed = False
         self.begun = False
+        self.stopped = False
         self.beats = 0
         self.last_words = ""
         self._begun_s = 0.0
@@ -130,7 +131,8 @@ class Child:
         return True
 
     def stop(self) -> None:
-        """Asks it to stop."""
+        """Asks it to stop; its end is then no death."""
+        self.stopped = True
         self.send({"type": "stop"})
 
     def kill(self) -> None:

@@ -12,6 +12,7 @@ from fastdhcp.supervisor.restarts import LIVED_S
 from fastdhcp.supervisor.rivals import Watch
 from fastdhcp.supervisor.server import Server
 from fastdhcp.supervisor.status import push_status
+from fastdhcp.supervisor.troubles import Troubles
 from fastdhcp.supervisor.vitals import Vitals
 
 STORE_SLOW_S = 1.0
@@ -26,6 +27,7 @@ class Lookout:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._vitals = Vitals(server.alarms, log)
+        self._troubles = Troubles(log)
         own = inodes(server.resources.udp)
         self._rivals = Watch(server.alarms, *server.config.server.listen, own)
         self._second = False
@@ -93,6 +95,9 @@ class Lookout:
                 self._vitals.look(server.memory, server.generation.pool_names, now_s)
             except OSError as error:  # no descriptor left for /proc, say; the server serves on
                 log.error("vitals-unread", text=str(error))
+        with server.defects.caught("troubles"):
+            names = {interface.index: interface.name for interface in server.generation.interfaces}
+            self._troubles.look(server.memory, names, now_s)
         if server.resources.shared:
             with server.defects.caught("rivals"):
                 self._rivals.look({interface.index for interface in server.generation.served})

@@ -12,6 +12,7 @@ from fastdhcp.supervisor.links import wants_links
 from fastdhcp.supervisor.listeners import open_frames, open_tcp
 from fastdhcp.supervisor.obstacles import Obstacle
 from fastdhcp.supervisor.policy import Policy, Refused
+from fastdhcp.supervisor.reserved import held_by_others
 from fastdhcp.supervisor.server import Server
 from fastdhcp.supervisor.threads import in_thread
 from fastdhcp.words import shown
@@ -20,6 +21,9 @@ READ_S = 60.0
 """A file that does not answer (a pipe, a server of files that is gone) is given up after this."""
 TRIES = 3
 """If the store dies under a reload it is tried again with the next one, so often in all."""
+
+HELD_LINES_MAX = 20
+"""Reservations on addresses of others that are named one by one."""
 
 Asker = tuple[Child, int]
 """The control process through which it was asked, and its number there."""
@@ -99,6 +103,17 @@ class Reloads:
                 child.stop()  # its successor gets the new socket
         for warning in config.warnings:
             log.warning("configuration-warning", problem=str(warning))
+        await self._look_at_reservations(config, before)
+
+    async def _look_at_reservations(self, config: Configuration, before: Configuration) -> None:
+        memory, vrfs = self._server.memory, self._server.generation.vrfs
+        found = await in_thread(lambda: list(held_by_others(memory, vrfs, config, before)))
+        text = "its owner gets it when that lease has ended: see `fastdhcp leases release`"
+        for address, owner, holder in found[:HELD_LINES_MAX]:
+            facts = {"address": address, "reserved_for": owner, "held_by": holder, "text": text}
+            log.warning("reservation-held", **facts)
+        if more := found[HELD_LINES_MAX:]:
+            log.warning("reservation-held", more=len(more))
 
     async def _read(self) -> Configuration:
         """The configuration as it is now. Raises Refused, with every problem logged."""

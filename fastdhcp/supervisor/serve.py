@@ -219,6 +219,10 @@ class Supervisor:
             self._repair(child)
         if self._stopping:
             return
+        if child.stopped:  # control, whose socket a reload has replaced
+            log.info("process-stopped", process=child.name, pid=child.pid)
+            self._spawn(child.role, child.index)
+            return
         log.error("process-died", process=child.name, pid=child.pid, how=child.how_it_ended())
         if child.role == "store":
             self._store_died(child)

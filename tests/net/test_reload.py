@@ -154,3 +154,24 @@ def test_a_configuration_that_does_not_answer_is_given_up_in_words(
     server.reload()
     assert dora(link.ask, mac(1)).yiaddr.startswith("10.77.2.")
     assert server.stop() == 0
+
+
+def test_a_reservation_on_an_address_that_somebody_else_holds_is_said(
+    lab: Lab, link: LinkClient
+) -> None:
+    config = lan()
+    server = FastDHCP(lab, "server", config)
+    held, own = dora(link.ask, mac(1)).yiaddr, dora(link.ask, mac(2)).yiaddr
+    at = len(server.process.text())
+    config["subnets"][0]["reservations"] = [
+        {"hw-address": mac(9).hex(":"), "address": held},
+        {"hw-address": mac(2).hex(":"), "address": own},  # its own
+        {"client-id": "hex:01020304", "address": "10.77.0.50"},  # nobody's
+    ]
+    server.write(config)
+    server.reload()
+    wanted = f"reservation-held address={held} reserved-for={mac(9).hex(':')}"
+    server.process.wait_for(f"{wanted} held-by={mac(1).hex(':')} ", after=at)
+    server.reload()
+    assert server.process.text()[at:].count("reservation-held") == 1  # said once
+    assert dora(link.ask, mac(2)).yiaddr == own

@@ -290,6 +290,10 @@ def test_hup_moves_the_http_socket(lab: Lab, link: LinkClient) -> None:
         server.write({**lan(), "control": {"listen": "127.0.0.1:8069"}})
         server.reload("reload-refused.*8069")
     assert _answers(lab, 8068)
+    assert "process-died" not in server.process.text()
+    processes = server.status()["processes"]
+    assert isinstance(processes, list)
+    assert [row["restarts"] for row in processes if row["role"] == "control"] == [0]
 
 
 def _answers(lab: Lab, port: int) -> bool:

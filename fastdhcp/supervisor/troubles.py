@@ -1,0 +1,113 @@
+"""Decisions that operators want a line about: who asks from where nobody is served, and who
+declines an address. Read from the traces once a second: workers write no text.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fastdhcp import words
+from fastdhcp._memory import Memory
+from fastdhcp._stats import counter_words, drop_names
+from fastdhcp.log import Log
+
+LINES_MAX = 10
+"""Of one event within WINDOW_S; how many were kept back is said in the next window."""
+WINDOW_S = 60.0
+AGAIN_S = 60.0
+"""Between two lines about packets from the same place."""
+PLACES_MAX = 1024
+"""Places that are remembered: giaddr is whatever a packet says."""
+ENTRIES_MAX = 2048
+"""Of a worker, the newest, looked at in one go: a storm must not keep the supervisor busy."""
+NO_SUBNET = drop_names().index("no-subnet")
+CARRIED_OUT = [number for number, name in enumerate(drop_names()) if name in ("none", "done")]
+DECLINE = words.MESSAGE_NAMES.index("decline")
+
+Row = Mapping[str, Any]
+
+
+class Limited:
+    """Lines of one event, at most so many in a window."""
+
+    def __init__(self, log: Log, event: str) -> None:
+        self._log = log
+        self._event = event
+        self._began_s = 0.0
+        self._lines = 0
+        self._suppressed = 0
+
+    def turn(self, now_s: float) -> None:
+        """To be called once a second."""
+        if now_s - self._began_s < WINDOW_S:
+            return
+        if self._suppressed:
+            self._log.warning(self._event, suppressed=self._suppressed)
+        self._began_s, self._lines, self._suppressed = now_s, 0, 0
+
+    def say(self, **facts: object) -> None:
+        if self._lines >= LINES_MAX:
+            self._suppressed += 1
+            return
+        self._lines += 1
+        self._log.warning(self._event, **facts)
+
+
+class Troubles:
+    """Follows the traces of all workers."""
+
+    def __init__(self, log: Log) -> None:
+        self._no_subnet = Limited(log, "no-subnet")
+        self._declined = Limited(log, "address-declined")
+        self._counted = 0
+        self._read: dict[int, int] = {}
+        self._heads: dict[int, int] = {}
+        self._places: dict[str, tuple[float, int]] = {}  # said when, packets since
+
+    def look(self, memory: Memory, interfaces: Mapping[int, str], now_s: float) -> None:
+        """``interfaces``: names by index."""
+        self._no_subnet.turn(now_s)
+        self._declined.turn(now_s)
+        for row in self._news(memory):
+            interface = interfaces.get(row["ifindex"])
+            if row["reason"] == NO_SUBNET:
+                self._see_stranger(row, interface, now_s)
+            elif row["message_type"] == DECLINE and row["reason"] in CARRIED_OUT:
+                self._declined.say(
+                    address=words.address_text(row["requested"]), vrf=row["vrf"] or None,
+                    **_sender(row, interface),
+                )  # fmt: skip
+
+    def _news(self, memory: Memory) -> Iterator[Row]:
+        """Entries since the last look. The traces are read only if a counter says that there is
+        something; a look later is soon enough for an entry whose count was not there yet."""
+        counted = _interesting(memory.counters())
+        heads = {worker: memory.trace_head(worker) for worker in range(memory.workers)}
+        if counted == self._counted:
+            self._read, self._heads = self._heads, heads
+            return
+        for worker, head in heads.items():
+            first = max(self._read.get(worker, 0), head - ENTRIES_MAX)
+            yield from memory.trace(worker, first, head - first)
+        self._counted, self._read, self._heads = counted, heads, heads
+
+    def _see_stranger(self, row: Row, interface: str | None, now_s: float) -> None:
+        """One line a place and minute, with the packets since the last."""
+        place = words.address_text(row["giaddr"]) if row["giaddr"] else f"on {interface}"
+        said_s, packets = self._places.get(place, (now_s - AGAIN_S, 0))
+        packets += 1
+        if now_s - said_s >= AGAIN_S:
+            self._no_subnet.say(**_sender(row, interface), packets=packets)
+            said_s, packets = now_s, 0
+        if place in self._places or len(self._places) < PLACES_MAX:
+            self._places[place] = said_s, packets
+
+
+def _interesting(counts: list[int]) -> int:
+    at = counter_words()
+    return counts[at["COUNT_DROPPED"] + NO_SUBNET] + counts[at["COUNT_RECEIVED"] + DECLINE]
+
+
+def _sender(row: Row, interface: str | None) -> dict[str, object]:
+    giaddr = words.address_text(row["giaddr"]) if row["giaddr"] else None
+    where = {"interface": interface, "giaddr": giaddr}
+    return {"hw_address": words.hardware_text(row["chaddr"]), **where}
