@@ -74,6 +74,5 @@ static inline void cpu_relax(void) {
 
 /* Index of the lowest set bit; the word must not be zero. */
 static inline int lowest_bit_u64(uint64_t v) { return __builtin_ctzll(v); }
-static inline int count_bits_u64(uint64_t v) { return __builtin_popcountll(v); }
 
 #endif

@@ -22,4 +22,3 @@ cdef extern from "fastdhcp/_atomic.h" nogil:
     void fence_locked() noexcept
     void cpu_relax() noexcept
     int lowest_bit_u64(uint64_t v) noexcept
-    int count_bits_u64(uint64_t v) noexcept

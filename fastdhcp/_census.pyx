@@ -3,28 +3,34 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 
-from fastdhcp._atomic cimport count_bits_u64, load_relaxed_u64, lowest_bit_u64
+from fastdhcp._atomic cimport load_relaxed_u64, lowest_bit_u64
 from fastdhcp._image cimport BLOCK_WORDS, NOWHERE, Image, Pool, image_pool_mask
 from fastdhcp._leases cimport (
-    ACTIVE, BLOCK_SIZE, DECLINED, FREE, PENDING, Record, Table, leases_block, leases_record,
+    BLOCK_SIZE, DECLINED, FREE, PENDING, Record, Table, leases_block, leases_record,
 )
 
 
-cdef void tally_word(const Table* t, uint32_t first, uint64_t taken, Tally* sums) noexcept nogil:
+cdef void tally_word(const Table* t, uint32_t first, uint64_t taken, uint32_t now,
+                     Tally* sums) noexcept nogil:
     cdef const Record* r
     cdef uint8_t state
-    sums.taken += count_bits_u64(taken)
     while taken:
         r = leases_record(t, first + lowest_bit_u64(taken))
         taken &= taken - 1
         state = r.state
-        sums.offered += state == FREE
-        sums.active += state == ACTIVE
-        sums.pending += state == PENDING
-        sums.declined += state == DECLINED
+        if state == FREE:
+            sums.offered += r.offer_until > now
+        elif state == DECLINED:
+            sums.declined += 1
+        elif now >= r.expiry:
+            sums.grace += 1
+        elif state == PENDING:
+            sums.pending += 1
+        else:
+            sums.active += 1
 
 
-cdef void census_pool(const Table* t, const Image* image, const Pool* pool,
+cdef void census_pool(const Table* t, const Image* image, const Pool* pool, uint32_t now,
                       Tally* sums) noexcept nogil:
     cdef uint64_t allowed[BLOCK_WORDS]
     cdef uint32_t i, block
@@ -34,9 +40,21 @@ cdef void census_pool(const Table* t, const Image* image, const Pool* pool,
         if block == NOWHERE:
             continue
         image_pool_mask(image, pool, pool.block_first + i, allowed)
-        for word in range(4):
+        for word in range(BLOCK_WORDS):
             tally_word(t, block * BLOCK_SIZE + word * 64,
-                       allowed[word] & load_relaxed_u64(&t.bits[block * 4 + word]), sums)
+                       allowed[word] & load_relaxed_u64(&t.bits[block * BLOCK_WORDS + word]),
+                       now, sums)
+
+
+cdef void census_table(const Table* t, uint32_t now, Tally* sums) noexcept nogil:
+    cdef uint32_t block
+    cdef int word
+    for block in range(t.node.block_capacity):
+        if load_relaxed_u64(&t.directory[block]) == 0:
+            continue
+        for word in range(BLOCK_WORDS):
+            tally_word(t, block * BLOCK_SIZE + word * 64,
+                       load_relaxed_u64(&t.bits[block * BLOCK_WORDS + word]), now, sums)
 
 
 # Numbers of the records with this hardware address, at most `room`; where to go on is in `block`.

@@ -66,8 +66,10 @@ class Memory:
     def find(self, chaddr: bytes) -> list[Lease]:
         """Every record with this hardware address, by a scan of the table."""
     def bit(self, vrf: int, address: int) -> bool: ...
-    def tally(self) -> list[tuple[int, int, int, int, int]]:
-        """Per pool of the policy: free, offered, active (with expired), pending, declined."""
+    def tally(self) -> list[tuple[int, int, int, int, int, int]]:
+        """Per pool of the policy: free, offered, active, pending, grace, declined."""
+    def census(self) -> tuple[int, int, int, int, int]:
+        """The whole table, in pools or not: offered, active, pending, grace, declined."""
     def counters(self) -> list[int]:
         """The counter words summed over all processes (see _stats)."""
     def process_counters(self, process: int) -> list[int]: ...

@@ -4,13 +4,13 @@ import mmap
 import os
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from fastdhcp._atomic cimport (
     fence_acquire, load_acquire_u32, load_acquire_u64, load_relaxed_u32, load_relaxed_u64,
     store_relaxed_u64, store_release_u32,
 )
-from fastdhcp._census cimport Tally, census_chaddr, census_pool
+from fastdhcp._census cimport Tally, census_chaddr, census_pool, census_table
 from fastdhcp._image cimport IMAGE_LAYOUT, IMAGE_MAGIC, NOWHERE, Image, Pool, image_pool
 from fastdhcp._lease cimport Lease, lease_copy, lease_make
 from fastdhcp._leases cimport (
@@ -32,6 +32,10 @@ cdef enum:
 INFINITE = 0xFFFFFFFF            # node time: never
 SEGMENTS = ("node", "directory", "records", "longs", "bits", "dirty", "index", "again", "rings",
             "counters", "traces")  # in the order of Memory._place
+
+
+cdef tuple _counted(const Tally* sums):
+    return sums.offered, sums.active, sums.pending, sums.grace, sums.declined
 
 
 # ---- how large they are
@@ -371,10 +375,11 @@ cdef class Memory:
         return bool(load_relaxed_u64(&self.table.bits[block * 4 + low // 64]) >> (low % 64) & 1)
 
     def tally(self):
-        """Per pool of the policy: addresses free, offered, active, pending, declined."""
+        """Per pool of the policy: addresses free, offered, active, pending, grace, declined."""
         cdef const Image* image = self.table.image
         cdef Tally sums
         cdef uint32_t i
+        cdef uint32_t now = self.now()
         cdef const Pool* pool
         if image == NULL:
             return []
@@ -382,12 +387,21 @@ cdef class Memory:
         totals = []
         for i in range(image.pools.count):
             pool = image_pool(image, i)
-            sums.taken = sums.offered = sums.active = sums.pending = sums.declined = 0
+            memset(&sums, 0, sizeof(sums))
             with nogil:
-                census_pool(&self.table, image, pool, &sums)
-            totals.append((pool.size - sums.taken, sums.offered, sums.active, sums.pending,
-                           sums.declined))
+                census_pool(&self.table, image, pool, now, &sums)
+            counted = _counted(&sums)
+            totals.append((pool.size - sum(counted), *counted))
         return totals
+
+    def census(self):
+        """The whole table, in pools or not: addresses offered, active, pending, grace, declined."""
+        cdef Tally sums
+        cdef uint32_t now = self.now()
+        memset(&sums, 0, sizeof(sums))
+        with nogil:
+            census_table(&self.table, now, &sums)
+        return _counted(&sums)
 
     # ---- counters and trace
 

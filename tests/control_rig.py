@@ -43,6 +43,7 @@ pools = ["10.77.1.1-10.77.1.250", "10.77.2.0/24"]
 [[subnets.reservations]]
 hw-address = "02:ee:00:00:00:01"
 address = "10.77.0.50"
+hostname = "printer-7"
 [[subnets]]
 subnet = "10.78.0.0/24"
 pools = ["10.78.0.10-10.78.0.19"]

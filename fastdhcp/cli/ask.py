@@ -2,12 +2,17 @@
 
 import json
 import sys
+from datetime import datetime
 from typing import Any
 
 import click
 
 from fastdhcp.cli import render
-from fastdhcp.cli.client import Client, as_json, reaches_server
+from fastdhcp.cli.client import Client, as_json, reaches_server, wide
+
+POOLS_SPARE = ("offered", "declined", "pending", "grace", "size", "vrf")
+TRACE_SPARE = ("xid", "worker", "giaddr")
+"""What goes first if there is no room."""
 
 
 @click.command()
@@ -23,8 +28,9 @@ def _status_text(found: dict[str, Any]) -> str:
     parts = [
         f"fastdhcp {found['version']}, pid {found['pid']}, up {render.age(found['started'])}",
         f"serving {found['listen']} by {found['config']}, generation {found['generation']}",
-        f"{found['leases']:,} leases, {found['addresses']:,} addresses in "
-        f"{found['subnets']:,} subnets; store {found['store']}, durability {found['durability']}; "
+        f"{found['leases']:,} active leases, {found['addresses']:,} addresses in the pools "
+        f"of {found['subnets']:,} subnets",
+        f"store {found['store']}, durability {found['durability']}; "
         f"{found['kernel-drops']:,} packets dropped by the kernel",
         "",
     ]
@@ -60,21 +66,23 @@ def _name(process: dict[str, Any]) -> str:
 
 
 @click.command()
+@wide
 @as_json
 @reaches_server
-def pools(client: Client, as_json: bool) -> None:
+def pools(client: Client, wide: bool, as_json: bool) -> None:
     """Addresses of each pool, by state."""
     found = client.get("/v1/pools")["pools"]
     if as_json:
         for pool in found:
             click.echo(json.dumps(pool))
         return
-    keys = ("size", "free", "offered", "active", "pending", "declined")
+    keys = ("size", "free", "active", "pending", "grace", "offered", "declined")
     rows = [
         (pool["vrf"], pool["subnet"], pool["pool"], *(pool[key] for key in keys), _used(pool))
         for pool in found
     ]
-    click.echo(render.table(("vrf", "subnet", "pool", *keys, "used"), rows))
+    heads = ("vrf", "subnet", "pool", *keys, "used")
+    render.echo_table(heads, rows, spare=POOLS_SPARE, wide=wide)
 
 
 def _used(pool: dict[str, Any]) -> str:
@@ -84,30 +92,44 @@ def _used(pool: dict[str, Any]) -> str:
 @click.command()
 @click.option("--limit", default=40, show_default=True, type=click.IntRange(1, 10_000))
 @click.option("--hw-address", metavar="MAC", help="Of this client only.")
+@wide
 @as_json
 @reaches_server
-def trace(client: Client, limit: int, hw_address: str | None, as_json: bool) -> None:
+def trace(client: Client, limit: int, hw_address: str | None, wide: bool, as_json: bool) -> None:
     """The last packets and what was decided about each, the newest last."""
     found = client.get("/v1/trace", limit=limit, hw_address=hw_address)["decisions"]
     if as_json:
         for decision in found:
             click.echo(json.dumps(decision))
         return
+    here, zone = render.zone()
+    today = datetime.now(here).date()
+    is_today = all(datetime.fromtimestamp(d["time"], here).date() == today for d in found)
+    form = "%H:%M:%S.%f" if is_today else "%Y-%m-%d %H:%M:%S.%f"
     rows = [
         (
-            f"{render.instant(d['time'])}.{int(d['time'] % 1 * 1000):03d}",
+            datetime.fromtimestamp(d["time"], here).strftime(form)[:-3],
             d["worker"],
             d["message"],
             d["reply"] or d["reason"],
             d["hw-address"],
-            d["yiaddr"] if d["reply"] else d["requested"],
-            d["giaddr"],
+            _named(d["yiaddr"] if d["reply"] else d["requested"]),
+            _named(d["giaddr"]),
             d["xid"],
         )
         for d in found
     ]
-    heads = ("time", "worker", "message", "answer", "hw-address", "address", "giaddr", "xid")
-    click.echo(render.table(heads, rows))
+    head = f"time ({zone})"
+    heads = (head, "worker", "message", "answer", "hw-address", "address", "giaddr", "xid")
+    render.echo_table(heads, rows, spare=TRACE_SPARE, cut=("hw-address",), wide=wide)
+    if len(found) == limit:
+        text = f"only the last {limit:,} are shown: --limit N shows more"
+        click.echo(text, err=True)
+
+
+def _named(address: str) -> str | None:
+    """0.0.0.0 is no address."""
+    return None if address == "0.0.0.0" else address
 
 
 @click.command()

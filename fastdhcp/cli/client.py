@@ -40,7 +40,8 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Client:
-    """Asks one server. What fails is a ClickException in words: exit code 1."""
+    """Asks one server. What fails is a ClickException in words: exit code 1, or 2 if the request
+    is one that the server does not understand."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -78,7 +79,10 @@ class Client:
             raise click.ClickException(self._why(error)) from error
         if answer.status != http.client.OK:
             with answer:
-                raise click.ClickException(_refusal(answer))
+                text = _refusal(answer)
+            if answer.status == http.client.BAD_REQUEST:
+                raise click.UsageError(text, click.get_current_context(silent=True))
+            raise click.ClickException(text)
         return answer
 
     def _why(self, error: Exception) -> str:
@@ -154,3 +158,4 @@ def reaches_server(function: Command) -> Command:
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON, one object a line.")
+wide = click.option("--wide", is_flag=True, help="All columns, however wide the table gets.")

@@ -3,13 +3,17 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import click
 
 from fastdhcp.cli import render
-from fastdhcp.cli.client import Client, as_json, path_part, reaches_server
+from fastdhcp.cli.client import Client, as_json, path_part, reaches_server, wide
+from fastdhcp.cli.values import ADDRESS, ADDRESS_OR_HARDWARE
 
+SPARE, CUT = ("client-id", "subnet"), ("hostname", "hw-address")
+"""What goes, and what is cut, if there is no room; a row in full is `leases show`."""
 LIST_LIMIT = 100
 PAGE_SIZE = 1000
 Lease = dict[str, Any]
@@ -22,6 +26,7 @@ Lease = dict[str, Any]
 @click.option("--state", help="Only those in this state.")
 @click.option("--subnet", metavar="PREFIX", help="Only those of this subnet.")
 @click.option("--vrf", type=int, metavar="ID", help="Only those of this VRF; 0 is the default.")
+@wide
 @as_json
 @reaches_server
 def leases(
@@ -30,6 +35,7 @@ def leases(
     state: str | None,
     subnet: str | None,
     vrf: int | None,
+    wide: bool,
     as_json: bool,
 ) -> None:
     """List leases; or show, release or export them."""
@@ -42,9 +48,10 @@ def leases(
         return
     limit = limit or LIST_LIMIT
     found = list(_pages(client, limit + 1, wanted))
-    click.echo(_table(found[:limit]))
+    _echo(found[:limit], wide)
     if len(found) > limit:
-        click.echo(f"and more: --limit, or `leases export` ({limit} shown)", err=True)
+        text = f"only the first {limit:,} are shown: --limit N shows more, `leases export` all"
+        click.echo(text, err=True)
 
 
 def _pages(client: Client, limit: int | None, wanted: Mapping[str, object]) -> Iterator[Lease]:
@@ -62,21 +69,33 @@ def _pages(client: Client, limit: int | None, wanted: Mapping[str, object]) -> I
             left -= len(page["leases"])
 
 
-def _table(found: list[Lease]) -> str:
+def _echo(found: list[Lease], wide: bool) -> None:
+    here, zone = render.zone()
     rows = [
         (
             lease["address"],
-            _state(lease),
+            "pending" if lease.get("pending") else lease["state"],
             lease["hw-address"],
-            lease["client-id"],
             lease["hostname"],
-            render.instant(lease["expires"], _end(lease)),
+            _end(lease)
+            if lease["expires"] is None
+            else datetime.fromtimestamp(lease["expires"], here).strftime("%Y-%m-%d %H:%M"),
+            _key(lease["reservation"]),
+            lease["client-id"],
             lease["subnet"],
         )
         for lease in found
     ]
-    heads = ("address", "state", "hw-address", "client-id", "hostname", "expires", "subnet")
-    return render.table(heads, rows)
+    heads = (
+        "address", "state", "hw-address", "hostname", f"expires ({zone})", "reserved", "client-id",
+        "subnet",
+    )  # fmt: skip
+    render.echo_table(heads, rows, spare=SPARE, cut=CUT, wide=wide)
+
+
+def _key(reservation: str | None) -> str | None:
+    """By what an address is reserved: `hw`, `client`, `circuit` or `remote`."""
+    return reservation and reservation.partition("-")[0]
 
 
 def _state(lease: Lease) -> str:
@@ -89,7 +108,7 @@ def _end(lease: Lease) -> str:
 
 
 @leases.command()
-@click.argument("which", metavar="ADDR|MAC")
+@click.argument("which", metavar="ADDR|MAC", type=ADDRESS_OR_HARDWARE)
 @click.option("--vrf", default=0, metavar="ID", help="VRF of the address.")
 @as_json
 @reaches_server
@@ -116,7 +135,7 @@ def _in_full(lease: Lease) -> str:
 
 
 @leases.command()
-@click.argument("address", metavar="ADDR")
+@click.argument("address", metavar="ADDR", type=ADDRESS)
 @click.option("--vrf", default=0, metavar="ID", help="VRF of the address.")
 @click.option(
     "--now",

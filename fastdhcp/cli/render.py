@@ -1,28 +1,112 @@
 """Answers as text for people: aligned columns, ages, instants."""
 
+import shutil
+import sys
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
+from typing import TypeVar
+
+import click
 
 Cell = str | int | float | None
+GAP = "  "
+CUT = "…"
+CUT_WIDTH_MIN = 6
+"""A cell is cut to no less than that."""
+Cells = Sequence[Sequence[Cell]]
+T = TypeVar("T")
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+def table(heads: Sequence[str], rows: Cells) -> str:
     """Columns as wide as they need to be; numbers to the right."""
     shown = [list(map(_cell, row)) for row in rows]
-    widths = [max(map(len, column)) for column in zip(heads, *shown, strict=True)]
-    right = [
+    return _laid_out(heads, shown, _widths(heads, shown), _numeric(heads, rows))
+
+
+def echo_table(
+    heads: Sequence[str],
+    rows: Cells,
+    *,
+    spare: Sequence[str] = (),
+    cut: Sequence[str] = (),
+    wide: bool,
+) -> None:
+    """Prints a table no wider than the terminal (80 columns if there is none), unless `wide`.
+
+    Columns in which nothing stands go; then those of `spare` as far as needed, the first of them
+    first; then cells of `cut` are cut. Which columns went is said on standard error.
+    """
+    width = None if wide else shutil.get_terminal_size().columns
+    text, left_out = fitted(heads, rows, spare, cut, width)
+    click.echo(text)
+    if left_out:
+        click.echo(f"not shown: {', '.join(left_out)} (--wide shows all columns)", err=True)
+
+
+def fitted(
+    heads: Sequence[str],
+    rows: Cells,
+    spare: Sequence[str],
+    cut: Sequence[str],
+    width: int | None,
+) -> tuple[str, list[str]]:
+    """The text of echo_table, and the heads of the columns that had to go."""
+    kept = [i for i in range(len(heads)) if not rows or any(row[i] is not None for row in rows)]
+    heads, rows = _columns(heads, rows, kept)
+    shown = [list(map(_cell, row)) for row in rows]
+    widths, numeric = _widths(heads, shown), _numeric(heads, rows)
+    kept, left_out = list(range(len(heads))), []
+    for at in (heads.index(head) for head in spare if head in heads):
+        if width is not None and _total([widths[i] for i in kept]) > width:
+            kept.remove(at)
+            left_out.append(heads[at])
+    for at in (heads.index(head) for head in cut if head in heads):
+        too_much = _total([widths[i] for i in kept]) - (width or sys.maxsize)
+        widths[at] -= max(0, min(too_much, widths[at] - CUT_WIDTH_MIN))
+    heads, shown = _columns(heads, shown, kept)
+    return _laid_out(heads, shown, [widths[i] for i in kept], [numeric[i] for i in kept]), left_out
+
+
+def _columns(
+    heads: Sequence[str], rows: Sequence[Sequence[T]], kept: Sequence[int]
+) -> tuple[list[str], list[list[T]]]:
+    return [heads[i] for i in kept], [[row[i] for i in kept] for row in rows]
+
+
+def _widths(heads: Sequence[str], shown: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(heads, *shown, strict=True)]
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(GAP) * (len(widths) - 1)
+
+
+def _numeric(heads: Sequence[str], rows: Cells) -> list[bool]:
+    return [
         bool(rows) and all(isinstance(row[i], int | float | None) for row in rows)
         for i in range(len(heads))
     ]
+
+
+def _laid_out(
+    heads: Sequence[str],
+    shown: Sequence[Sequence[str]],
+    widths: Sequence[int],
+    right: Sequence[bool],
+) -> str:
     lines = []
     for cells in (heads, *shown):
         padded = (
-            cell.rjust(width) if to_right else cell.ljust(width)
+            _short(cell, width).rjust(width) if to_right else _short(cell, width).ljust(width)
             for cell, width, to_right in zip(cells, widths, right, strict=True)
         )
-        lines.append("  ".join(padded).rstrip())
+        lines.append(GAP.join(padded).rstrip())
     return "\n".join(lines)
+
+
+def _short(cell: str, width: int) -> str:
+    return cell if len(cell) <= width else cell[: width - len(CUT)] + CUT
 
 
 def fields(pairs: Sequence[tuple[str, Cell]]) -> str:
@@ -32,10 +116,16 @@ def fields(pairs: Sequence[tuple[str, Cell]]) -> str:
 
 
 def instant(unix_s: float | None, never: str = "-") -> str:
-    """Local time."""
+    """Local time, with its zone."""
     if unix_s is None:
         return never
-    return datetime.fromtimestamp(unix_s).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(unix_s).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def zone() -> tuple[tzinfo | None, str]:
+    """The zone of this moment and its name: a column that names it in its head has no other."""
+    now = datetime.now().astimezone()
+    return now.tzinfo, now.strftime("%Z")
 
 
 def age(since_unix_s: float | None) -> str:

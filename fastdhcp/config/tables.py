@@ -219,7 +219,17 @@ def read_header(image: bytes | bytearray | mmap) -> Any:
 
 def read_rows(image: bytes | bytearray | mmap, name: str) -> list[Any]:
     """All rows of a table."""
-    place = HEADER.size + TABLES.index(name) * TABLE.size
-    table = next(TABLE.read(image[place : place + TABLE.size]))
-    row = ROWS[name]
+    table, row = _table(image, name), ROWS[name]
     return list(row.read(image[table.at : table.at + table.count * row.size]))
+
+
+def read_row(image: bytes | bytearray | mmap, name: str, number: int) -> Any:
+    """One row of a table."""
+    row = ROWS[name]
+    place = _table(image, name).at + number * row.size
+    return next(row.read(image[place : place + row.size]))
+
+
+def _table(image: bytes | bytearray | mmap, name: str) -> Any:
+    place = HEADER.size + TABLES.index(name) * TABLE.size
+    return next(TABLE.read(image[place : place + TABLE.size]))

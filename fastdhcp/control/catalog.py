@@ -8,7 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fastdhcp import words
 from fastdhcp.config import tables
+from fastdhcp.config.model import IDENTITY_KINDS
+
+_KINDS = {number: name for name, number in IDENTITY_KINDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,45 @@ class PoolName:
 
 
 @dataclass(frozen=True, slots=True)
+class Reservation:
+    """Whom an address is kept for; `identity` is what is compared (_image.pxd)."""
+
+    kind: str
+    identity: bytes
+    hostname: bytes
+
+    @property
+    def name(self) -> str:
+        """As the configuration has it: `hw-address=02:ee:00:00:00:01`."""
+        if self.kind == "hw-address":
+            return f"{self.kind}={words.hardware_text(self.identity[1:])}"
+        return f"{self.kind}={words.identifier_text(self.identity)}"
+
+
+class Reservations:
+    """By VRF and address. Their rows stay in the image: there may be a million."""
+
+    def __init__(self, image: mmap.mmap | None = None) -> None:
+        self._image = image
+        rows = tables.read_rows(image, "reservations") if image else []
+        keys = array("Q", (row.vrf << 32 | row.address for row in rows))
+        self._rows = array("I", sorted(range(len(keys)), key=keys.__getitem__))
+        self._keys = array("Q", sorted(keys))
+
+    def at(self, vrf: int, address: int) -> Reservation | None:
+        key = vrf << 32 | address
+        at = bisect_left(self._keys, key)
+        if self._image is None or at == len(self._keys) or self._keys[at] != key:
+            return None
+        row = tables.read_row(self._image, "reservations", self._rows[at])
+        return Reservation(
+            _KINDS[row.kind],
+            self._image[row.identity_at : row.identity_at + row.identity_len],
+            self._image[row.hostname_at : row.hostname_at + row.hostname_len],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """One generation's names. `pools` are in the order of Memory.tally()."""
 
@@ -41,19 +84,13 @@ class Catalog:
     subnets: Sequence[SubnetName] = ()
     pools: Sequence[PoolName] = ()
     names_by_id: Mapping[int, str] = field(default_factory=dict)
-    reserved: Sequence[int] = ()  # VRF << 32 | address, sorted
+    reservations: Reservations = field(default_factory=Reservations)
 
     @classmethod
     def read(cls, image_fd: int) -> "Catalog":
         """From a policy image. Raises ValueError if it is of another layout."""
         size = os.fstat(image_fd).st_size
-        with mmap.mmap(image_fd, size, prot=mmap.PROT_READ) as image:
-            return _read(image)
-
-    def is_reserved(self, vrf: int, address: int) -> bool:
-        key = vrf << 32 | address
-        at = bisect_left(self.reserved, key)
-        return at < len(self.reserved) and self.reserved[at] == key
+        return _read(mmap.mmap(image_fd, size, prot=mmap.PROT_READ))
 
     def subnet_at(self, vrf: int, address: int) -> SubnetName | None:
         """The subnet that holds an address."""
@@ -65,14 +102,13 @@ class Catalog:
 def _read(image: mmap.mmap) -> Catalog:
     header = tables.read_header(image)
     subnets = [_subnet(image, row) for row in tables.read_rows(image, "subnets")]
-    reserved = (row.vrf << 32 | row.address for row in tables.read_rows(image, "reservations"))
     return Catalog(
         generation=header.generation,
         durable=bool(header.durable),
         subnets=subnets,
         pools=[_pool(image, row, subnets) for row in tables.read_rows(image, "pools")],
         names_by_id={subnet.id: subnet.name for subnet in subnets},
-        reserved=array("Q", sorted(reserved)),
+        reservations=Reservations(image),
     )
 
 

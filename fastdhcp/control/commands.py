@@ -103,7 +103,7 @@ async def status(context: Context, request: messages.Nothing) -> messages.Status
     """The server as a whole: processes, alarms, warnings, interfaces."""
     told, facts = context.status, context.facts
     memory, catalog = context.table.memory, context.table.catalog
-    tallies = await context.table.tally()
+    total = (await context.table.census()).total
     return messages.StatusResponse(
         version=__version__,
         time=time.time(),
@@ -114,7 +114,7 @@ async def status(context: Context, request: messages.Nothing) -> messages.Status
         durability="commit" if catalog.durable else "async",
         generation=catalog.generation,
         store="failing" if memory.store_fails else _state_word(memory.store_state),
-        leases=sum(tally.active + tally.pending for _, tally in tallies),
+        leases=total.active + total.pending,
         addresses=sum(pool.size for pool in catalog.pools),
         subnets=len(catalog.subnets),
         kernel_drops=kernel_drops(),
@@ -149,9 +149,10 @@ async def pools(context: Context, request: messages.Nothing) -> messages.PoolsRe
             offered=tally.offered,
             active=tally.active,
             pending=tally.pending,
+            grace=tally.grace,
             declined=tally.declined,
         )
-        for pool, tally in await context.table.tally()
+        for pool, tally in (await context.table.census()).pools
     ]
     return messages.PoolsResponse(pools=rows)
 

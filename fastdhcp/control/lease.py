@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Mapping
 
 import msgspec
 
@@ -9,6 +10,7 @@ from fastdhcp import words
 from fastdhcp._lease import Lease as Record
 from fastdhcp._leases import BindingState, RecordFlag
 from fastdhcp._memory import INFINITE, boot_time_ns
+from fastdhcp.control.catalog import Reservation
 
 STATES = ("free", "offered", "active", "expired", "released", "declined", "reserved")
 KEEP_S = 0.75
@@ -22,6 +24,8 @@ class Lease(msgspec.Struct, frozen=True, rename="kebab", omit_defaults=True, kw_
     declined address: when it may be used again); null: never, or nothing was ever bound. `pending`
     stands there only when true: the client may not renew, but the address is its own until
     `expires`. The identifiers are those of the last client that the address was bound to.
+    `reservation` says whom the address is kept for, `hw-address=02:ee:00:00:00:01`; of that client
+    the hostname is the reservation's if it named none itself.
     """
 
     vrf: int
@@ -36,6 +40,7 @@ class Lease(msgspec.Struct, frozen=True, rename="kebab", omit_defaults=True, kw_
     starts: int | None
     expires: int | None
     version: int
+    reservation: str | None
     pending: bool = False
 
 
@@ -87,10 +92,14 @@ def derive_state(record: Record, now: int, reserved: bool) -> str:
 
 
 def lease_of(
-    record: Record, now: int, wall: WallClock, subnet: str | None, reserved: bool
+    record: Record,
+    now: int,
+    wall: WallClock,
+    subnet: str | None,
+    reservation: Reservation | None,
 ) -> Lease:
-    """The record as a Lease; `now` is node time."""
-    state = derive_state(record, now, reserved)
+    """The record as a Lease; `now` is node time, `reservation` that of its address."""
+    state = derive_state(record, now, reservation is not None)
     bound = record.start != 0 or record.state == BindingState.DECLINED
     if state == "offered":
         # An offer leaves the last binding in the record, which may be another client's.
@@ -101,6 +110,9 @@ def lease_of(
         starts = wall.instant(record.start) if record.start else None
         expires = wall.instant(record.expiry) if bound else None
     relay = dict(words.relay_sub_options(record.relay_info)) if known else {}
+    hostname = record.hostname.rstrip(b"\0") if known else b""
+    if reservation and (state == "reserved" or _is_kept_for(reservation, record, relay)):
+        hostname = hostname or reservation.hostname
     return Lease(
         vrf=record.vrf,
         address=words.address_text(record.address),
@@ -108,29 +120,42 @@ def lease_of(
         hw_address=words.hardware_text(record.chaddr) if known else None,
         client_id=words.identifier_text(record.client_id) if known else None,
         subnet=subnet,
-        hostname=words.identifier_text(record.hostname.rstrip(b"\0")) if known else None,
+        hostname=words.identifier_text(hostname),
         circuit_id=words.identifier_text(relay.get(words.CIRCUIT_ID, b"")),
         remote_id=words.identifier_text(relay.get(words.REMOTE_ID, b"")),
         starts=starts,
         expires=expires,
         version=record.version,
+        reservation=reservation.name if reservation else None,
         pending=state == "active" and record.state == BindingState.PENDING,
     )
 
 
-def unbound(vrf: int, address: int, subnet: str | None, reserved: bool) -> Lease:
+def _is_kept_for(reservation: Reservation, record: Record, relay: Mapping[int, bytes]) -> bool:
+    """Whether the last client of the record is the one that its address is kept for."""
+    identities = {
+        "client-id": record.client_id,
+        "hw-address": bytes([record.htype]) + record.chaddr,
+        "circuit-id": relay.get(words.CIRCUIT_ID),
+        "remote-id": relay.get(words.REMOTE_ID),
+    }
+    return identities[reservation.kind] == reservation.identity
+
+
+def unbound(vrf: int, address: int, subnet: str | None, reservation: Reservation | None) -> Lease:
     """An address that has no record yet."""
     return Lease(
         vrf=vrf,
         address=words.address_text(address),
-        state="reserved" if reserved else "free",
+        state="reserved" if reservation else "free",
         hw_address=None,
         client_id=None,
         subnet=subnet,
-        hostname=None,
+        hostname=words.identifier_text(reservation.hostname) if reservation else None,
         circuit_id=None,
         remote_id=None,
         starts=None,
         expires=None,
         version=0,
+        reservation=reservation.name if reservation else None,
     )

@@ -68,8 +68,8 @@ class ReleaseResponse(Message):
 
 
 class Pool(Message):
-    """Addresses of one pool by state. `active` holds those whose lease has ended within
-    `reuse-grace`; `pending` those that may not be renewed."""
+    """Addresses of one pool by state: their sum is `size`. `pending`: active, but it may not be
+    renewed; `grace`: its lease has ended, and nobody else gets it within `reuse-grace`."""
 
     vrf: int
     subnet: str
@@ -79,6 +79,7 @@ class Pool(Message):
     offered: int
     active: int
     pending: int
+    grace: int
     declined: int
 
 
@@ -116,8 +117,9 @@ class Interface(Message):
 
 
 class StatusResponse(Message):
-    """The server as a whole. `store`: `starting`, `ok`, `failing`; `leases`: bound addresses of
-    pools, of the `addresses` that they have; `internal_errors`: see the alarm of that name."""
+    """The server as a whole. `store`: `starting`, `ok`, `failing`; `leases`: those that
+    lists show as active, in pools or not; `addresses`: of all pools; `internal_errors`: see the
+    alarm of that name."""
 
     version: str
     time: float

@@ -76,13 +76,13 @@ def _escaped(label: str) -> str:
 
 
 async def exposition(table: Table, journal: Journal) -> str:
-    """All metrics now; pools are as old as Table.tally() allows."""
+    """All metrics now; pools are as old as Table.census() allows."""
     memory, page = table.memory, Exposition()
-    tallies = await table.tally()
+    census = await table.census()
     counts = memory.counters()
     at = counter_words()
     _packets(page, counts, at)
-    _pools(page, tallies)
+    _pools(page, census.pools)
     _times(page, counts, at)
     for word, (name, text) in COUNTERS.items():
         page.family(name, "counter", text, [({}, counts[at[word]])])
@@ -128,7 +128,7 @@ def _pools(page: Exposition, tallies: Sequence[tuple[PoolName, Tally]]) -> None:
     samples: list[tuple[Mapping[str, object], float]] = []
     for pool, tally in tallies:
         labels = {"vrf": pool.vrf, "subnet": pool.subnet, "pool": pool.name}
-        for state in ("free", "offered", "active", "pending", "declined"):
+        for state in ("free", "offered", "active", "pending", "grace", "declined"):
             samples.append(({**labels, "state": state}, getattr(tally, state)))
     page.family("pool_addresses", "gauge", "Addresses of each pool, by state.", samples)
 

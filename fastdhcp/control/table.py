@@ -13,7 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 from fastdhcp._lease import Lease as Record
-from fastdhcp._leases import BLOCK_SIZE, BindingState
+from fastdhcp._leases import BLOCK_SIZE
 from fastdhcp._memory import Memory
 from fastdhcp.control.catalog import Catalog, PoolName
 from fastdhcp.control.lease import Lease, WallClock, lease_of, unbound
@@ -24,8 +24,8 @@ PIECE_BLOCKS = 8
 LOCKED_TRIES = 40
 LOCKED_WAIT_S = 0.05
 """A record stays locked that long only if its holder died; a repair takes less than 2 s."""
-TALLY_KEPT_S = 1.0
-TALLY_SHARE = 20
+CENSUS_KEPT_S = 1.0
+CENSUS_SHARE = 20
 """Counting is done again after this many times what it took: at most 5 % of a core."""
 
 Place = tuple[int, int]
@@ -39,13 +39,22 @@ class RecordLocked(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Addresses of a pool by state; `active` holds expired ones in their grace."""
+    """Addresses of a pool by the state that lists show; `active` without those `pending`."""
 
     free: int
     offered: int
     active: int
     pending: int
+    grace: int
     declined: int
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """The addresses in use: of each pool, and `total` of the whole table, in pools or not."""
+
+    pools: Sequence[tuple[PoolName, Tally]] = ()
+    total: Tally = Tally(0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +73,14 @@ class Table:
         self.catalog = Catalog()
         self.wall = WallClock()
         self._blocks: list[tuple[int, int, int]] = []
-        self._tally: list[tuple[PoolName, Tally]] = []
-        self._tally_until_s = 0.0
-        self._tally_lock = asyncio.Lock()
+        self._census = Census()
+        self._census_until_s = 0.0
+        self._census_lock = asyncio.Lock()
         self._scan_lock = asyncio.Lock()
 
     def set_catalog(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self._tally_until_s = 0.0
+        self._census_until_s = 0.0
 
     def now(self) -> int:
         """Node time, with the wall clock held against it."""
@@ -88,7 +97,7 @@ class Table:
             return self._shown(record, self.now())
         if subnet is None:
             return None
-        return unbound(vrf, address, subnet.name, self.catalog.is_reserved(vrf, address))
+        return unbound(vrf, address, subnet.name, self.catalog.reservations.at(vrf, address))
 
     async def find(self, chaddr: bytes) -> list[Lease]:
         """Every address that is or was last bound to this hardware address, by a scan; one scan
@@ -131,20 +140,23 @@ class Table:
             self._blocks = self.memory.blocks()
         return self._blocks
 
-    async def tally(self) -> Sequence[tuple[PoolName, Tally]]:
-        """Every pool with its addresses by state, at most a second old (or 20 times what counting
-        takes)."""
-        async with self._tally_lock:
-            while (started_s := time.monotonic()) >= self._tally_until_s:
+    async def census(self) -> Census:
+        """Addresses counted by state, at most a second ago (or 20 times what counting takes)."""
+        async with self._census_lock:
+            while (started_s := time.monotonic()) >= self._census_until_s:
                 catalog = self.catalog
-                counted = await asyncio.to_thread(self.memory.tally)
+                counted, total = await asyncio.to_thread(self._counted)
                 if catalog is not self.catalog:
                     continue  # counted by a policy that is gone
                 tallies = [Tally(*row) for row in counted]
-                self._tally = list(zip(catalog.pools, tallies, strict=True))
+                pools = list(zip(catalog.pools, tallies, strict=True))
+                self._census = Census(pools, Tally(0, *total))
                 took_s = time.monotonic() - started_s
-                self._tally_until_s = started_s + max(TALLY_KEPT_S, TALLY_SHARE * took_s)
-            return self._tally
+                self._census_until_s = started_s + max(CENSUS_KEPT_S, CENSUS_SHARE * took_s)
+            return self._census
+
+    def _counted(self) -> tuple[list[tuple[int, ...]], tuple[int, ...]]:
+        return [*self.memory.tally()], self.memory.census()
 
     def _piece(self, blocks: Sequence[tuple[int, int, int]], after: Place | None) -> list[Lease]:
         now = self.now()
@@ -160,10 +172,8 @@ class Table:
         if subnet is None or not record.version:
             holder = self.catalog.subnet_at(record.vrf, record.address)
             subnet = holder.name if holder else None
-        reserved = record.state == BindingState.FREE and self.catalog.is_reserved(
-            record.vrf, record.address
-        )
-        return lease_of(record, now, self.wall, subnet, reserved)
+        reservation = self.catalog.reservations.at(record.vrf, record.address)
+        return lease_of(record, now, self.wall, subnet, reservation)
 
     async def _read(self, read: Callable[[], T]) -> T:
         """In a thread; again while a record is locked. Raises RecordLocked."""

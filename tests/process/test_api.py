@@ -100,8 +100,8 @@ def test_pools_count_addresses_by_state(own: ControlRig) -> None:
     own.bind("10.78.0.14", 5)
     own.apply(ChangeKind.CHANGE_DECLINE, "10.78.0.14", 5, expiry=now + 600)
     found = until(lambda: own.client.get("/v1/pools")["pools"][2], lambda pool: pool["free"] < 10)
-    states = ("free", "offered", "active", "pending", "declined")
-    assert [found[state] for state in states] == [5, 1, 2, 1, 1]
+    states = ("free", "offered", "active", "pending", "grace", "declined")
+    assert [found[state] for state in states] == [5, 1, 1, 1, 1, 1]
 
 
 # ---- leases
@@ -116,7 +116,7 @@ def test_a_lease_has_the_fields_of_the_contract(rig: ControlRig) -> None:
     assert found == {
         "vrf": 0, "address": "10.77.1.1", "state": "active", "hw-address": "02:ee:00:00:00:01",
         "client-id": "hex:0001", "subnet": "10.77.0.0/22", "hostname": "pc",
-        "circuit-id": "ge-1", "remote-id": None, "version": 1,
+        "circuit-id": "ge-1", "remote-id": None, "version": 1, "reservation": None,
     }  # fmt: skip
     assert starts == pytest.approx(before, abs=2)
     assert expires == starts + 600
@@ -130,6 +130,9 @@ def test_an_address_without_a_record(rig: ControlRig, address: str, state: str) 
         address = "10.78.0.19"
     found = rig.lease(address)
     assert (found["state"], found["version"], found["hw-address"]) == (state, 0, None)
+    if state == "reserved":
+        assert found["reservation"] == "hw-address=02:ee:00:00:00:01"
+        assert found["hostname"] == "printer-7"
 
 
 @pytest.mark.parametrize("which", ["02:ee:00:00:03:e8", "02-EE-00-00-03-E8"])

@@ -100,7 +100,9 @@ def test_addresses_of_pools_sum_to_their_size(rig: ControlRig) -> None:
         return {sample.labels["state"]: sample.value for sample in mine}
 
     found = until(states, lambda states: states["active"] == 2)
-    assert found == {"free": 7, "offered": 1, "active": 2, "pending": 0, "declined": 0}
+    assert found == {
+        "free": 7, "offered": 1, "active": 2, "pending": 0, "grace": 0, "declined": 0,
+    }  # fmt: skip
 
 
 def test_the_journal_is_read_from_disk(rig: ControlRig) -> None:

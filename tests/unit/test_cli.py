@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fastdhcp import __version__
+from fastdhcp._journal import ChangeKind
 from fastdhcp.cli import render
 from fastdhcp.cli.client import ConfigUnreadable, socket_of
 from fastdhcp.cli.main import SUBCOMMANDS, main
 from fastdhcp.config.model import INFINITE
-from tests.control_rig import ControlRig
+from tests.control_rig import ControlRig, until
 
 GOOD = '[[subnets]]\nsubnet = "10.77.0.0/22"\npools = ["10.77.1.1-10.77.1.250"]\n'
 BAD = '[[subnets]]\nsubnet = "10.77.0.0/22"\npool = ["10.77.1.1-10.77.1.250"]\n'
@@ -35,6 +37,24 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlRig]:
 
 def run(*words: str) -> Result:
     return CliRunner().invoke(main, words)
+
+
+@pytest.fixture(autouse=True)
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """80 columns, in no place on earth."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[ControlRig]:
+    """A server for a test that counts."""
+    made = ControlRig(tmp_path)
+    try:
+        yield made
+    finally:
+        made.stop()
 
 
 @pytest.fixture
@@ -61,7 +81,7 @@ def test_leases_as_json_are_one_object_a_line(ask: Any) -> None:
     assert [lease["address"] for lease in listed] == [f"10.77.1.{n}" for n in range(1, 6)]
     assert list(listed[0]) == [
         "vrf", "address", "state", "hw-address", "client-id", "subnet", "hostname", "circuit-id",
-        "remote-id", "starts", "expires", "version",
+        "remote-id", "starts", "expires", "version", "reservation",
     ]  # fmt: skip
     assert objects(ask("leases", "export", "--json")) == listed
     assert objects(ask("leases", "export")) == listed
@@ -71,16 +91,48 @@ def test_leases_as_json_are_one_object_a_line(ask: Any) -> None:
     assert ask("leases", "--json", "--state", "released") == ""
 
 
-def test_leases_for_people(ask: Any, rig: ControlRig) -> None:
+def test_leases_for_people(ask: Any, rig: ControlRig, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = ask("leases").splitlines()
-    assert lines[0].split() == [
-        "address", "state", "hw-address", "client-id", "hostname", "expires", "subnet",
-    ]  # fmt: skip
-    assert lines[3].split()[:3] == ["10.77.1.3", "active", "02:ee:00:00:00:02"]
+    heads = ["address", "state", "hw-address", "hostname", "expires", "(UTC)", "subnet"]
+    assert lines[0].split() == heads
+    assert lines[3].split()[:4] == ["10.77.1.3", "active", "02:ee:00:00:00:02", "pc-2"]
+    monkeypatch.setenv("COLUMNS", "70")
     cut = run("leases", "--limit", "2", "--socket", str(rig.socket_path))
-    assert (len(cut.stdout.splitlines()), cut.stderr) == (
-        3, "and more: --limit, or `leases export` (2 shown)\n",
+    assert cut.stdout.splitlines()[0].split() == heads[:-1]
+    assert (len(cut.stdout.splitlines()), cut.stderr.splitlines()) == (
+        3, ["not shown: subnet (--wide shows all columns)",
+            "only the first 2 are shown: --limit N shows more, `leases export` all"],
     )  # fmt: skip
+    assert ask("leases", "--wide").splitlines() == lines
+
+
+def test_a_reserved_clients_row_fits_and_shows_reservation_and_hostname(own: ControlRig) -> None:
+    own.bind("10.77.0.50", 1, client_id=b"\x01" * 20)
+    own.bind("10.77.1.1", 2, hostname=b"a-name-that-is-longer-than-any-column-has-room-for")
+    done = run("leases", "--socket", str(own.socket_path))
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "not shown: client-id, subnet" in done.stderr
+    heads, reserved, long = (line.split() for line in lines)
+    assert heads == ["address", "state", "hw-address", "hostname", "expires", "(UTC)", "reserved"]
+    assert reserved[:4] == ["10.77.0.50", "active", "02:ee:00:00:00:01", "printer-7"]
+    assert reserved[-1] == "hw"
+    assert long[3].endswith("…")
+
+
+def test_status_and_leases_count_alike(own: ControlRig) -> None:
+    own.bind("10.77.1.1", 1)
+    own.bind("10.77.1.2", 2)
+    own.apply(ChangeKind.CHANGE_PEND, "10.77.1.2", 2)
+    own.bind("10.77.1.3", 3, seconds=-5)
+    own.bind("10.77.0.50", 4)  # reserved: in no pool
+    own.apply(ChangeKind.CHANGE_OFFER, "10.77.1.5", 5, offer_until=own.worker.now() - 1)
+    states = [lease["state"] for lease in own.client.get("/v1/leases")["leases"]]
+    found = until(lambda: own.client.get("/v1/status"), lambda status: status["leases"] > 0)
+    assert found["leases"] == states.count("active") == 3
+    pool = own.client.get("/v1/pools")["pools"][0]
+    kinds = ("free", "offered", "active", "pending", "grace", "declined")
+    assert [pool[kind] for kind in kinds] == [247, 0, 1, 1, 1, 0]
 
 
 def test_the_socket_may_stand_before_the_subcommand(rig: ControlRig) -> None:
@@ -114,7 +166,7 @@ def test_a_lease_without_end(ask: Any, rig: ControlRig) -> None:
 
 def test_what_is_not_a_prefix_is_no_subnet(rig: ControlRig) -> None:
     result = run("leases", "--subnet", "lan-a", "--socket", str(rig.socket_path))
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "subnet: " in result.stderr
     assert "is not a prefix" in result.stderr
 
@@ -124,9 +176,11 @@ def test_pools(ask: Any) -> None:
     assert [pool["pool"] for pool in as_json] == [
         "10.77.1.1-10.77.1.250", "10.77.2.0/24", "10.78.0.10-10.78.0.19",
     ]  # fmt: skip
-    rows = [line.split() for line in ask("pools").splitlines()]
+    lines = ask("pools").splitlines()
+    assert max(map(len, lines)) <= 80
+    rows = [line.split() for line in ask("pools", "--wide").splitlines()]
     assert rows[0][-1] == "used"
-    assert rows[3] == ["0", "10.78.0.0/24", "10.78.0.10-10.78.0.19", "10", "10", *"0000", "0%"]
+    assert rows[3] == ["0", "10.78.0.0/24", "10.78.0.10-10.78.0.19", "10", "10", *"00000", "0%"]
 
 
 def test_status(ask: Any, rig: ControlRig) -> None:
@@ -152,7 +206,7 @@ def test_status(ask: Any, rig: ControlRig) -> None:
 
 def test_trace_of_a_server_that_decided_nothing(ask: Any) -> None:
     assert ask("trace", "--json") == ""
-    assert ask("trace").split()[:2] == ["time", "worker"]
+    assert ask("trace").split()[:3] == ["time", "(UTC)", "worker"]
 
 
 @pytest.mark.parametrize(("taken", "code"), [(True, 0), (False, 1)])
@@ -188,8 +242,11 @@ def test_a_servers_refusal_is_said_in_its_words(rig: ControlRig) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("leases", "show"), ("nonsense",), ("leases", "--limit", "0"), ("serve",), ("check",)],
-)
+    [
+        ("leases", "show"), ("leases", "show", "foo"), ("leases", "release", "foo"), ("nonsense",),
+        ("leases", "--limit", "0"), ("serve",), ("check",),
+    ],
+)  # fmt: skip
 def test_wrong_usage(words: tuple[str, ...]) -> None:
     result = run(*words)
     assert result.exit_code == 2
@@ -306,6 +363,34 @@ def test_every_command_has_help(name: str) -> None:
 
 
 # ---- text for people
+
+
+WIDE = ("name", "count", "text", "empty"), [("a", 1234, "long words", None), ("b", 5, "x", None)]
+
+
+@pytest.mark.parametrize(
+    ("width", "text", "left_out"),
+    [
+        (None, "name  count  text\na     1,234  long words\nb         5  x", []),
+        (23, "name  count  text\na     1,234  long words\nb         5  x", []),
+        (22, "name  text\na     long words\nb     x", ["count"]),
+        (14, "name  text\na     long wo…\nb     x", ["count"]),
+        (5, "name  text\na     long …\nb     x", ["count"]),
+    ],
+)
+def test_a_table_fits_and_says_what_it_left_out(
+    width: int | None, text: str, left_out: list[str]
+) -> None:
+    heads, rows = WIDE
+    assert render.fitted(heads, rows, ("count",), ("text",), width) == (text, left_out)
+
+
+def test_an_instant_names_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "EST5EDT")
+    time.tzset()
+    assert render.instant(1_795_611_845) == "2026-11-25 08:04:05 EST"
+    assert render.instant(1_785_611_845) == "2026-08-01 15:17:25 EDT"
+    assert render.instant(None) == "-"
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,6 @@ def test_a_census_in_a_thread_is_of_one_policy_whatever_comes_meanwhile(tmp_path
     child = os.fork()
     if child == 0:
         counted = census_while_policies_come(tmp_path)
-        known = {(256, 0, 0, 0, 0), ((1 << 22) - 3 - 55 - 16_384, 16_384, 0, 0, 0)}
+        known = {(256, 0, 0, 0, 0, 0), ((1 << 22) - 3 - 55 - 16_384, 16_384, 0, 0, 0, 0)}
         os._exit(0 if counted <= known else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -7,6 +7,7 @@ import pytest
 from fastdhcp import words
 from fastdhcp._journal import ChangeKind
 from fastdhcp._memory import INFINITE, Memory
+from fastdhcp.control.catalog import Reservation
 from fastdhcp.control.lease import STATES, Lease, WallClock, lease_of
 from tests._trial import apply
 from tests.segments import ADDRESS, CHADDR, KEY, OTHER_KEY, make_memory
@@ -16,6 +17,7 @@ PEND, DECLINE = ChangeKind.CHANGE_PEND, ChangeKind.CHANGE_DECLINE
 OFFER, LAPSE = ChangeKind.CHANGE_OFFER, ChangeKind.CHANGE_LAPSE
 NOW = 100
 BOUND = (BIND, {"expiry": 200})
+KEPT = Reservation("hw-address", b"\x01" + CHADDR, b"printer-7")
 
 # What happened; seen at; reserved; state, expires (node time).
 STORIES = [
@@ -45,11 +47,12 @@ def change(memory: Memory, kind: ChangeKind, fields: dict[str, Any]) -> None:
     assert result[0] == "applied"
 
 
-def seen(memory: Memory, now: int, reserved: bool = False) -> Lease:
+def seen(memory: Memory, now: int, reserved: Reservation | bool = False) -> Lease:
     """With a wall clock that says node time."""
+    reservation = KEPT if reserved is True else reserved or None
     record = memory.lease(0, ADDRESS)
     assert record is not None
-    return lease_of(record, now, WallClock(), "10.77.0.0/22", reserved)
+    return lease_of(record, now, WallClock(), "10.77.0.0/22", reservation)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +96,36 @@ def test_identifiers_are_those_of_the_last_client() -> None:
     assert lease.hostname == "printer-7"
     assert (lease.circuit_id, lease.remote_id) == ("ge-0/01", "hex:ab00")
     assert lease.starts == NOW
+
+
+@pytest.mark.parametrize(
+    ("reservation", "name", "hostname"),
+    [
+        (KEPT, "hw-address=02:ee:00:00:00:01", "printer-7"),
+        (Reservation("client-id", b"seven", b"printer-7"), "client-id=seven", "printer-7"),
+        (Reservation("circuit-id", b"\xff\x00", b"printer-7"), "circuit-id=hex:ff00", "printer-7"),
+        (Reservation("remote-id", b"r", b"printer-7"), "remote-id=r", "printer-7"),
+        (Reservation("remote-id", b"other", b"printer-7"), "remote-id=other", None),
+    ],
+)
+def test_a_reserved_clients_lease_names_reservation_and_hostname(
+    reservation: Reservation, name: str, hostname: str | None
+) -> None:
+    """A stranger who still holds the address is not given the name."""
+    memory = make_memory(now=NOW)
+    relay_info = bytes([1, 2, 0xFF, 0, 2, 1]) + b"r"
+    change(memory, BIND, {"expiry": 200, "client_id": b"seven", "relay_info": relay_info})
+    lease = seen(memory, 150, reservation)
+    assert (lease.reservation, lease.hostname) == (name, hostname)
+    change(memory, END, {})
+    ended = seen(memory, 300, reservation)
+    assert (ended.state, ended.hostname) == ("reserved", "printer-7")
+
+
+def test_the_name_that_a_reserved_client_gives_itself_comes_first() -> None:
+    memory = make_memory(now=NOW)
+    change(memory, BIND, {"expiry": 200, "hostname": b"own-name"})
+    assert seen(memory, 150, KEPT).hostname == "own-name"
 
 
 def test_an_offer_shows_no_other_clients_identifiers() -> None:
