@@ -15,11 +15,12 @@ import pytest
 
 from fastdhcp import _journal
 from fastdhcp._journal import ChangeKind
+from fastdhcp._leases import Role
 from fastdhcp._memory import Memory
 from fastdhcp._stats import counter_words
 from fastdhcp.control.commands import COMMANDS
 from fastdhcp.words import address_number
-from tests.control_rig import ControlRig, until
+from tests.control_rig import WORKERS, ControlRig, until
 
 MANY = 300
 """Leases of the second pool, from 10.77.2.0 on, and of 10.77.1.1 and on."""
@@ -347,7 +348,7 @@ def test_a_new_policy_is_told_from_then_on(own: ControlRig) -> None:
     )
     assert [(pool["pool"], pool["free"]) for pool in found] == [("10.79.0.8-10.79.0.9", 2)]
     assert own.lease("10.77.1.5")["state"] == "active"
-    assert own.worker.process_generation(3) == 2
+    assert own.worker.process_generation(WORKERS + Role.ROLE_CONTROL) == 2
 
 
 @pytest.mark.parametrize("taken", [True, False])
