@@ -29,7 +29,10 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from functools import partial
 from types import TracebackType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from fastdhcp._memory import Memory
 
 FORMATS = ("text", "json", "journal")
 _BARE = re.compile(r"[^\s\"'=\\]+")
@@ -56,7 +59,7 @@ class Log:
     """Writes events to a file descriptor, each line in one write so that processes do not mix.
 
     ``process`` is named in every line if it is set: the supervisor's lines have none. ``dropped``
-    counts the lines that were lost; ``on_drop`` hears of each.
+    counts the lines that were lost.
     """
 
     def __init__(self, form: str = "text", fd: int = 2, process: str = "") -> None:
@@ -66,7 +69,7 @@ class Log:
         self.fd = fd
         self.process = process
         self.dropped = 0
-        self.on_drop: Callable[[], None] = lambda: None
+        self._count: Callable[[int], object] = lambda lines: None
         self._untold = 0
         self._rest = b""  # of a line that was taken in part: nothing may come between
         self._writer: Writer | None = None
@@ -92,7 +95,14 @@ class Log:
                 return
             self.dropped += 1
             self._untold += 1
-        self.on_drop()
+        self._count(1)
+
+    def count_in(self, memory: "Memory") -> None:
+        """Has lost lines counted with what this process counts, those of before included."""
+        from fastdhcp._stats import counter_words
+
+        self._count = partial(memory.add, counter_words()["COUNT_LOG_DROPPED"])
+        self._count(self.dropped)
 
     def catch_up(self) -> bool:
         """Says how many lines were lost, if there is room now. False: there is none."""

@@ -30,6 +30,7 @@ COUNTERS: Mapping[str, tuple[str, str]] = {
     "COUNT_SWEPT": ("offers_lapsed_total", "Offers that nobody took."),
     "COUNT_EXPIRED": ("leases_expired_total", "Leases ended by time."),
     "COUNT_CHECKPOINT_CHUNKS": ("checkpoint_chunks_total", "Chunks written by checkpoints."),
+    "COUNT_LOG_DROPPED": ("log_lines_dropped_total", "Lines of the log that found no reader."),
 }
 """Counters of a single word, by their name in _stats: the metric and its help. The log says the
 same without ``_total``."""
@@ -81,7 +82,7 @@ def address_number(text: str) -> int:
     """Raises ValueError for anything but four numbers with dots between."""
     try:
         return int.from_bytes(socket.inet_pton(socket.AF_INET, text))
-    except OSError:
+    except (OSError, ValueError):
         raise ValueError(f"{text!r} is not an address; write four numbers as in 10.0.0.1") from None
 
 
@@ -101,7 +102,7 @@ def hardware_bytes(text: str) -> bytes:
     except ValueError:
         chaddr = b""
     if not 1 <= len(chaddr) <= 16:
-        raise ValueError(f"{text!r} is no hardware address; write pairs of hex digits, 1 to 16")
+        raise ValueError(f"{text!r} is not a hardware address; write 1 to 16 pairs of hex digits")
     return chaddr
 
 

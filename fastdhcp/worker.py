@@ -6,6 +6,7 @@ from fastdhcp._memory import Memory
 from fastdhcp._worker import Loop
 from fastdhcp.channel import Channel, close_all
 from fastdhcp.crash import arm
+from fastdhcp.log import log
 
 FINISH_WAIT_MS = 200
 """At a stop: how long replies that wait for the disk may still leave."""
@@ -19,6 +20,7 @@ def main(channel: Channel, index: int) -> int:
         return 0
     fds = heard[1]
     memory = Memory(fds, index)
+    log.count_in(memory)
     arm("worker", memory)
     memory.set_image(fds["image"], fds["hints"])
     close_all(fd for name, fd in fds.items() if name not in KEPT)

@@ -74,7 +74,7 @@ class Client:
             # The connection ends with the answer: nothing is kept open.
             connection.request(method, path, body, {"Connection": "close"})
             answer = connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             connection.close()
             raise click.ClickException(self._why(error)) from error
         if answer.status != http.client.OK:
@@ -122,7 +122,7 @@ def socket_of(config: Path) -> Path:
         return config.parent / Path(folder) / SOCKET_NAME
     except OSError as error:
         raise ConfigUnreadable(f"{config}: {error.strerror}") from error
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         cure = "`fastdhcp check` says more, and --socket PATH asks without it"
         raise ConfigUnreadable(f"{config}: {error}; {cure}") from error
 

@@ -4,6 +4,7 @@ HTTP, the unix socket and the command line are made of it; docs list it.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp._stats import drop_names
 from fastdhcp.config.values import prefix
 from fastdhcp.control import messages
-from fastdhcp.control.errors import CommandError, Kind
+from fastdhcp.control.errors import BadField, CommandError, Kind
 from fastdhcp.control.journal import Journal
 from fastdhcp.control.lease import STATES, Lease
 from fastdhcp.control.store_link import StoreLink
@@ -160,15 +161,13 @@ async def pools(context: Context, request: messages.Nothing) -> messages.PoolsRe
 @command("leases-list", "GET", "/v1/leases")
 async def leases_list(context: Context, request: messages.ListRequest) -> messages.LeasesResponse:
     """A page of leases in the order of VRF and address."""
-    if not 1 <= request.limit <= messages.PAGE_MAX:
-        raise CommandError(Kind.BAD_REQUEST, f"limit: from 1 to {messages.PAGE_MAX}")
     if request.state is not None and request.state not in STATES:
-        raise CommandError(Kind.BAD_REQUEST, f"state: one of {', '.join(STATES)}")
+        raise BadField("state", f"one of {', '.join(STATES)}")
     if request.subnet is not None:
         try:
             prefix(request.subnet)
         except ValueError as error:
-            raise CommandError(Kind.BAD_REQUEST, f"subnet: {error}") from error
+            raise BadField("subnet", error) from error
     after = None if request.after is None else _place(request.after)
     page = await context.table.page(after, request.limit, partial(_is_wanted, request))
     following = page.next and f"{page.next[0]}/{words.address_text(page.next[1])}"
@@ -186,10 +185,12 @@ def _is_wanted(request: messages.ListRequest, lease: Lease) -> bool:
 def _place(text: str) -> Place:
     """Of "0/10.77.1.5", as `next` of a page says it."""
     vrf, _, address = text.rpartition("/")
+    if not re.fullmatch("[0-9]{0,10}", vrf):
+        raise BadField("after", "write the `next` of the page before, as in 0/10.0.0.1")
     try:
         return int(vrf or "0"), words.address_number(address)
     except ValueError as error:
-        raise CommandError(Kind.BAD_REQUEST, f"after: {error}") from error
+        raise BadField("after", error) from error
 
 
 @stream("leases-export", "/v1/leases/export")
@@ -220,8 +221,8 @@ async def _show_hardware(
     try:
         chaddr = words.hardware_bytes(request.which)
     except ValueError as error:
-        text = f"{request.which!r} is neither an address nor a hardware address"
-        raise CommandError(Kind.BAD_REQUEST, text) from error
+        text = f"{request.which!r} is neither an IPv4 address nor a hardware address"
+        raise BadField("which", text) from error
     leases = await context.table.find(chaddr)
     if not leases:
         text = f"no address is or was bound to {words.hardware_text(chaddr)}"
@@ -237,7 +238,7 @@ async def leases_release(
     try:
         address = words.address_number(request.address)
     except ValueError as error:
-        raise CommandError(Kind.BAD_REQUEST, str(error)) from error
+        raise BadField("address", error) from error
     result = await context.store.ask("release", vrf=request.vrf, address=address, now=request.now)
     return messages.ReleaseResponse(address=request.address, result=str(result))
 
@@ -245,14 +246,12 @@ async def leases_release(
 @command("trace", "GET", "/v1/trace")
 async def trace(context: Context, request: messages.TraceRequest) -> messages.TraceResponse:
     """The last decisions, the newest last."""
-    if not 1 <= request.limit <= messages.TRACE_MAX:
-        raise CommandError(Kind.BAD_REQUEST, f"limit: from 1 to {messages.TRACE_MAX}")
     chaddr: bytes | None = None
     if request.hw_address is not None:
         try:
             chaddr = words.hardware_bytes(request.hw_address)
         except ValueError as error:
-            raise CommandError(Kind.BAD_REQUEST, str(error)) from error
+            raise BadField("hw-address", error) from error
     memory = context.table.memory
     found = await asyncio.to_thread(_decisions, memory, chaddr, request.limit)
     return messages.TraceResponse(decisions=found)

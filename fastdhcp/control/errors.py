@@ -9,6 +9,7 @@ class Kind(Enum):
     BAD_REQUEST = 400
     FORBIDDEN = 403
     NOT_FOUND = 404
+    INTERNAL_ERROR = 500
     BUSY = 503
     NO_ANSWER = 504
 
@@ -23,3 +24,10 @@ class CommandError(Exception):
     def __init__(self, kind: Kind, text: str) -> None:
         super().__init__(text)
         self.kind = kind
+
+
+class BadField(CommandError):
+    """A field of the request that cannot be taken as it is."""
+
+    def __init__(self, field: str, why: object) -> None:
+        super().__init__(Kind.BAD_REQUEST, f"{field}: {why}")

@@ -1,5 +1,6 @@
 """The registry over HTTP: the same routes on the unix socket and, read-only, on TCP."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -10,13 +11,15 @@ from starlette.routing import Route
 
 from fastdhcp import __version__
 from fastdhcp.control.commands import COMMANDS, Access, Command, Context
-from fastdhcp.control.errors import CommandError, Kind
+from fastdhcp.control.errors import BadField, CommandError, Kind
 from fastdhcp.control.metrics import CONTENT_TYPE, exposition
 from fastdhcp.control.table import RecordLocked
 
 JSON = "application/json"
 LINES = "application/x-ndjson"
 BODY_SIZE_MAX = 64 << 10
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_PLACE = re.compile(r"(.*) - at `\$\.([a-z-]+).*`", re.DOTALL)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -33,7 +36,8 @@ def make_app(context: Context, may_change: bool) -> Starlette:
         return HTMLResponse(_index_page(context))
 
     routes += [Route("/metrics", metrics), Route("/", index)]
-    return Starlette(routes=routes, exception_handlers={404: _no_such_path, 405: _no_such_path})
+    handlers = {404: _no_such_path, 405: _no_such_path, 500: _internal_error}
+    return Starlette(routes=routes, exception_handlers=handlers)
 
 
 def _endpoint(command: Command, context: Context, may_change: bool) -> Endpoint:
@@ -58,13 +62,42 @@ def _endpoint(command: Command, context: Context, may_change: bool) -> Endpoint:
 
 async def _asked(command: Command, request: Request) -> object:
     """The request of path, query and body. Raises CommandError."""
-    fields: dict[str, object] = {**request.query_params, **request.path_params}
+    fields: dict[str, object] = dict(request.path_params)
+    for name, value in [*request.query_params.multi_items(), *_decoded(await _body(request))]:
+        if name in fields:
+            raise BadField(name, "given twice")
+        fields[name] = value
     try:
-        if body := await _body(request):
-            fields |= msgspec.json.decode(body, type=dict[str, object])
         return msgspec.convert(fields, command.request, strict=False)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise CommandError(Kind.BAD_REQUEST, str(error)) from error
+    except msgspec.ValidationError as error:
+        raise _bad_field(str(error), command) from error
+
+
+def _decoded(body: bytes) -> list[tuple[str, object]]:
+    """The fields of a body, which is a JSON object or nothing."""
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw]) if body else {}
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadField("body", f"a JSON object is expected: {error}") from error
+    return [(name, _value(name, raw)) for name, raw in fields.items()]
+
+
+def _value(name: str, raw: msgspec.Raw) -> object:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadField(name, error) from error
+
+
+def _bad_field(text: str, command: Command) -> CommandError:
+    """What msgspec found, with the field's name in front."""
+    if found := _UNKNOWN.fullmatch(text):
+        fields = msgspec.structs.fields(command.request)
+        known = ", ".join(field.encode_name for field in fields) or "none"
+        return BadField(found[1], f"there is no such field; {command.name} takes {known}")
+    if found := _PLACE.fullmatch(text):
+        return BadField(found[2], found[1][:1].lower() + found[1][1:])
+    return CommandError(Kind.BAD_REQUEST, text)
 
 
 async def _body(request: Request) -> bytes:
@@ -72,7 +105,7 @@ async def _body(request: Request) -> bytes:
     async for piece in request.stream():
         body += piece
         if len(body) > BODY_SIZE_MAX:
-            raise CommandError(Kind.BAD_REQUEST, f"a body has at most {BODY_SIZE_MAX} octets")
+            raise BadField("body", f"at most {BODY_SIZE_MAX} octets are taken")
     return body
 
 
@@ -84,6 +117,12 @@ def _refusal(error: CommandError) -> Response:
 async def _no_such_path(request: Request, error: Exception) -> Response:
     text = f"there is no {request.method} {request.url.path}; / lists what there is"
     return _refusal(CommandError(Kind.NOT_FOUND, text))
+
+
+async def _internal_error(request: Request, error: Exception) -> Response:
+    """The log has the error itself."""
+    text = "an error that was not foreseen; the log says more: please report it"
+    return _refusal(CommandError(Kind.INTERNAL_ERROR, text))
 
 
 def _index_page(context: Context) -> str:

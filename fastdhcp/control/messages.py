@@ -1,11 +1,16 @@
 """What commands are asked and what they answer, as JSON has it. Times are Unix seconds."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from fastdhcp.control.lease import Lease
 
 PAGE_MAX = 10_000
 TRACE_MAX = 10_000
+Vrf = Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
+Text = Annotated[str, Meta(max_length=255)]
 
 
 class Message(msgspec.Struct, rename="kebab", kw_only=True):
@@ -23,33 +28,33 @@ class Nothing(Request):
 class ListRequest(Request):
     """`after`: `next` of the page before; the rest: only leases that are so."""
 
-    after: str | None = None
-    limit: int = 100
-    vrf: int | None = None
-    state: str | None = None
-    subnet: str | None = None
+    after: Text | None = None
+    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = 100
+    vrf: Vrf | None = None
+    state: Text | None = None
+    subnet: Text | None = None
 
 
 class ShowRequest(Request):
     """`which`: an address, or a hardware address."""
 
-    which: str
-    vrf: int = 0
+    which: Text
+    vrf: Vrf = 0
 
 
 class ReleaseRequest(Request):
     """`now`: the address may be another's at once; else when the lease that was told ends."""
 
-    address: str
-    vrf: int = 0
+    address: Text
+    vrf: Vrf = 0
     now: bool = False
 
 
 class TraceRequest(Request):
     """The last `limit` decisions; `hw_address`: of this client only."""
 
-    limit: int = 100
-    hw_address: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=TRACE_MAX)] = 100
+    hw_address: Text | None = None
 
 
 class LeasesResponse(Message):

@@ -63,6 +63,7 @@ class Control:
         channel.setblocking(False)
         segments = {name: fd for name, fd in fds.items() if name not in NOT_SEGMENTS}
         self._memory = Memory(segments, facts["workers"] + Role.ROLE_CONTROL)
+        log.count_in(self._memory)
         close_all(segments.values())
         self._context = Context(
             table=Table(self._memory),

@@ -97,6 +97,7 @@ class Store:
         self.channel = channel
         self.memory = Memory(fds, index)
         self.memory.set_pid(os.getpid())
+        log.count_in(self.memory)
         arm(ROLE, self.memory)
         self.start_message = start
         self.identity = [str(kind) for kind in _list(start.get("identity"))]

@@ -80,6 +80,7 @@ def make_table(config: Configuration) -> tuple[Segments, Memory]:
     except (OSError, MemoryError) as error:
         text = f"no room for {addresses} addresses: {error}; lower server.max-addresses"
         raise Obstacle("memory-failed", text) from error
+    log.count_in(memory)
     facts: dict[str, object] = {"addresses": addresses, "total_at_most": _megabytes(segments.size)}
     facts |= {n: _megabytes(size) for n, size in segments.sizes.items() if size >= 1 << 20}
     log.info("memory-budget", **facts)

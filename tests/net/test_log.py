@@ -70,6 +70,7 @@ def test_a_full_pipe_stops_nothing(
         ), role
     assert eventually(lambda: is_serving(server), 30)
     assert dora(link.ask, mac(7)).yiaddr == ack.yiaddr
+    assert server.metrics()["fastdhcp_log_lines_dropped_total"] > 5
     pipe.read()
     said = []
     assert eventually(lambda: said.append(pipe.read()) or "log-dropped lines=" in "".join(said), 5)

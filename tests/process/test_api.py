@@ -3,14 +3,18 @@
 import http.client
 import json
 import os
+import re
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
+import msgspec
 import pytest
 
 from fastdhcp import _journal
@@ -276,12 +280,13 @@ def test_a_store_that_is_silent_is_named(own: ControlRig) -> None:
         ("/v1/leases/10.99.0.1", 404, "not-found", "in no subnet"),
         ("/v1/leases/10.77.1.1?vrf=9", 404, "not-found", "in no subnet of VRF 9"),
         ("/v1/leases/02:ff:00:00:00:00", 404, "not-found", "02:ff:00:00:00:00"),
-        ("/v1/leases/printer", 400, "bad-request", "neither an address nor a hardware address"),
-        ("/v1/leases?limit=0", 400, "bad-request", "limit: from 1"),
-        ("/v1/leases?limit=ten", 400, "bad-request", "limit"),
+        ("/v1/leases/printer", 400, "bad-request", "which: 'printer' is neither an IPv4 address"),
+        ("/v1/leases?limit=0", 400, "bad-request", "limit: expected `int` >= 1"),
+        ("/v1/leases?limit=ten", 400, "bad-request", "limit: expected `int`, got `str`"),
+        ("/v1/leases?limit=1&limit=2", 400, "bad-request", "limit: given twice"),
         ("/v1/leases?state=busy", 400, "bad-request", "one of free"),
         ("/v1/leases?after=here", 400, "bad-request", "after"),
-        ("/v1/leases?colour=red", 400, "bad-request", "colour"),
+        ("/v1/leases?colour=red", 400, "bad-request", "colour: there is no such field"),
         ("/v1/trace?limit=-1", 400, "bad-request", "limit"),
         ("/v1/trace?hw-address=x", 400, "bad-request", "hardware address"),
         ("/v2/status", 404, "not-found", "/ lists what there is"),
@@ -294,12 +299,99 @@ def test_refusals(rig: ControlRig, path: str, status: int, error: str, text: str
     assert text in answer["text"]
 
 
+# What is wrong for every field of a type: as text in path or query, and as JSON in a body.
+BAD_TEXT: dict[type, list[str | bytes]] = {
+    msgspec.inspect.IntType: [
+        "ten", "", "1.5", "-1", str(1 << 32), str(1 << 64), "9" * 5000, "\0", b"\xff", "1" * 300,
+    ],
+    msgspec.inspect.BoolType: ["maybe", "", "2", "\0", b"\xff", "x" * 300],
+    msgspec.inspect.StrType: ["", "\0", b"\xff", "x" * 300, "10.0.0.1\0", "\u0661.2.3.4", "a b"],
+}  # fmt: skip
+BAD_JSON: dict[type, list[str]] = {
+    msgspec.inspect.IntType: [
+        '"ten"', "1.5", "true", "-1", "1e30", "9" * 5000, "{}", "[1]",
+    ],
+    msgspec.inspect.BoolType: ['"maybe"', "7", "{}", "[true]", "1e999"],
+    msgspec.inspect.StrType: ["5", "true", "{}", '["a"]', '"\\u0000"'],
+}  # fmt: skip
+
+
+def bad_requests() -> Iterator[Any]:
+    """Of every field of every command: its name, and a request with one bad value."""
+    for command in COMMANDS:
+        asked: Any = msgspec.inspect.type_info(command.request)
+        for field in asked.fields:
+            name = field.encode_name
+            kinds = getattr(field.type, "types", [field.type])
+            (kind,) = {type(k) for k in kinds} - {msgspec.inspect.NoneType}
+            path = re.sub(r"\{(.*?)\}", "10.77.1.1", command.path)
+            for value in BAD_TEXT[kind]:
+                written = quote(value, safe="")
+                if f"{{{name}}}" in command.path:
+                    if value:
+                        yield name, command, command.path.replace(f"{{{name}}}", written), b""
+                else:
+                    yield name, command, f"{path}?{name}={written}", b""
+            if f"{{{name}}}" not in command.path:
+                for text in BAD_JSON[kind]:
+                    yield name, command, path, f'{{"{name}": {text}}}'.encode("latin-1")
+        path = re.sub(r"\{(.*?)\}", "10.77.1.1", command.path)
+        yield "colour", command, f"{path}?colour=red", b""
+        yield "colour", command, path, b'{"colour": 1}'
+
+
+def test_bad_values_are_refused_with_the_fields_name(rig: ControlRig) -> None:
+    wrong, count = [], 0
+    for name, command, path, body in bad_requests():
+        status, answer = over_unix(rig, command.method, path, body)
+        count += 1
+        if (status, answer.get("error")) != (400, "bad-request") or not answer["text"].startswith(
+            f"{name}: "
+        ):
+            wrong.append((command.name, path[:80], body[:40], status, answer))
+    assert wrong == []
+    assert count > 100
+
+
+def over_unix(rig: ControlRig, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
+    """Status and answer, where everything is carried out."""
+    connection = http.client.HTTPConnection("localhost", timeout=20)
+    connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.sock.connect(str(rig.socket_path))
+    connection.request(method, path, body or None, {"Connection": "close"})
+    with connection.getresponse() as answer:
+        return answer.status, json.loads(answer.read())
+
+
+def test_what_the_path_says_is_not_said_again(rig: ControlRig) -> None:
+    path = "/v1/leases/10.77.1.1/release"
+    status, answer = over_unix(rig, "POST", path, b'{"address": "10.77.1.2"}')
+    assert (status, answer["text"]) == (400, "address: given twice")
+
+
+def test_names_that_are_not_utf8_are_written_escaped(own: ControlRig) -> None:
+    interface = {"index": 3, "name": "br\udcff1", "up": True, "addresses": []}
+    own.channel.send(
+        {
+            "type": "status", "pid": 70, "started": 1.0, "processes": [], "alarms": [],
+            "warnings": ["br\udcff1 is down"], "interfaces": [interface], "receive_buffer": 1,
+        }
+    )  # fmt: skip
+    found = until(lambda: own.client.get("/v1/status"), lambda status: status["pid"] == 70)
+    assert found["interfaces"][0]["name"] == "br\\udcff1"
+    assert found["warnings"] == ["br\\udcff1 is down"]
+
+
 def test_a_body_that_is_no_object_is_refused(rig: ControlRig) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", rig.port, timeout=10)
-    for body in (b"[1]", b"{", b"x" * 100_000):
+    deep = b'{"limit": ' + b"[" * 5000 + b"]" * 5000 + b"}"
+    bad = (b"[1]", b"{", b"x" * 100_000, b'{"a": "\\ud800"}', b'{"a": "\xff"}', deep)
+    for body in bad:
         connection.request("GET", "/v1/pools", body)
         answer = connection.getresponse()
-        assert (answer.status, b"bad-request" in answer.read()) == (400, True)
+        found = json.loads(answer.read())
+        assert (answer.status, found["error"]) == (400, "bad-request")
+        assert found["text"].startswith(("body: ", "a: "))
     connection.close()
 
 

@@ -28,9 +28,10 @@ STORIES = [
     ("bound through its reservation", [BOUND], 199, True, "active", 200),
     ("renewed", [BOUND, (RENEW, {"expiry": 300})], 250, False, "active", 300),
     ("in its grace", [BOUND], 200, False, "expired", 200),
-    ("ended by time", [BOUND, (END, {})], 300, False, "expired", 200),
-    ("ended by time, reserved", [BOUND, (END, {})], 300, True, "reserved", 200),
-    ("offered to another", [BOUND, (END, {}), (OFFER, {"offer_until": 360, "key": OTHER_KEY})],
+    ("ended by time", [BOUND, (END, {"now": 264})], 300, False, "expired", 200),
+    ("ended by time, reserved", [BOUND, (END, {"now": 264})], 300, True, "reserved", 200),
+    ("offered to another",
+     [BOUND, (END, {"now": 264}), (OFFER, {"offer_until": 360, "key": OTHER_KEY})],
      300, False, "offered", 360),
     ("not to be renewed", [BOUND, (PEND, {})], 150, False, "active", 200),
     ("not to be renewed, and over", [BOUND, (PEND, {})], 200, False, "expired", 200),
@@ -181,7 +182,7 @@ def test_hardware_addresses_are_read_as_people_write_them(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "02:ee:0", "gg:00", "1", "00" * 17, "10.77.1.5.300"])
 def test_what_is_no_hardware_address(text: str) -> None:
-    with pytest.raises(ValueError, match="is no hardware address"):
+    with pytest.raises(ValueError, match="is not a hardware address"):
         words.hardware_bytes(text)
 
 
