@@ -29,6 +29,7 @@ STORIES = [
     ("renewed", [BOUND, (RENEW, {"expiry": 300})], 250, False, "active", 300),
     ("in its grace", [BOUND], 200, False, "expired", 200),
     ("ended by time", [BOUND, (END, {"now": 264})], 300, False, "expired", 200),
+    ("ended before its time", [BOUND, (END, {"now": 150})], 300, False, "expired", 150),
     ("ended by time, reserved", [BOUND, (END, {"now": 264})], 300, True, "reserved", 200),
     ("offered to another",
      [BOUND, (END, {"now": 264}), (OFFER, {"offer_until": 360, "key": OTHER_KEY})],
