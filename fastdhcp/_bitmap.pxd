@@ -1,8 +1,9 @@
 """The address allocator: one bit per address, summary bits per pool, a cursor that goes round.
 
 A set bit means bound or offered. The bits belong to blocks and outlive every configuration; the
-hints below belong to one policy image and start as "look everywhere". Finding a candidate claims
-nothing: the bit is set under the record's lock, by _journal (docs/ARCHITECTURE.md).
+hints below belong to a pool by its VRF and range, and outlive a reload, so that allocation goes on
+where it was. Finding a candidate claims nothing: the bit is set under the record's lock, by
+_journal (docs/ARCHITECTURE.md).
 """
 
 from libc.stdint cimport uint32_t, uint64_t
@@ -20,7 +21,7 @@ cdef struct OpenBlock:
 
 # At Pool.hints_at of the hints segment: Hint, OpenBlock[workers], then the summary words, one bit
 # per block of the pool, rounded up to a cache line. A bit that is set says that the block was seen
-# full. All zero, as a new memfd is, means: look everywhere.
+# full; with each generation they are cleared. All zero means: look everywhere.
 cdef struct Hint:
     uint64_t cursor              # blocks ever opened; the next one is cursor % block_count
     uint32_t looked_s            # node time of the last look through all of it

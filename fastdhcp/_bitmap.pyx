@@ -4,6 +4,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from fastdhcp._atomic cimport (
     fence_full, fetch_add_u64, fetch_and_u64, fetch_or_u64, load_relaxed_u64, lowest_bit_u64,
+    store_relaxed_u64,
 )
 from fastdhcp._image cimport (
     BLOCK_WORDS, NOWHERE, Pool, image_find_pool, image_pool, image_pool_mask,
@@ -102,6 +103,20 @@ cdef uint32_t open_next(Table* t, const Pool* pool, uint32_t now) noexcept nogil
     return ordinal
 
 
+# Where to begin in a block that is opened: where the furthest of the others is that have it open,
+# so that an address just freed is not the next one given. Who opens it once more has been round.
+cdef uint32_t begin_at(Table* t, const Pool* pool, uint32_t ordinal) noexcept nogil:
+    cdef const OpenBlock* open = <const OpenBlock*>(pool_hint(t, pool) + 1)
+    cdef uint32_t furthest = 0
+    cdef uint32_t i
+    if open[t.self].opened == ordinal + 1:
+        return 0
+    for i in range(t.node.workers):
+        if open[i].opened == ordinal + 1:
+            furthest = max(furthest, open[i].position)
+    return furthest
+
+
 cdef uint32_t bitmap_next(Table* t, const Pool* pool, uint32_t now) noexcept nogil:
     cdef OpenBlock* own = <OpenBlock*>(pool_hint(t, pool) + 1) + t.self
     cdef uint32_t ordinal, low
@@ -118,8 +133,8 @@ cdef uint32_t bitmap_next(Table* t, const Pool* pool, uint32_t now) noexcept nog
         if ordinal == NOWHERE:
             own.opened = 0
             return 0
+        own.position = begin_at(t, pool, ordinal)
         own.opened = ordinal + 1
-        own.position = 0
 
 
 cdef void bitmap_freed(Table* t, uint32_t vrf, uint32_t address) noexcept nogil:
@@ -139,6 +154,17 @@ cdef void bitmap_freed(Table* t, uint32_t vrf, uint32_t address) noexcept nogil:
     fence_full()
     if load_relaxed_u64(word) & bit:
         fetch_and_u64(word, ~bit)
+
+
+def clear_summaries(Memory memory):
+    """Of all pools of the policy in force: blocks that were full may have more to give by it."""
+    cdef Table* t = &memory.table
+    cdef const Pool* pool
+    cdef uint32_t i, word
+    for i in range(t.image.pools.count if t.image != NULL else 0):
+        pool = image_pool(t.image, i)
+        for word in range((pool.block_count + 63) // 64):
+            store_relaxed_u64(pool_summary(t, pool) + word, 0)
 
 
 def next_free(Memory memory, uint32_t pool, now=None):

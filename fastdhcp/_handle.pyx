@@ -34,6 +34,8 @@ cdef enum:
     DECISIONS_MAX = 5            # the first, and four more when a record moved
     CANDIDATES_MAX = 16          # index entries looked at for one client
     FREE_TRIES = 64              # addresses tried that turn out to be somebody's
+    LATELY_S = 600               # so long after its end an address is given last
+    LATELY_TRIES = 16            # ... while so many tries find another
 
 
 # ---- gathering
@@ -122,23 +124,53 @@ cdef bint gather_mine(const Table* t, const Scope* scope, View* v) noexcept nogi
     return gather_place(t, scope, v.reservation, best, &v.mine)
 
 
-# The next free address of one subnet's pools.
+cdef inline bint ended_lately(const Binding* b, uint32_t now) noexcept nogil:
+    return b.version != 0 and <uint64_t>b.expiry + LATELY_S > now
+
+
+# The best of what was passed over.
+cdef struct Passed:
+    uint32_t count
+    uint32_t first               # address of the first of them
+    Place best                   # the one that ended first
+
+
+# The next free address of a pool. One that ended lately is passed over while there are others: its
+# client may come back for it. False: nothing but what was passed over.
+cdef bint free_in_pool(Table* t, const Scope* scope, const Pool* pool, View* v,
+                       Passed* passed) noexcept nogil:
+    cdef uint32_t address
+    cdef int _tries
+    for _tries in range(FREE_TRIES):
+        address = bitmap_next(t, pool, v.now)
+        if address == 0 or address == passed.first or passed.count == LATELY_TRIES:
+            return False
+        if not (gather_place(t, scope, v.reservation, address, &v.free)
+                and v.free.binding.state == FREE and v.free.binding.offer_until <= v.now):
+            continue
+        if not ended_lately(&v.free.binding, v.now):
+            return True
+        if passed.count == 0 or v.free.binding.expiry < passed.best.binding.expiry:
+            passed.best = v.free
+        if passed.count == 0:
+            passed.first = address
+        passed.count += 1
+    return False
+
+
 cdef bint free_in_subnet(Table* t, const Scope* scope, const Subnet* subnet,
                          View* v) noexcept nogil:
-    cdef const Pool* pool
-    cdef uint32_t i, address
-    cdef int _tries
+    cdef Passed passed
+    cdef uint32_t i
+    passed.count = passed.first = 0
     for i in range(subnet.pool_count):
-        pool = image_pool(t.image, subnet.pool_first + i)
-        for _tries in range(FREE_TRIES):
-            address = bitmap_next(t, pool, v.now)
-            if address == 0:
-                break
-            if (gather_place(t, scope, v.reservation, address, &v.free)
-                    and v.free.binding.state == FREE and v.free.binding.offer_until <= v.now):
-                return True
-    no_place(&v.free)
-    return False
+        if free_in_pool(t, scope, image_pool(t.image, subnet.pool_first + i), v, &passed):
+            return True
+    if passed.count:
+        v.free = passed.best
+    else:
+        no_place(&v.free)
+    return passed.count != 0
 
 
 # The subnet of the giaddr or interface first, then the others that share its link.

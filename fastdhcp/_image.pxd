@@ -12,7 +12,7 @@ from fastdhcp._wire cimport Span
 
 cdef enum:
     IMAGE_MAGIC = 0x46444950     # "FDIP"
-    IMAGE_LAYOUT = 1
+    IMAGE_LAYOUT = 2
     NOWHERE = 0xFFFFFFFF         # "none" for every index
     INFINITE = 0xFFFFFFFF        # RFC 2132 9.2: a lease time without end
     IDENTITY_MAX = 4
@@ -41,7 +41,6 @@ cdef struct Image:
     uint32_t magic
     uint32_t layout
     uint64_t size                # of the whole image, in bytes
-    uint64_t hints_size          # of the mutable companion (see _bitmap.pxd), in bytes
     uint32_t generation          # 1, 2, ... within one run of the supervisor
     uint32_t workers
     uint8_t secret[SECRET_SIZE]  # SipHash key of reservation look-ups, drawn per image
@@ -105,7 +104,7 @@ cdef struct Pool:
     uint32_t block_count
     uint32_t mask_first          # into masks
     uint32_t mask_count
-    uint32_t hints_at            # into the hints memfd: byte offset, on a cache line
+    uint32_t hints_at            # into the hints segment: byte offset, on a cache line
     uint32_t size                # addresses that it may give
     uint32_t name_at             # the range as written
     uint32_t name_len

@@ -223,7 +223,7 @@ cdef struct Table:
     Counters* counters           # one per process
     uint8_t* traces
     const Image* image           # NULL before the first one
-    uint8_t* hints               # the image's mutable companion (_bitmap.pxd)
+    uint8_t* hints               # each pool's at its place (_bitmap.pxd)
     uint32_t self                # this process's number
     uint32_t store_fails         # 1: nothing can be made durable now; a worker looks once a turn
     uint32_t kill_step           # crash tests: die at this numbered step; 0: never

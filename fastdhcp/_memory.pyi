@@ -3,6 +3,8 @@
 from fastdhcp._lease import Lease
 
 INFINITE: int
+HINTS_SIZE_MIN: int
+HINTS_SIZE_MAX: int
 SEGMENTS: tuple[str, ...]
 
 def layout_sizes(
@@ -41,7 +43,7 @@ class Memory:
     time_offset_ns: int
     secret: bytes
     generation: int
-    def set_image(self, image_fd: int, hints_fd: int) -> int:
+    def set_image(self, image_fd: int) -> int:
         """Works by this policy from now on; posts and returns its generation."""
     def now(self) -> int:
         """Node time in seconds."""

@@ -23,15 +23,18 @@ from fastdhcp._stats cimport COUNT_WORDS, Counters
 
 cdef enum:
     NODE_SIZE = 256
+    LINE = 64
     PAGE = 4096
     RING_SIZE = 1 << 22          # at 140 bytes an entry, 30,000 changes not yet on disk
-    SEGMENT_COUNT = 11
+    SEGMENT_COUNT = 12
     FOUND_MAX = 1024             # records of one look for a hardware address; over a block
     TRACE_SIZE = 1 << 13         # the last 8,192 decisions of a worker
 
 INFINITE = 0xFFFFFFFF            # node time: never
+HINTS_SIZE_MIN = 1 << 20
+HINTS_SIZE_MAX = (1 << 32) - PAGE
 SEGMENTS = ("node", "directory", "records", "longs", "bits", "dirty", "index", "again", "rings",
-            "counters", "traces")  # in the order of Memory._place
+            "counters", "traces", "hints")  # in the order of Memory._place
 
 
 cdef tuple _counted(const Tally* sums):
@@ -70,8 +73,14 @@ def layout_sizes(int workers, int block_limit, int ring_size=RING_SIZE,
         "rings": rings * (RING_HEADER + ring_size),
         "counters": processes * sizeof(Counters),
         "traces": workers * (sizeof(Trace) + trace_size * sizeof(TraceEntry)),
+        "hints": _hints_room(workers, block_limit),
     }
     return {name: (int(size) + PAGE - 1) // PAGE * PAGE for name, size in sizes.items()}
+
+
+def _hints_room(int workers, int block_limit):
+    # For two pools a block, which is more than anybody has; places in it are of 32 bits.
+    return min(max(2 * block_limit * LINE * (2 + workers), HINTS_SIZE_MIN), HINTS_SIZE_MAX)
 
 
 def _bucket_count(int block_limit):
@@ -149,8 +158,8 @@ cdef class Memory:
         t.rings = <uint8_t*>places[8]
         t.counters = <Counters*>places[9]
         t.traces = <uint8_t*>places[10]
+        t.hints = <uint8_t*>places[11]
         t.image = NULL
-        t.hints = NULL
         t.store_fails = 0
         t.kill_step = 0
         t.kill_after = 0
@@ -234,23 +243,19 @@ cdef class Memory:
     def generation(self):
         return self.table.image.generation if self.table.image != NULL else 0
 
-    def set_image(self, int image_fd, int hints_fd):
+    def set_image(self, int image_fd):
         """Works by this policy from now on; posts and returns its generation."""
         cdef const unsigned char[::1] image_view
-        cdef unsigned char[::1] hints_view
         image_map = mmap.mmap(image_fd, os.fstat(image_fd).st_size, prot=mmap.PROT_READ)
-        hints_map = mmap.mmap(hints_fd, os.fstat(hints_fd).st_size)
         image_view = image_map
-        hints_view = hints_map
         image = <const Image*>&image_view[0]
         if image.magic != IMAGE_MAGIC or image.layout != IMAGE_LAYOUT:
             raise ValueError("the policy image is not of this layout")
         if image.workers != self.table.node.workers:
             raise ValueError("the policy image is for another number of workers")
         self.table.image = image
-        self.table.hints = &hints_view[0]
-        self.image_maps.extend((image_map, hints_map))
-        del self.image_maps[:max(len(self.image_maps) - 8, 0)]
+        self.image_maps.append(image_map)
+        del self.image_maps[:max(len(self.image_maps) - 4, 0)]
         store_release_u32(&self.table.processes[self.table.self].generation, image.generation)
         return image.generation
 

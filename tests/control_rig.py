@@ -105,7 +105,7 @@ class ControlRig:
             fds |= self.segments
             fds |= {"unix": self._unix.fileno(), "tcp": self._tcp.fileno()}
             fds["store"] = self._commands[1].fileno()
-            self.worker.set_image(fds["image"], fds["hints"])
+            self.worker.set_image(fds["image"])
             start = {"type": "start", "config": self.facts(), "http": True}
             self.channel.send(start, fds)
 
@@ -200,14 +200,13 @@ class Store:
 
 @contextmanager
 def image_of(text: str, generation: int) -> Iterator[dict[str, int]]:
-    """A policy image and its hints, for as long as they are sent."""
+    """A policy image, for as long as it is sent."""
     compiled = compile_text(f"[server]\nworkers = {WORKERS}\n{text}", generation)
-    image, hints = compiled.memfds()
+    image = compiled.memfd()
     try:
-        yield {"image": image, "hints": hints}
+        yield {"image": image}
     finally:
         os.close(image)
-        os.close(hints)
 
 
 def until(ask: Callable[[], Any], good: Callable[[Any], bool]) -> Any:

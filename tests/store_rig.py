@@ -66,7 +66,7 @@ class Rig:
         if self.process is not None:
             self.kill()
         self.segments.close()
-        close_all([*self.events, *self.image])
+        close_all([*self.events, self.image])
 
     def __enter__(self) -> "Rig":
         return self
@@ -115,12 +115,11 @@ class Rig:
         return self.expect("ready")
 
     def send_image(self, generation: int, **facts: object) -> None:
-        image, hints = self.image
         if self.memory.generation == 0:
             for memory in (self.memory, self.other, self.supervisor):
-                memory.set_image(image, hints)
+                memory.set_image(self.image)
         message = {"type": "image", "generation": generation, "reindex": False, **facts}
-        self._send(message, {"image": image, "hints": hints})
+        self._send(message, {"image": self.image})
 
     def say(self, message: Message) -> None:
         self._send(message, {})
@@ -218,7 +217,7 @@ class Rig:
 
     def recompile(self, **settings: object) -> None:
         """Another policy for the next start."""
-        close_all(self.image)
+        os.close(self.image)
         self.image = self._compile(1, **settings)
 
     def spoil_journal(self) -> None:
@@ -226,14 +225,14 @@ class Rig:
         code = "import sys; from tests.store_rig import spoil; spoil(sys.argv[1])"
         self._in_another_process(code)
 
-    def _compile(self, generation: int, **settings: object) -> tuple[int, int]:
+    def _compile(self, generation: int, **settings: object) -> int:
         path = self.folder / "fastdhcp.toml"
         lines = "".join(f"{key} = {value!r}\n" for key, value in settings.items())
         path.write_text(
             f"[server]\nworkers = {WORKERS}\n{lines}[[subnets]]\n"
             'subnet = "10.77.0.0/16"\npools = ["10.77.0.0-10.77.255.254"]\n'
         )
-        return compile_image(load(path), Ids({"": 0}, [1]), [], generation).memfds()
+        return compile_image(load(path), Ids({"": 0}, [1]), [], generation).memfd()
 
 
 class Disk:

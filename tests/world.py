@@ -6,13 +6,15 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
 from fastdhcp import _store
+from fastdhcp._bitmap import clear_summaries
 from fastdhcp._codec import encode
-from fastdhcp._memory import boot_time_ns
+from fastdhcp._memory import HINTS_SIZE_MIN, boot_time_ns
 from fastdhcp._stats import drop_names
 from fastdhcp.config import load
 from fastdhcp.config.compile import Ids, compile_image
+from fastdhcp.config.hints import HintPlaces, pool_keys
 from tests._trial import handle
-from tests.segments import make_memory
+from tests.segments import Segments, make_memory, make_segments
 
 DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM = range(1, 9)
 NAMES = {0: "silence", OFFER: "OFFER", ACK: "ACK", NAK: "NAK"}
@@ -58,9 +60,11 @@ class World:
         self.folder = folder
         self.links = links or (Link(3, "srv0", (IPv4Interface("10.77.0.1/22"),)),)
         self.generation = 0
-        self.memory = make_memory(0, now, workers=2, blocks=256, **sizes)
-        self.memory.secret = bytes(range(16))
-        self.now = now
+        self.places = HintPlaces(2, HINTS_SIZE_MIN)
+        self.fds = make_segments(workers=2, blocks=256, **sizes)
+        self.memory = make_memory(0, fds=self.fds)
+        self.memory.epoch, self.memory.secret = 1, bytes(range(16))
+        self.set_now(now)
         self.configure(text)
 
     def configure(self, text: str) -> None:
@@ -70,12 +74,14 @@ class World:
         vrfs = {name: i + 1 for i, name in enumerate(config.vrf_names())} | {"default": 0}
         ids = Ids({**vrfs, "": 0}, list(range(1, len(config.subnets) + 1)))
         self.generation += 1
-        compiled = compile_image(config, ids, self.links, self.generation)
+        hints = self.places.take(pool_keys(config, ids.vrfs))
+        compiled = compile_image(config, ids, self.links, self.generation, hints)
         self.image = bytes(compiled.image)
-        fds = compiled.memfds()
-        self.memory.set_image(*fds)
-        for fd in fds:
-            os.close(fd)
+        self.policy = Segments(image=compiled.memfd())
+        self.memory.set_image(self.policy["image"])
+        for at, size in self.places.keep(set(pool_keys(config, ids.vrfs))):
+            os.pwrite(self.fds["hints"], bytes(size), at)
+        clear_summaries(self.memory)
 
     def set_now(self, now: int) -> None:
         self.now = now

@@ -11,15 +11,13 @@ from fcntl import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_W
 from fastdhcp._image import fill_lookups
 from fastdhcp.config import tables
 from fastdhcp.config.collector import paused
+from fastdhcp.config.hints import HintPlaces, PoolKey, pool_keys
 from fastdhcp.config.links import Interface, Link, bind_links
 from fastdhcp.config.model import DEFAULT_VRF, IDENTITY_KINDS, Configuration, Pool, Range, Subnet
 from fastdhcp.config.subnets import merged
-from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, ParamsTable, aligned
+from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, ParamsTable
 from fastdhcp.config.values import dotted
 
-# _bitmap.pxd: Hint, OpenBlock of each worker, one bit per block; zeros mean "look everywhere".
-HINT_SIZE = 64
-OPEN_BLOCK_SIZE = 64
 BLOCK_BITS_ALL = (1 << 256) - 1
 
 
@@ -34,22 +32,19 @@ class Ids:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """An image and the size of its mutable companion. `warnings`: what the interfaces lack."""
+    """An image. `warnings`: what the interfaces lack."""
 
     image: bytearray
-    hints_size: int
     warnings: tuple[str, ...]
 
-    def memfds(self) -> tuple[int, int]:
-        """Two new descriptors: the image, sealed, and the hints, all zeros and sparse."""
+    def memfd(self) -> int:
+        """A new descriptor of the image, sealed."""
         image = os.memfd_create("fastdhcp-image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        hints = os.memfd_create("fastdhcp-hints", os.MFD_CLOEXEC)
         rest = memoryview(self.image)
         while rest:
             rest = rest[os.write(image, rest) :]
         fcntl(image, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-        os.ftruncate(hints, self.hints_size)
-        return image, hints
+        return image
 
 
 @dataclass(slots=True)
@@ -60,16 +55,17 @@ class _Rows:
     pools: list[bytes] = field(default_factory=list)
     masks: list[bytes] = field(default_factory=list)
     reservations: list[bytes] = field(default_factory=list)
-    hints_size: int = 0
     kinds: int = 0
 
 
 class _Compiler:
     """One run; the tables that rows share, and what is known of ids and interfaces."""
 
-    def __init__(self, config: Configuration, ids: Ids, links: list[Link]) -> None:
+    def __init__(
+        self, config: Configuration, ids: Ids, links: list[Link], hints: Mapping[PoolKey, int]
+    ) -> None:
         self.config = config
-        self.workers = config.server.workers
+        self.hints = hints
         self.blob = Blob()
         self.params = ParamsTable(self.blob)
         self.layers = LayerTable(self.blob)
@@ -150,16 +146,12 @@ class _Compiler:
                 block_count=block_count,
                 mask_first=mask_first,
                 mask_count=len(rows.masks) - mask_first,
-                hints_at=rows.hints_size,
+                hints_at=self.hints[vrf, pool.first, pool.last],
                 size=pool.last - pool.first + 1 - sum(high - low + 1 for low, high in holes),
                 name_at=self.blob.place(name),
                 name_len=len(name),
             )
         )
-        rows.hints_size += HINT_SIZE + OPEN_BLOCK_SIZE * self.workers
-        rows.hints_size += aligned(-(-block_count // 64) * 8)
-        if rows.hints_size > tables.SIZE_MAX:
-            raise OverflowError("so many pools do not fit; use fewer pools or fewer workers")
 
     def add_reservations(self, vrf: int, subnet: Subnet, index: int, pool_first: int) -> None:
         """The reservations of one subnet."""
@@ -218,11 +210,19 @@ class _Compiler:
 
 @paused()
 def compile_image(
-    config: Configuration, ids: Ids, interfaces: Sequence[Interface], generation: int
+    config: Configuration,
+    ids: Ids,
+    interfaces: Sequence[Interface],
+    generation: int,
+    hints: Mapping[PoolKey, int] | None = None,
 ) -> Compiled:
-    """The policy image of a configuration on this machine. Raises OverflowError over 4 GiB."""
+    """The policy image of a configuration on this machine; `hints`: where those of its pools stand,
+    by default in fresh room. Raises OverflowError over 4 GiB."""
     links, warnings = bind_links(config, ids.vrfs, interfaces)
-    run = _Compiler(config, ids, links)
+    if hints is None:
+        fresh = HintPlaces(config.server.workers, tables.SIZE_MAX)
+        hints = fresh.take(pool_keys(config, ids.vrfs))
+    run = _Compiler(config, ids, links, hints)
     order = sorted(
         range(len(config.subnets)), key=lambda i: (run.vrfs[i], config.subnets[i].address)
     )
@@ -230,12 +230,10 @@ def compile_image(
         run.add_subnet(place, index)
     networks, members = run.networks(order)
     rows = run.rows
-    hints_size = max(rows.hints_size, tables.LINE)
     own = sorted({address for link in links for address in link.addresses})
     room = _lookup_room(len(rows.reservations))
     image = tables.assemble(
         {
-            "hints_size": hints_size,
             "generation": generation,
             "workers": config.server.workers,
             "secret": secrets.token_bytes(16),
@@ -261,7 +259,7 @@ def compile_image(
         },
     )
     fill_lookups(image)
-    return Compiled(image, hints_size, (*warnings, *run.warnings))
+    return Compiled(image, (*warnings, *run.warnings))
 
 
 def pool_masks(first: int, last: int, holes: Sequence[Range]) -> list[tuple[int, int]]:

@@ -17,7 +17,7 @@ SIZE_MAX = 0xFFFFFFFF  # places in the image are 32 bits wide
 NOWHERE = 0xFFFFFFFF
 
 IMAGE_MAGIC = 0x46444950
-IMAGE_LAYOUT = 1
+IMAGE_LAYOUT = 2
 
 
 class Row:
@@ -58,7 +58,7 @@ FLAGS = {
     for place, name in enumerate(field.name for field in fields(Params) if field.type is bool)
 }
 HEADER = Row(
-    magic="I", layout="I", size="Q", hints_size="Q", generation="I", workers="I", secret="16s",
+    magic="I", layout="I", size="Q", generation="I", workers="I", secret="16s",
     identity="4s", reservation_kinds="I", durable="I", spare="4x",
 )  # fmt: skip
 TABLE = Row(at="I", count="I")

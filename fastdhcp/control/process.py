@@ -31,7 +31,7 @@ BEAT_S = 1.0
 RELOAD_S = 150.0
 """The supervisor gives the configuration a minute to be read, and the store another one to put a
 million leases into the index anew."""
-NOT_SEGMENTS = ("image", "hints", "unix", "tcp", "store")
+NOT_SEGMENTS = ("image", "unix", "tcp", "store")
 
 
 def main(channel: Channel, index: int) -> int:
@@ -133,13 +133,13 @@ class Control:
             self._stop()
 
     def _take_image(self, fds: Mapping[str, int]) -> None:
-        image, hints = fds["image"], fds["hints"]
+        image = fds["image"]
         try:
             catalog = Catalog.read(image)
-            self._memory.set_image(image, hints)
+            self._memory.set_image(image)
             self._context.table.set_catalog(catalog)
         finally:
-            close_all([image, hints])
+            close_all([image])
 
     def _stop(self) -> None:
         for listener in self._listeners:

@@ -404,7 +404,7 @@ class Store:
         running = self.memory.generation != 0
         self._set(message)
         try:
-            self.memory.set_image(fds["image"], fds["hints"])
+            self.memory.set_image(fds["image"])
         finally:
             close_all(fds.values())
         if running:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from fastdhcp.channel import Message, close_all
 from fastdhcp.config.compile import Ids, compile_image, network_numbers
+from fastdhcp.config.hints import HintPlaces, PoolKey, pool_keys
 from fastdhcp.config.model import DEFAULT_VRF, Configuration
 from fastdhcp.config.subnets import merged
 from fastdhcp.interfaces import Interface
@@ -22,14 +23,13 @@ def ids_of(message: Message) -> Ids:
 
 @dataclasses.dataclass(frozen=True)
 class Generation:
-    """``image`` and ``hints`` are memfds, the former sealed."""
+    """``image`` is a sealed memfd."""
 
     number: int
     config: Configuration
     interfaces: tuple[Interface, ...]
     ids: Ids
     image: int
-    hints: int
 
     @property
     def vrfs(self) -> Mapping[str, int]:
@@ -61,11 +61,16 @@ class Generation:
         told = [str(warning) for warning in self.config.warnings]
         return [*told, *(text for _, text in self.interface_warnings)]
 
+    @functools.cached_property
+    def pool_keys(self) -> set[PoolKey]:
+        """What the hints of its pools are known by."""
+        return set(pool_keys(self.config, self.vrfs))
+
     def fds(self) -> dict[str, int]:
-        return {"image": self.image, "hints": self.hints}
+        return {"image": self.image}
 
     def close(self) -> None:
-        close_all([self.image, self.hints])
+        close_all([self.image])
 
     def regroups(self, before: "Generation") -> bool:
         """Whether a subnet is of another network than before: its leases' place in the client
@@ -91,11 +96,16 @@ def block_ranges(config: Configuration, vrfs: Mapping[str, int]) -> list[tuple[i
 
 
 def compile_generation(
-    config: Configuration, interfaces: tuple[Interface, ...], ids: Ids, number: int
+    config: Configuration,
+    interfaces: tuple[Interface, ...],
+    ids: Ids,
+    number: int,
+    places: HintPlaces,
 ) -> Generation:
     """Takes about as long as the configuration is large. Raises OverflowError, OSError."""
-    image, hints = compile_image(config, ids, interfaces, number).memfds()
-    return Generation(number, config, interfaces, ids, image, hints)
+    hints = places.take(pool_keys(config, ids.vrfs))
+    image = compile_image(config, ids, interfaces, number, hints).memfd()
+    return Generation(number, config, interfaces, ids, image)
 
 
 def _networks(config: Configuration) -> dict[tuple[str, str], int]:

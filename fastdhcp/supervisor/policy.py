@@ -8,12 +8,15 @@ any error the old one stays.
 
 import asyncio
 import contextlib
+import os
 import time
 
 from fastdhcp._ahead import blocks_missing
+from fastdhcp._bitmap import clear_summaries
 from fastdhcp.channel import Message
 from fastdhcp.config import Configuration
 from fastdhcp.config.compile import Ids
+from fastdhcp.config.hints import HintPlaces
 from fastdhcp.interfaces import Interface, read_interfaces
 from fastdhcp.log import log
 from fastdhcp.supervisor.briefing import facts, frames_for, store_settings
@@ -48,6 +51,7 @@ class Policy:
         self.lock = asyncio.Lock()
         """Held by who brings a new one in, from the look at what is there now."""
         self._numbers = 0
+        self._places = HintPlaces(server.store_number, server.segments.sizes["hints"])
 
     async def first(self, message: Message) -> Generation:
         """The generation that the server starts with; later calls (a store that died) return the
@@ -75,7 +79,8 @@ class Policy:
             new.close()
             raise
         self._take(new)
-        await self._all_posted(self._hand_to_others(new), new.number)
+        if await self._all_posted(self._hand_to_others(new), new.number):
+            self._tidy_hints(new)
         old.close()
         if regroups:
             # What workers bound meanwhile stands in the index under the old networks' numbers. It
@@ -100,7 +105,10 @@ class Policy:
         self._numbers += 1
         try:
             number = self._numbers
-            return await in_thread(lambda: compile_generation(config, interfaces, ids, number))
+            places = self._places
+            return await in_thread(
+                lambda: compile_generation(config, interfaces, ids, number, places)
+            )
         except (OverflowError, OSError) as error:
             raise Refused(str(error)) from error
 
@@ -140,7 +148,7 @@ class Policy:
             self._server.alarms.raise_alarm("no-link-served", text)
         else:
             self._server.alarms.clear("no-link-served")
-        self._server.memory.set_image(new.image, new.hints)
+        self._server.memory.set_image(new.image)
 
     def _hand_to_others(self, new: Generation) -> list[Child]:
         others = [c for c in self._server.children.values() if c.briefed and c.role != "store"]
@@ -153,8 +161,16 @@ class Policy:
                 child.send(message, {**new.fds(), **frames_for(self._server, child.index)})
         return [child for child in others if child.role == "worker"]
 
-    async def _all_posted(self, workers: list[Child], number: int) -> None:
-        """Until every worker that lives works by it. One that hangs is the watch's affair."""
+    def _tidy_hints(self, new: Generation) -> None:
+        """All work by it: pools that are gone leave their places, and what was seen full is worth
+        a look again."""
+        for at, size in self._places.keep(new.pool_keys):
+            os.pwrite(self._server.segments.fds["hints"], bytes(size), at)
+        clear_summaries(self._server.memory)
+
+    async def _all_posted(self, workers: list[Child], number: int) -> bool:
+        """Waits until every worker that lives works by it. False: one does not, which is the
+        watch's affair."""
         memory = self._server.memory
         deadline = time.monotonic() + POSTED_S
         while any(
@@ -163,5 +179,6 @@ class Policy:
         ):
             if time.monotonic() > deadline:
                 log.warning("generation-not-taken", generation=number)
-                return
+                return False
             await asyncio.sleep(POSTED_LOOK_S)
+        return True

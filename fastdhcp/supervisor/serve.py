@@ -169,7 +169,7 @@ class Supervisor:
         child.send(*brief_store(self._server))
         ids = await child.expect("ids")
         generation = await self._policy.first(ids)
-        self._server.memory.set_image(generation.image, generation.hints)
+        self._server.memory.set_image(generation.image)
         child.brief(
             {"type": "image", "generation": generation.number, "reindex": False}, generation.fds()
         )

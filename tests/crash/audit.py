@@ -84,7 +84,7 @@ def living(supervisor: int) -> Iterator[View]:
                 continue  # closed since the folder was listed
             if target.startswith(PREFIX):
                 name = target.removeprefix(PREFIX).split(" ")[0]
-                if name not in ("image", "hints", *fds):  # each is there twice: mapped, too
+                if name not in ("image", *fds):  # each is there twice: mapped, too
                     fds[name] = os.open(link, os.O_RDWR)
         workers = struct.unpack_from("I", os.pread(fds["node"], 24, 0), 16)[0]
         memory = Memory(fds, workers + Role.ROLE_SUPERVISOR)

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from fastdhcp import _store
+from fastdhcp._bitmap import clear_summaries
 from fastdhcp._leases import BindingState
-from fastdhcp._memory import Memory
+from fastdhcp._memory import HINTS_SIZE_MIN, Memory
 from fastdhcp.config import load
 from fastdhcp.config.compile import Ids, compile_image
+from fastdhcp.config.hints import HintPlaces, pool_keys
 from tests.segments import make_segments
 from tests.world import Answer, Link, World
 
@@ -37,8 +39,9 @@ class Site(World):
         self.folder, self.links, self.generation = folder, LINKS, 0
         self.rng = rng
         self.ids: dict[str, int] = {}
-        segments = make_segments(workers=2, blocks=256)
-        self.views = [Memory(segments, i) for i in range(3)]
+        self.segments = make_segments(workers=2, blocks=256)
+        self.places = HintPlaces(2, HINTS_SIZE_MIN)
+        self.views = [Memory(self.segments, i) for i in range(3)]
         self.memory = self.views[0]
         self.memory.epoch, self.memory.secret = 1, bytes(range(16))
         self.set_now(1000)
@@ -53,11 +56,14 @@ class Site(World):
             self.ids.setdefault(name, len(self.ids) + 1)
         self.generation += 1
         ids = Ids({"default": 0, "": 0}, [self.ids[name] for name in names])
-        fds = compile_image(config, ids, self.links, self.generation).memfds()
+        hints = self.places.take(pool_keys(config, ids.vrfs))
+        fd = compile_image(config, ids, self.links, self.generation, hints).memfd()
         for view in self.views:
-            view.set_image(*fds)
-        for fd in fds:
-            os.close(fd)
+            view.set_image(fd)
+        os.close(fd)
+        for at, size in self.places.keep(set(pool_keys(config, ids.vrfs))):
+            os.pwrite(self.segments["hints"], bytes(size), at)
+        clear_summaries(self.memory)
         _store.reindex(self.views[2])
 
     def sweep(self) -> None:

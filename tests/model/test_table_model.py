@@ -62,12 +62,12 @@ class Twin:
         return self.state != BindingState.FREE or self.offer_until != 0
 
 
-def image() -> tuple[int, int]:
+def image() -> int:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fastdhcp.toml"
         path.write_text(CONFIG)
         link = Link(3, "srv0", (IPv4Interface("10.77.0.1/22"),))
-        return compile_image(load(path), Ids({"": 0, "default": 0}, [1]), [link], 1).memfds()
+        return compile_image(load(path), Ids({"": 0, "default": 0}, [1]), [link], 1).memfd()
 
 
 def settle(memory):
@@ -80,7 +80,6 @@ class Table(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.fds = make_segments(workers=WORKERS, blocks=16, ring_size=1 << 13)
-        # With hints of its own: those of another run would say of these bits what is not so.
         self.image = image()
         self.memory = self.view(WORKERS + 1)
         self.memory.epoch = 1
@@ -94,7 +93,7 @@ class Table(RuleBasedStateMachine):
 
     def view(self, process):
         memory = make_memory(process, fds=self.fds)
-        memory.set_image(*self.image)
+        memory.set_image(self.image)
         return memory
 
     def set_clock(self):
@@ -104,8 +103,7 @@ class Table(RuleBasedStateMachine):
     def teardown(self) -> None:
         for agent in self.agents:
             agent.close()
-        for fd in self.image:
-            os.close(fd)
+        os.close(self.image)
 
     def change(self, worker, kind, address, **fields):
         """By a worker; when its ring is full the store takes what is there, then again."""

@@ -39,16 +39,16 @@ SECONDS = 3
 class Worker(World):
     """A worker process's view of segments that all share."""
 
-    def __init__(self, fds, image_fds, process):
+    def __init__(self, fds, image_fd, process):
         self.memory = make_memory(process, fds=fds)
-        self.memory.set_image(*image_fds)
+        self.memory.set_image(image_fd)
         self.now = 1000
 
 
-def work(fds, image_fds, process, seed, out, kill):
+def work(fds, image_fd, process, seed, out, kill):
     """Clients of one worker come, renew and go, until the process is killed."""
     rng = random.Random(seed)
-    worker = Worker(fds, image_fds, process)
+    worker = Worker(fds, image_fd, process)
     if kill:
         worker.memory.set_kill_step(rng.choice([*range(1, 17), 20, 21, 22, 23]),
                                     rng.randrange(1, 400))
@@ -75,8 +75,8 @@ def work(fds, image_fds, process, seed, out, kill):
 class Pack:
     """The workers, and what their clients were told."""
 
-    def __init__(self, fds, image_fds, rng):
-        self.fds, self.image_fds, self.rng = fds, image_fds, rng
+    def __init__(self, fds, image_fd, rng):
+        self.fds, self.image_fd, self.rng = fds, image_fd, rng
         self.pids: dict[int, int] = {}
         self.pipes: dict[int, tuple[int, int]] = {p: os.pipe() for p in range(WORKERS)}
         self.kept: dict[int, bytes] = dict.fromkeys(range(WORKERS), b"")
@@ -89,7 +89,7 @@ class Pack:
         pid = os.fork()
         if pid == 0:
             try:
-                work(self.fds, self.image_fds, process, seed, self.pipes[process][1], kill)
+                work(self.fds, self.image_fd, process, seed, self.pipes[process][1], kill)
             except BaseException:
                 traceback.print_exc()
             finally:
@@ -123,9 +123,9 @@ def test_no_address_is_told_to_two_clients_whoever_dies(tmp_path, seed):
     store = make_memory(WORKERS, fds=fds)
     store.epoch, store.secret = 1, bytes(range(16))
     maker = World.__new__(World)
-    image_fds = compile_for(maker, tmp_path)
-    store.set_image(*image_fds)
-    pack = Pack(fds, image_fds, random.Random(seed))
+    image_fd = compile_for(maker, tmp_path)
+    store.set_image(image_fd)
+    pack = Pack(fds, image_fd, random.Random(seed))
     for process in range(WORKERS):
         pack.start(process)
     entries = run(pack, store)
@@ -144,7 +144,7 @@ def compile_for(world, folder):
     path = folder / "fastdhcp.toml"
     path.write_text(f"[server]\nworkers = {WORKERS}\n" + CONFIG)
     link = Link(3, "srv0", (IPv4Interface("10.77.0.1/22"),))
-    return compile_image(load(path), Ids({"": 0, "default": 0}, [1]), [link], 1).memfds()
+    return compile_image(load(path), Ids({"": 0, "default": 0}, [1]), [link], 1).memfd()
 
 
 def run(pack, store):

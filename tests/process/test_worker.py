@@ -81,9 +81,9 @@ class Ground:
     def image(self, generation: int, name: str = "first") -> dict[str, int]:
         links = [link(self.ifindex, "srv0", f"{SERVER}/22")]
         compiled = compile_text(POLICY.replace("NAME", name), generation, links)
-        image, hints = compiled.memfds()
-        self.store.set_image(image, hints)
-        return {"image": image, "hints": hints}
+        image = compiled.memfd()
+        self.store.set_image(image)
+        return {"image": image}
 
     # -- the store's part
 

@@ -27,14 +27,14 @@ def give(tmp_path: Path, pool: str, subnet: str = "10.0.0.0/8", exclude: str = "
         f'interface = "srv0"\npools = ["{pool}"]\nexclude = [{exclude}]\n'
     )
     link = Link(3, "srv0", (IPv4Interface("10.255.255.253/8"),))
-    fds = Segments(zip(("image", "hints"), compile_image(
-        load(path), Ids({"": 0, "default": 0}, [1]), [link], 1).memfds(), strict=True))
+    compiled = compile_image(load(path), Ids({"": 0, "default": 0}, [1]), [link], 1)
+    fds = Segments(image=compiled.memfd())
     segments = make_segments(blocks=blocks)
     views = []
     for process in range(2):
         memory = make_memory(process, fds=segments)
         memory.epoch = 1
-        memory.set_image(fds["image"], fds["hints"])
+        memory.set_image(fds["image"])
         views.append(memory)
     return segments, views
 

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastdhcp._bitmap import SIZE_OF_HINT, SIZE_OF_OPEN_BLOCK
 from fastdhcp._image import STRUCT_SIZES, ImageView
 from fastdhcp.config import Configuration, Subnet, load, tables
 from fastdhcp.config import compile as compiler
@@ -119,7 +118,6 @@ def given_addresses(image: ImageView, pool: int) -> Iterator[int]:
 def test_python_and_c_agree_on_the_size_of_each_row() -> None:
     rows = {name: row.size for name, row in tables.ROWS.items()}
     assert dict(STRUCT_SIZES) == {**rows, "header": tables.HEADER_SIZE, "blob": 1}
-    assert (compiler.HINT_SIZE, compiler.OPEN_BLOCK_SIZE) == (SIZE_OF_HINT, SIZE_OF_OPEN_BLOCK)
 
 
 @pytest.mark.parametrize(
@@ -220,16 +218,6 @@ def test_networks(image: ImageView) -> None:
     assert len({0, *numbers}) == 4
     assert image.network_number(0, address("10.0.4.9")) == image.network(lan)["number"]
     assert image.network_number(0, address("10.0.5.9")) == 0
-
-
-def test_hints_are_apart_and_within_their_segment(config: Configuration, image: ImageView) -> None:
-    end = 0
-    for index in range(5):
-        row = image.pool(index)
-        assert row["hints_at"] == end
-        words = -(-row["block_count"] // 64)
-        end += SIZE_OF_HINT + 2 * SIZE_OF_OPEN_BLOCK + -(-words * 8 // 64) * 64
-    assert image.header()["hints_size"] == end == compiled_of(config).hints_size
 
 
 # ---- scopes and options
@@ -484,24 +472,21 @@ def test_an_empty_configuration_has_an_image(tmp_path: Path) -> None:
     path.write_text("")
     compiled = compile_image(load(path), Ids({}, ()), LINKS, 1)
     image = ImageView(compiled.image)
-    assert compiled.hints_size > 0  # an empty segment cannot be mapped
     assert image.find_subnet(0, 1) is None
     assert image.find_pool(0, 1) is None
     assert image.reserved_at(0, 1) is None
 
 
-def test_the_image_is_sealed_and_the_hints_are_zeros(config: Configuration) -> None:
+def test_the_image_is_sealed(config: Configuration) -> None:
     compiled = compiled_of(config)
-    image_fd, hints_fd = compiled.memfds()
+    fd = compiled.memfd()
     try:
-        assert fcntl(image_fd, F_GET_SEALS) & F_SEAL_WRITE
-        assert os.pread(image_fd, len(compiled.image) + 1, 0) == compiled.image
-        assert os.pread(hints_fd, 1 << 20, 0) == bytes(compiled.hints_size)
+        assert fcntl(fd, F_GET_SEALS) & F_SEAL_WRITE
+        assert os.pread(fd, len(compiled.image) + 1, 0) == compiled.image
         with pytest.raises(PermissionError):
-            os.pwrite(image_fd, b"x", 0)
+            os.pwrite(fd, b"x", 0)
     finally:
-        os.close(image_fd)
-        os.close(hints_fd)
+        os.close(fd)
 
 
 @pytest.mark.parametrize("size", [0, 100, 4096])

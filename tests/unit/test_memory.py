@@ -10,7 +10,8 @@ import pytest
 from fastdhcp import _store
 from fastdhcp._ahead import Ahead
 from fastdhcp._journal import ChangeKind
-from fastdhcp._memory import Memory
+from fastdhcp._memory import HINTS_SIZE_MIN, Memory
+from fastdhcp.config.hints import HintPlaces
 from tests import _trial
 from tests.segments import CHADDR, KEY, Segments, make_memory, make_segments
 from tests.world import Link, World
@@ -34,7 +35,8 @@ def mapped(tmp_path) -> Iterator[tuple[Segments, Memory, World]]:
     fds = make_segments(workers=2, blocks=1024)
     world = World.__new__(World)
     world.folder, world.links, world.generation = tmp_path, LINKS, 0
-    world.memory = make_memory(0, fds=fds)
+    world.places = HintPlaces(2, HINTS_SIZE_MIN)
+    world.fds, world.memory = fds, make_memory(0, fds=fds)
     world.memory.epoch, world.memory.secret = 1, bytes(16)
     world.set_now(1000)
     world.configure("".join(subnets))
@@ -87,7 +89,9 @@ def census_while_policies_come(folder) -> set[tuple[int, ...]]:
     """What a thread counts of the last pool while two policies take turns."""
     world = World.__new__(World)
     world.folder, world.links, world.generation = folder, LINKS, 0
-    world.memory = Memory(make_segments(workers=2, blocks=20_000), 0)
+    world.fds = make_segments(workers=2, blocks=20_000)
+    world.places = HintPlaces(2, HINTS_SIZE_MIN)
+    world.memory = Memory(world.fds, 0)
     world.set_now(1000)
     small = '[[subnets]]\nsubnet = "10.77.0.0/22"\npools = ["10.77.1.0/24"]\n'
     large = "".join(
