@@ -40,7 +40,7 @@ def _expected(texts: tuple[str, ...]) -> dict[int, bytes]:
         try:
             expected[int(code)] = bytes.fromhex(value)
         except ValueError:
-            raise click.UsageError(f"--expect {text}: wanted like 1=ffffff00") from None
+            raise click.UsageError(f"--expect {text}: write CODE=HEX, as in 1=ffffff00") from None
     return expected
 
 
@@ -51,23 +51,23 @@ def _expected(texts: tuple[str, ...]) -> dict[int, bytes]:
 @click.option("--relay-port", default=67, show_default=True)
 @click.option("--clients", default=1000, show_default=True, help="Number of clients.")
 @click.option("--first", default=0, show_default=True, help="Number of the first client.")
-@click.option("--window", default=64, show_default=True, help="Exchanges under way at most.")
+@click.option("--window", default=64, show_default=True, help="Most exchanges in flight.")
 @click.option("--mode", type=click.Choice(["dora", "renew", "reboot", "mix"]), default="dora")
-@click.option("--seconds", type=float, help="How long to measure; default 10.")
-@click.option("--exchanges", type=int, help="How many exchanges to measure, instead.")
+@click.option("--seconds", type=float, help="Seconds to measure  [default: 10]")
+@click.option("--exchanges", type=int, help="Number of exchanges to measure, instead.")
 @click.option("--warmup", default=0.0, help="Seconds before the measurement starts.")
-@click.option("--rate", default=0.0, help="Exchanges to start a second at most; 0: no limit.")
-@click.option("--timeout", default=1.0, show_default=True, help="Seconds to a retransmission.")
-@click.option("--tries", default=4, show_default=True, help="Transmissions of a message at most.")
+@click.option("--rate", default=0.0, help="Most exchanges started per second; 0: no limit.")
+@click.option("--timeout", default=1.0, show_default=True, help="Seconds before a retransmission.")
+@click.option("--tries", default=4, show_default=True, help="Most transmissions of a message.")
 @click.option("--seed", default=1, show_default=True)
-@click.option("--train", default=64, show_default=True, help="Messages in one system call.")
+@click.option("--train", default=64, show_default=True, help="Messages per system call.")
 @click.option("--client-id", is_flag=True, help="Send option 61.")
 @click.option("--hostname", is_flag=True, help="Send option 12.")
-@click.option("--circuit-id", is_flag=True, help="Send option 82, a circuit-id for each client.")
+@click.option("--circuit-id", is_flag=True, help="Send option 82 with one circuit-id per client.")
 @click.option(
     "--expect", multiple=True, metavar="CODE=HEX", help="An option that each answer must carry."
 )
-@click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 @click.pass_context
 def bench(
     context: click.Context,
@@ -89,7 +89,7 @@ def bench(
         return
     for name in ("server", "relay"):
         if plan[name] is None:
-            raise click.UsageError(f"--{name} ADDR is needed", context)
+            raise click.UsageError(f"--{name} ADDR is required", context)
     if seconds is None:
         seconds = 1e9 if exchanges else 10.0
     try:

@@ -270,16 +270,16 @@ def _judge(comparison: Comparison) -> bool:
 @click.command("compare")
 @click.argument("contenders", nargs=-1)
 @click.option("--rounds", default=3, show_default=True)
-@click.option("--seconds", default=5.0, show_default=True, help="Measured, of each round.")
+@click.option("--seconds", default=5.0, show_default=True, help="Seconds measured in each round.")
 @click.option("--warmup", default=1.0, show_default=True)
 @click.option("--clients", default=60_000, show_default=True)
 @click.option("--window", default=512, show_default=True)
 @click.option("--workers", default=2, show_default=True)
 @click.option("--mode", type=click.Choice(["dora", "renew", "reboot"]), default="dora")
-@click.option("--directory", metavar="DIR", help="Where state directories are made.")
-@click.option("--server-gro", is_flag=True, help="GRO on the server's link, for UDP_GRO there.")
-@click.option("--floor", is_flag=True, help="Exit 1 below what is promised beside the echo.")
-@click.option("--json", "as_json", is_flag=True, help="All rounds as one JSON object.")
+@click.option("--directory", metavar="DIR", help="Folder for the state directories.")
+@click.option("--server-gro", is_flag=True, help="Switch GRO on for the server's link.")
+@click.option("--floor", is_flag=True, help="Exit 1 if a promised ratio to the echo is missed.")
+@click.option("--json", "as_json", is_flag=True, help="Print all rounds as one JSON object.")
 def main(
     contenders: tuple[str, ...],
     as_json: bool,

@@ -19,7 +19,7 @@ TRACE_SPARE = ("xid", "worker", "giaddr")
 @as_json
 @reaches_server
 def status(client: Client, as_json: bool) -> None:
-    """How a running server is: processes, alarms, warnings, interfaces."""
+    """Show the state of a running server: processes, alarms, warnings, interfaces."""
     found = client.get("/v1/status")
     click.echo(json.dumps(found) if as_json else _status_text(found))
 
@@ -27,7 +27,8 @@ def status(client: Client, as_json: bool) -> None:
 def _status_text(found: dict[str, Any]) -> str:
     parts = [
         f"fastdhcp {found['version']}, pid {found['pid']}, up {render.age(found['started'])}",
-        f"serving {found['listen']} by {found['config']}, generation {found['generation']}",
+        f"serving {found['listen']}, configuration {found['config']}, "
+        f"generation {found['generation']}",
         f"{found['leases']:,} active leases, {found['addresses']:,} addresses in the pools "
         f"of {found['subnets']:,} subnets",
         f"store {found['store']}, durability {found['durability']}; "
@@ -70,7 +71,7 @@ def _name(process: dict[str, Any]) -> str:
 @as_json
 @reaches_server
 def pools(client: Client, wide: bool, as_json: bool) -> None:
-    """Addresses of each pool, by state."""
+    """Show how full each pool is, by state of its addresses."""
     found = client.get("/v1/pools")["pools"]
     if as_json:
         for pool in found:
@@ -91,12 +92,12 @@ def _used(pool: dict[str, Any]) -> str:
 
 @click.command()
 @click.option("--limit", default=40, show_default=True, type=click.IntRange(1, 10_000))
-@click.option("--hw-address", metavar="MAC", help="Of this client only.")
+@click.option("--hw-address", metavar="MAC", help="Only packets of this client.")
 @wide
 @as_json
 @reaches_server
 def trace(client: Client, limit: int, hw_address: str | None, wide: bool, as_json: bool) -> None:
-    """The last packets and what was decided about each, the newest last."""
+    """Show the last packets and what was decided about each, newest last."""
     found = client.get("/v1/trace", limit=limit, hw_address=hw_address)["decisions"]
     if as_json:
         for decision in found:
@@ -136,7 +137,10 @@ def _named(address: str) -> str | None:
 @as_json
 @reaches_server
 def reload(client: Client, as_json: bool) -> None:
-    """Have the server read its configuration again; it keeps the old one if it is not right."""
+    """Make the server read its configuration again.
+
+    If the configuration is invalid, the old one stays in force and the exit code is 1.
+    """
     found = client.post("/v1/reload", {})
     if as_json:
         click.echo(json.dumps(found))

@@ -60,7 +60,8 @@ class Client:
             try:
                 yield from answer
             except (http.client.HTTPException, OSError) as error:
-                raise click.ClickException("the server broke off: its answer is cut") from error
+                text = "the server closed the connection before its answer was complete"
+                raise click.ClickException(text) from error
 
     def _json(self, method: str, path: str, body: str | None = None) -> dict[str, Any]:
         with self._answer(method, path, body) as answer:
@@ -89,10 +90,10 @@ class Client:
         if isinstance(error, FileNotFoundError | ConnectionRefusedError):
             return (
                 f"no server answers at {self.path}: is it running? "
-                "(-c FILE or --socket PATH names another)"
+                "(use -c FILE or --socket PATH to name another)"
             )
         if isinstance(error, PermissionError):
-            return f"{self.path}: you may not open it; ask as root or as a member of its group"
+            return f"{self.path}: permission denied; run this as root or as a member of its group"
         return f"{self.path}: {getattr(error, 'strerror', None) or error or type(error).__name__}"
 
 
@@ -123,7 +124,7 @@ def socket_of(config: Path) -> Path:
     except OSError as error:
         raise ConfigUnreadable(f"{config}: {error.strerror}") from error
     except (ValueError, AttributeError, TypeError, RecursionError) as error:
-        cure = "`fastdhcp check` says more, and --socket PATH asks without it"
+        cure = "`fastdhcp check` says more; --socket PATH works without the file"
         raise ConfigUnreadable(f"{config}: {error}; {cure}") from error
 
 
@@ -157,5 +158,5 @@ def reaches_server(function: Command) -> Command:
     return functools.update_wrapper(wrapped, function)
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="JSON, one object a line.")
-wide = click.option("--wide", is_flag=True, help="All columns, however wide the table gets.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
+wide = click.option("--wide", is_flag=True, help="Show all columns, however wide they are.")

@@ -21,11 +21,11 @@ Lease = dict[str, Any]
 
 @click.group(invoke_without_command=True)
 @click.option(
-    "--limit", type=click.IntRange(min=1), help="At most so many  [default: 100; with --json: all]"
+    "--limit", type=click.IntRange(min=1), help="Show at most so many  [default: 100; --json: all]"
 )
-@click.option("--state", help="Only those in this state.")
-@click.option("--subnet", metavar="PREFIX", help="Only those of this subnet.")
-@click.option("--vrf", type=int, metavar="ID", help="Only those of this VRF; 0 is the default.")
+@click.option("--state", help="Only leases in this state.")
+@click.option("--subnet", metavar="PREFIX", help="Only leases of this subnet.")
+@click.option("--vrf", type=int, metavar="ID", help="Only leases of this VRF; 0 is the default.")
 @wide
 @as_json
 @reaches_server
@@ -38,7 +38,7 @@ def leases(
     wide: bool,
     as_json: bool,
 ) -> None:
-    """List leases; or show, release or export them."""
+    """List leases, or show, release or export them."""
     if click.get_current_context().invoked_subcommand is not None:
         return
     wanted = {"state": state, "subnet": subnet, "vrf": vrf}
@@ -113,7 +113,7 @@ def _end(lease: Lease) -> str:
 @as_json
 @reaches_server
 def show(client: Client, which: str, vrf: int, as_json: bool) -> None:
-    """The lease at an address, or all that a hardware address has or had."""
+    """Show the lease of an address, or all leases that a hardware address has or had."""
     found = client.get(f"/v1/leases/{path_part(which)}", vrf=vrf)["leases"]
     if as_json:
         for lease in found:
@@ -140,24 +140,24 @@ def _in_full(lease: Lease) -> str:
 @click.option(
     "--now",
     is_flag=True,
-    help="Give it to others at once, though its client was told that it may use it longer.",
+    help="Free the address at once, although its client was told that it may use it longer.",
 )
 @as_json
 @reaches_server
 def release(client: Client, address: str, vrf: int, now: bool, as_json: bool) -> None:
-    """End a lease. Without --now its client keeps the address until the lease that it was told
-    of ends, but is not allowed to renew."""
+    """End a lease. Without --now its client keeps the address until its lease ends, but cannot
+    renew it."""
     body = {"vrf": vrf, "now": now}
     found = client.post(f"/v1/leases/{path_part(address)}/release", body)
     words = {
-        "ended": "released; others may get it at once",
-        "pending": "may not be renewed any more; free when the lease that was told ends",
-        "free": "was bound to nobody",
+        "ended": "released; the address is free for other clients",
+        "pending": "cannot be renewed any more; the address is free when its lease ends",
+        "free": "was not leased",
     }
     if found["result"] == "pending" and not as_json:
         path = f"/v1/leases/{path_part(found['address'])}"
         if client.get(path, vrf=vrf)["leases"][0]["expires"] is None:
-            words["pending"] = "may not be renewed any more, but its lease has no end: use --now"
+            words["pending"] = "cannot be renewed any more, but its lease has no end: use --now"
     if as_json:
         click.echo(json.dumps(found))
     else:
@@ -168,7 +168,7 @@ def release(client: Client, address: str, vrf: int, now: bool, as_json: bool) ->
 @as_json
 @reaches_server
 def export(client: Client, as_json: bool) -> None:
-    """Every lease as JSON, one object a line (with or without --json)."""
+    """Export every lease as JSON, one object per line (with or without --json)."""
     out = sys.stdout.buffer
     for line in client.lines("/v1/leases/export"):
         out.write(line)

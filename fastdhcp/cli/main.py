@@ -7,15 +7,15 @@ import click
 from fastdhcp import __version__
 
 SUBCOMMANDS = {
-    "serve": ("fastdhcp.cli.server:serve", "Run the server, in the foreground."),
-    "check": ("fastdhcp.cli.server:check", "Check a configuration."),
-    "demo": ("fastdhcp.demo:demo", "See a server with clients in a private network."),
-    "status": ("fastdhcp.cli.ask:status", "How a running server is."),
-    "pools": ("fastdhcp.cli.ask:pools", "Addresses of each pool, by state."),
+    "serve": ("fastdhcp.cli.server:serve", "Run the server in the foreground."),
+    "check": ("fastdhcp.cli.server:check", "Check a configuration file."),
+    "demo": ("fastdhcp.demo:demo", "Watch a server and its clients in a private network."),
+    "status": ("fastdhcp.cli.ask:status", "Show the state of a running server."),
+    "pools": ("fastdhcp.cli.ask:pools", "Show how full each pool is, by state of its addresses."),
     "leases": ("fastdhcp.cli.leases:leases", "List, show, release or export leases."),
-    "trace": ("fastdhcp.cli.ask:trace", "The last packets and what was decided."),
-    "reload": ("fastdhcp.cli.ask:reload", "Have the server read its configuration again."),
-    "probe": ("fastdhcp.probe:probe", "One exchange against any DHCP server, step by step."),
+    "trace": ("fastdhcp.cli.ask:trace", "Show the last packets and what was decided about each."),
+    "reload": ("fastdhcp.cli.ask:reload", "Make the server read its configuration again."),
+    "probe": ("fastdhcp.probe:probe", "Ask any DHCP server for a lease, step by step."),
     "bench": ("fastdhcp_bench.cli:bench", "Load any DHCP server with many clients."),
     "version": ("fastdhcp.cli.main:version", "Print the version."),
 }
@@ -45,10 +45,10 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="fastdhcp", message="%(prog)s %(version)s")
 def main() -> None:
-    """A DHCPv4 server: fast, and no lease is told before it is on disk.
+    """A fast DHCPv4 server. No lease is acknowledged before it is on disk.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage, 75 port or state directory in use, 78 the
-    configuration is not right.
+    Exit codes: 0 success, 1 failure, 2 wrong usage, 75 port or state directory in use, 78 invalid
+    configuration.
     """
 
 

@@ -210,7 +210,7 @@ async def leases_show(context: Context, request: messages.ShowRequest) -> messag
         return await _show_hardware(context, request)
     lease = await context.table.lease(request.vrf, address)
     if lease is None:
-        text = f"{request.which} is in no subnet of VRF {request.vrf}, and was never bound"
+        text = f"{request.which} is not in any subnet of VRF {request.vrf} and was never leased"
         raise CommandError(Kind.NOT_FOUND, text)
     return messages.LeasesResponse(leases=[lease])
 
@@ -225,7 +225,7 @@ async def _show_hardware(
         raise BadField("which", text) from error
     leases = await context.table.find(chaddr)
     if not leases:
-        text = f"no address is or was bound to {words.hardware_text(chaddr)}"
+        text = f"no address is or was leased to {words.hardware_text(chaddr)}"
         raise CommandError(Kind.NOT_FOUND, text)
     return messages.LeasesResponse(leases=leases)
 

@@ -140,7 +140,7 @@ def _index_page(context: Context) -> str:
         "padding:0 1em}td{padding:.1em 1em .1em 0;vertical-align:top}</style>"
         f"<h1>fastdhcp {__version__}</h1>"
         f"<p>{len(context.table.catalog.subnets)} subnets, policy generation "
-        f"{context.table.catalog.generation}. What there is to ask:</p>\n"
+        f"{context.table.catalog.generation}. Available requests:</p>\n"
         f"<table>\n{items}\n</table></html>\n"
     )
 

@@ -155,7 +155,7 @@ class Control:
             self._channel.send({"type": "reload", "number": number})
             message = await asyncio.wait_for(asked, RELOAD_S)
         except TimeoutError:
-            text = f"the supervisor did not answer within {RELOAD_S:g} s; its log says more"
+            text = f"the supervisor did not answer within {RELOAD_S:g} s; see its log"
             raise CommandError(Kind.NO_ANSWER, text) from None
         except OSError as error:
             text = f"the supervisor cannot be reached: {error.strerror}"

@@ -183,7 +183,7 @@ class Table:
             except TimeoutError:
                 await asyncio.sleep(LOCKED_WAIT_S)
         raise RecordLocked(
-            "a record stays locked: its holder died and is being repaired; try again"
+            "a record is locked: the process that held it died and is being repaired; try again"
         )
 
 

@@ -40,7 +40,7 @@ def enter() -> None:
 
 
 _HELP = (
-    "this system lets no user make a network of its own: run the demo as root, or allow user "
+    "this user may not create a private network here: run the demo as root, or allow user "
     "namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone=1, "
     "kernel.apparmor_restrict_unprivileged_userns=0; in a container: --privileged)"
 )

@@ -16,7 +16,7 @@ def unusable(offer: Packet) -> str | None:
     if offer.yiaddr == "0.0.0.0":
         return "it offers no address"
     if len(offer.options.get(SERVER_ID, b"")) != 4:
-        return "it names no server (option 54)"
+        return "it does not name its server (option 54)"
     return None
 
 
@@ -57,7 +57,7 @@ def _network(ack: Packet) -> Iterator[Trouble]:
     try:
         own = ipaddress.IPv4Interface(f"{ack.yiaddr}/{socket.inet_ntoa(data)}")
     except ValueError:
-        yield Trouble("bad-subnet-mask", f"{socket.inet_ntoa(data)} is no subnet mask")
+        yield Trouble("bad-subnet-mask", f"{socket.inet_ntoa(data)} is not a subnet mask")
         return
     edges = (own.network.network_address, own.network.broadcast_address)
     if own.network.prefixlen < 31 and own.ip in edges:

@@ -68,7 +68,7 @@ class HwAddress(click.ParamType[bytes]):
     type=float,
     help="Seconds to wait for further offers; default 1, or 0.2 where only one server is asked.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The outcome as one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON object.")
 def probe(
     interface: str | None,
     relay: str | None,
@@ -123,5 +123,6 @@ def octets(text: str | None) -> bytes:
     except OptionError as error:
         raise click.UsageError(str(error)) from error
     if len(data) > IDENTIFIER_SIZE_MAX:
-        raise click.UsageError(f"{len(data)} octets: an identifier may have {IDENTIFIER_SIZE_MAX}")
+        text = f"{len(data)} octets: an identifier has at most {IDENTIFIER_SIZE_MAX}"
+        raise click.UsageError(text)
     return data

@@ -50,17 +50,17 @@ def find_link(name: str) -> Link:
         except OSError as error:
             names = ", ".join(found for _, found in socket.if_nameindex())
             text = f"there is no interface {name}"
-            raise Stopped("interface-missing", text, f"there are: {names}") from error
+            raise Stopped("interface-missing", text, f"the interfaces here are {names}") from error
         address = _ioctl(sock, SIOCGIFHWADDR, name)
     if not state & IFF_UP:
         cure = f"bring it up: ip link set {name} up"
         raise Stopped("interface-down", f"{name} is down", cure)
     if not state & IFF_RUNNING:
-        cure = "look at the cable, and at the port at its other end"
+        cure = "check the cable and the port at its other end"
         raise Stopped("no-carrier", f"{name} is up, but has no carrier", cure)
     if struct.unpack_from("=H", address)[0] != ARPHRD_ETHER:
         cure = "probe through a relay agent's address instead: --relay ADDR --server ADDR"
-        raise Stopped("not-ethernet", f"{name} is no Ethernet link: DHCP has no frames on it", cure)
+        raise Stopped("not-ethernet", f"{name} is not an Ethernet link: it carries no frames", cure)
     return Link(name, address[2:8])
 
 
@@ -116,14 +116,12 @@ def silence_on_link(link: Link, received_before: int, *, own_hw_address: bool) -
     text = f"no OFFER came on {link.name}"
     if holders := port_holders(SERVER_PORT):
         who = " and ".join(map(str, holders))
-        text += f"; {who} has UDP port {SERVER_PORT} on this very host"
+        text += f"; {who} uses UDP port {SERVER_PORT} on this host"
         cure = "a server does not hear its own host's frames: probe from another host on the link"
         return Trouble("no-offer", text, cure)
     if came == 0:
         text += ", nor did any other packet"
-        cure = (
-            "nobody is heard here: look at the VLAN and at the port at the other end, and whether "
-        )
+        cure = "nothing is heard here: check the VLAN, the port at the other end, and whether "
     else:
         text += f", though the link is alive (packets that came in: {came})"
         cure = "look for a server or a relay agent on this link, and whether "
@@ -139,7 +137,7 @@ def dropped_here(count: int, port: int) -> Trouble:
     return Trouble(
         "answer-dropped-here",
         f"{count} answers reached this host, but not UDP port {port}: the kernel dropped them",
-        "look at its firewall (UDP ports 67 and 68) and at net.ipv4.conf.*.rp_filter",
+        "check its firewall (UDP ports 67 and 68) and net.ipv4.conf.*.rp_filter",
     )
 
 

@@ -125,8 +125,8 @@ def _not_bound(error: OSError, address: str, port: int) -> Stopped:
         own = [str(own.ip) for found in read_interfaces() for own in found.addresses]
         return Stopped(
             "relay-address-not-ours",
-            f"{address} is no address of this host: a server sends its answer to giaddr, so none "
-            "would come here",
+            f"{address} is not an address of this host: a server answers to giaddr, so no answer "
+            "would arrive here",
             f"name one of its own addresses: {', '.join(own) or 'it has none'}",
         )
     if isinstance(error, PermissionError):
@@ -137,7 +137,7 @@ def _not_bound(error: OSError, address: str, port: int) -> Stopped:
 def _port_taken(on: str, port: int) -> Stopped:
     from fastdhcp.ports import port_holders
 
-    who = " and ".join(map(str, port_holders(port))) or "a process that we may not see"
+    who = " and ".join(map(str, port_holders(port))) or "a process that this user may not see"
     text = f"UDP port {port}{on} is in use by {who}"
     if port == CLIENT_PORT:
         cure = "stop that client, or run as root: with CAP_NET_RAW no port is needed"
@@ -156,11 +156,11 @@ def no_permission(purpose: str, capability: str) -> Stopped:
 
 def _not_sent(error: OSError, target: str) -> Stopped:
     if error.errno in (errno.EPERM, errno.EACCES):
-        text = f"a firewall of this host lets nothing out to {target}:{SERVER_PORT}"
-        return Stopped("sending-forbidden", text, "look at its OUTPUT rules for UDP port 67")
+        text = f"a firewall on this host blocks packets to {target}:{SERVER_PORT}"
+        return Stopped("sending-forbidden", text, "check its OUTPUT rules for UDP port 67")
     if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
         text = f"this host has no route to {target}"
-        return Stopped("no-route", text, "look at `ip route get` for it")
+        return Stopped("no-route", text, "check `ip route get` for it")
     return Stopped("send-failed", f"no packet could be sent to {target}: {error.strerror}")
 
 
@@ -168,14 +168,14 @@ def _refused(data: bytes, server: str) -> Stopped:
     """From a `struct sock_extended_err` with the sender's `sockaddr_in` behind it."""
     number, origin, kind, code = struct.unpack_from("=IBBB", data)
     if origin != ORIGIN_ICMP:
-        text = f"{server} is not reached: {errno.errorcode.get(number, str(number))}"
-        return Stopped("server-unreachable", text, "look at `ip route get` and `ip neighbour`")
+        text = f"{server} cannot be reached: {errno.errorcode.get(number, str(number))}"
+        return Stopped("server-unreachable", text, "check `ip route get` and `ip neighbour`")
     sender = socket.inet_ntoa(data[20:24])
     if (kind, code) == PORT_UNREACHABLE:
-        text = f"{sender} says that nobody listens on its UDP port 67"
+        text = f"{sender} says that nothing listens on its UDP port 67"
         return Stopped("no-server-there", text, "start the server there, or name another")
     if (kind, code) == HOST_UNREACHABLE:
-        text = f"{sender} reaches no {server}: nobody answers ARP for it"
-        return Stopped("server-unreachable", text, "look at `ip neighbour` there")
-    text = f"{sender} says by ICMP that {server} is not reached (type {kind}, code {code})"
-    return Stopped("server-unreachable", text, f"look at the way from {sender} to {server}")
+        text = f"{sender} cannot reach {server}: nothing answers ARP for it"
+        return Stopped("server-unreachable", text, "check `ip neighbour` there")
+    text = f"{sender} says by ICMP that {server} cannot be reached (type {kind}, code {code})"
+    return Stopped("server-unreachable", text, f"check the route from {sender} to {server}")

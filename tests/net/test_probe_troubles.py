@@ -236,7 +236,7 @@ def test_server_on_the_very_host(lab: Lab) -> None:
     link(lab)
     Dnsmasq(lab, "server", ONE_ADDRESS)
     report = run(lab, "server", "-i", "srv0", "--timeout", "0.5")
-    stopped(report, "no-offer", "dnsmasq", "this very host", "from another host")
+    stopped(report, "no-offer", "dnsmasq", "on this host", "from another host")
 
 
 def test_pool_without_a_free_address(lab: Lab) -> None:
@@ -267,7 +267,8 @@ def test_answer_dropped_on_its_last_step(lab: Lab) -> None:
 def test_relay_address_is_not_of_this_host(lab: Lab) -> None:
     routed(lab)
     report = run(lab, "relay", "--relay", "10.99.0.1", "--server", SERVER_UP)
-    stopped(report, "relay-address-not-ours", "10.99.0.1 is no address", f"{RELAY_UP}, {GIADDR}")
+    own = f"{RELAY_UP}, {GIADDR}"
+    stopped(report, "relay-address-not-ours", "10.99.0.1 is not an address", own)
 
 
 def test_relay_address_without_a_subnet(lab: Lab) -> None:
@@ -310,21 +311,21 @@ def test_relayed_answer_dropped_on_its_last_step(lab: Lab) -> None:
 def test_nobody_listens_at_the_server(lab: Lab) -> None:
     routed(lab)
     report = run(lab, "relay", "--relay", GIADDR, "--server", SERVER_UP)
-    stopped(report, "no-server-there", f"{SERVER_UP} says that nobody listens")
+    stopped(report, "no-server-there", f"{SERVER_UP} says that nothing listens")
     assert report["seconds"] < 2
 
 
 def test_nobody_has_the_servers_address(lab: Lab) -> None:
     routed(lab)
     report = run(lab, "relay", "--relay", GIADDR, "--server", "10.88.0.99")
-    stopped(report, "server-unreachable", "nobody answers ARP")
+    stopped(report, "server-unreachable", "nothing answers ARP")
 
 
 @pytest.mark.parametrize(
     ("route", "trouble", "words"),
     [
         (None, "no-route", "no route to 203.0.113.1"),
-        ("prohibit", "sending-forbidden", "nothing out to 203.0.113.1"),
+        ("prohibit", "sending-forbidden", "blocks packets to 203.0.113.1"),
     ],
 )
 def test_nothing_can_be_sent(lab: Lab, route: str | None, trouble: str, words: str) -> None:
@@ -445,7 +446,7 @@ def _offer(server: Scripted, **fields: Any) -> Message:
 
 def _offer_without_server_id(server: Scripted) -> None:
     _offer(server, options={51: 600})
-    server.ends(1, r"names no server \(option 54\)", r"\(unusable-offer\)")
+    server.ends(1, r"does not name its server \(option 54\)", r"\(unusable-offer\)")
 
 
 def _offer_twice(server: Scripted) -> None:
