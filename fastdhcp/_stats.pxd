@@ -63,6 +63,7 @@ cpdef enum Counter:
     COUNT_EXPIRED            # leases ended by time
     COUNT_CHECKPOINT_CHUNKS
     COUNT_LOG_DROPPED        # lines of the log that nobody read
+    COUNT_INTERNAL_ERRORS    # what nobody foresaw in the supervisor
     COUNT_WORDS = 320
 
 # Histogram bucket i counts times under 2**i microseconds (and not under 2**(i-1)); 31 = the rest.

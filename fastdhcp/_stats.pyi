@@ -17,6 +17,7 @@ class Counter(IntEnum):
     COUNT_COMMIT_TIME = 272
     COUNT_COMMIT_SUM = 304
     COUNT_CHECKPOINT_CHUNKS = 307
+    COUNT_INTERNAL_ERRORS = 309
 
 def drop_names() -> list[str]:
     """The names of the drop reasons by number, as metrics and log write them (`bad-hlen`)."""

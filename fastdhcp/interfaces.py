@@ -4,12 +4,13 @@ The kernel's word that something changed is only a trigger: everything is read a
 """
 
 import dataclasses
+import os
 import socket
 import struct
 from ipaddress import IPv4Address, IPv4Interface
 
 from fastdhcp import netlink
-from fastdhcp.words import shown
+from fastdhcp.words import printable
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def read_interfaces() -> tuple[Interface, ...]:
         for body in netlink.dump(sock, netlink.RTM_GETLINK, netlink.RTM_NEWLINK, asked):
             _, _, index, flags, _ = netlink.LINK.unpack_from(body)
             told = dict(netlink.attributes(body[netlink.LINK.size :]))
-            name = shown(told.get(netlink.IFLA_IFNAME, b"").rstrip(b"\0"))
+            name = printable(os.fsdecode(told.get(netlink.IFLA_IFNAME, b"").rstrip(b"\0")))
             up, loopback = bool(flags & netlink.IFF_UP), bool(flags & netlink.IFF_LOOPBACK)
             found.append(Interface(index, name, up, loopback, tuple(addresses.get(index, ()))))
     return tuple(sorted(found, key=lambda interface: interface.index))

@@ -31,6 +31,7 @@ COUNTERS: Mapping[str, tuple[str, str]] = {
     "COUNT_EXPIRED": ("leases_expired_total", "Leases ended by time."),
     "COUNT_CHECKPOINT_CHUNKS": ("checkpoint_chunks_total", "Chunks written by checkpoints."),
     "COUNT_LOG_DROPPED": ("log_lines_dropped_total", "Lines of the log that found no reader."),
+    "COUNT_INTERNAL_ERRORS": ("internal_errors_total", "What nobody foresaw in the supervisor."),
 }
 """Counters of a single word, by their name in _stats: the metric and its help. The log says the
 same without ``_total``."""
@@ -104,12 +105,6 @@ def hardware_bytes(text: str) -> bytes:
     if not 1 <= len(chaddr) <= 16:
         raise ValueError(f"{text!r} is not a hardware address; write 1 to 16 pairs of hex digits")
     return chaddr
-
-
-def shown(octets: bytes) -> str:
-    """A name that another chose: UTF-8 as it is, all else and what would move a cursor escaped."""
-    text = octets.decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def identifier_text(octets: bytes) -> str | None:

@@ -120,7 +120,6 @@ async def status(context: Context, request: messages.Nothing) -> messages.Status
         subnets=len(catalog.subnets),
         kernel_drops=kernel_drops(),
         receive_buffer=told.get("receive_buffer"),
-        internal_errors=told.get("internal_errors", 0),
         processes=msgspec.convert(_kebab(told.get("processes")), list[messages.Process]),
         alarms=msgspec.convert(told.get("alarms", []), list[messages.Alarm]),
         warnings=msgspec.convert(told.get("warnings", []), list[str]),

@@ -123,8 +123,7 @@ class Interface(Message):
 
 class StatusResponse(Message):
     """The server as a whole. `store`: `starting`, `ok`, `failing`; `leases`: those that
-    lists show as active, in pools or not; `addresses`: of all pools; `internal_errors`: see the
-    alarm of that name."""
+    lists show as active, in pools or not; `addresses`: of all pools."""
 
     version: str
     time: float
@@ -140,7 +139,6 @@ class StatusResponse(Message):
     subnets: int
     kernel_drops: int
     receive_buffer: int | None
-    internal_errors: int
     processes: list[Process]
     alarms: list[Alarm]
     warnings: list[str]

@@ -1,13 +1,12 @@
 """What a child is told when it starts: one message, and the descriptors that it works with."""
 
-import os
 from pathlib import Path
 
 from fastdhcp.channel import Message
 from fastdhcp.config.model import Configuration
 from fastdhcp.supervisor.generation import Generation, store_names
 from fastdhcp.supervisor.server import Server
-from fastdhcp.words import shown
+from fastdhcp.words import printable
 
 Briefing = tuple[Message, dict[str, int]]
 
@@ -77,7 +76,7 @@ def facts(path: Path, generation: Generation) -> Message:
     server = config.server
     address, port = server.listen
     return {
-        "file": shown(os.fsencode(path.absolute())),
+        "file": printable(str(path.absolute())),
         "listen": f"{address}:{port}",
         "workers": server.workers,
         "state_directory": str(server.state_directory),

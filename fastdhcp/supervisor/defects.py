@@ -3,7 +3,7 @@
 import contextlib
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from fastdhcp.log import Log
 from fastdhcp.supervisor.alarms import Alarms
@@ -13,10 +13,10 @@ AGAIN_S = 60.0
 
 
 class Defects:
-    """``count``: all of this run, also those without a line."""
+    """``count`` is called for each, also for those without a line."""
 
-    def __init__(self, alarms: Alarms, log: Log) -> None:
-        self.count = 0
+    def __init__(self, alarms: Alarms, log: Log, count: Callable[[], None]) -> None:
+        self._count = count
         self._alarms = alarms
         self._log = log
         self._told_s: dict[str, float] = {}
@@ -35,7 +35,7 @@ class Defects:
 
     def note(self, task: str, error: BaseException) -> None:
         """Logs and counts one."""
-        self.count += 1
+        self._count()
         now_s = time.monotonic()
         if now_s - self._told_s.get(task, -AGAIN_S) >= AGAIN_S:
             self._told_s[task] = now_s

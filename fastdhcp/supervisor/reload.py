@@ -1,7 +1,6 @@
 """Reloads: the configuration read again when somebody asks, and each who asked told how it went."""
 
 import asyncio
-import os
 import socket
 
 from fastdhcp.config import ConfigError, Configuration, load, reload_refusals
@@ -15,7 +14,7 @@ from fastdhcp.supervisor.policy import Policy, Refused
 from fastdhcp.supervisor.reserved import held_by_others
 from fastdhcp.supervisor.server import Server
 from fastdhcp.supervisor.threads import in_thread
-from fastdhcp.words import shown
+from fastdhcp.words import printable
 
 READ_S = 60.0
 """A file that does not answer (a pipe, a server of files that is gone) is given up after this."""
@@ -36,7 +35,7 @@ class Reloads:
     def __init__(self, server: Server, policy: Policy) -> None:
         self._server = server
         self._policy = policy
-        self._file = shown(os.fsencode(server.path))
+        self._file = printable(str(server.path))
         self._wanted = asyncio.Event()
         self._askers: list[Asker] = []
 

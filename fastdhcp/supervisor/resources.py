@@ -29,7 +29,7 @@ from fastdhcp.supervisor.listeners import (
     probe_port,
 )
 from fastdhcp.supervisor.obstacles import Obstacle, state_directory_taken
-from fastdhcp.words import shown
+from fastdhcp.words import printable
 
 PATIENCE_S = 1.0
 """A predecessor that is just ending gets so long to give up lock and port."""
@@ -142,7 +142,7 @@ def _make_directory(directory: Path, key: str) -> None:
     try:
         os.fsencode(directory).decode()
     except UnicodeDecodeError as error:
-        text = f"{shown(os.fsencode(directory))} is no UTF-8, which the database asks for"
+        text = f"{printable(str(directory))} is no UTF-8, which the database asks for"
         raise Obstacle(f"{key}-failed", f"{text}: change server.{key}") from error
     try:
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from fastdhcp._memory import Memory
+from fastdhcp._stats import Counter
 from fastdhcp.config import Configuration
 from fastdhcp.log import log
 from fastdhcp.supervisor.alarms import Alarms
@@ -48,7 +49,7 @@ class Server:
 
     def __post_init__(self) -> None:
         self.config = self.started_with
-        self.defects = Defects(self.alarms, log)
+        self.defects = Defects(self.alarms, log, self._count_defect)
         self.receive_buffer = min(receive_buffer(sock) for sock in self.resources.udp)
         self.warnings = buffer_warnings(self.receive_buffer)
 
@@ -62,6 +63,9 @@ class Server:
     def store_number(self) -> int:
         """The store's process number."""
         return self.started_with.server.workers
+
+    def _count_defect(self) -> None:
+        self.memory.add(Counter.COUNT_INTERNAL_ERRORS)
 
     def of(self, *roles: str) -> list[Child]:
         return [child for child in self.children.values() if child.role in roles]

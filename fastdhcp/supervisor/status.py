@@ -29,7 +29,6 @@ def status_message(server: Server) -> Message:
         "warnings": [*server.warnings, *generation.warnings],
         "interfaces": [_interface(interface) for interface in generation.interfaces],
         "receive_buffer": server.receive_buffer,
-        "internal_errors": server.defects.count,
     }
 
 
