@@ -28,7 +28,8 @@ cdef struct BodyKey:
     uint16_t list_len        # or BODY_NO_LIST
     uint32_t generation      # of the image: indexes and values of another mean nothing in this one
     uint8_t file_taken       # 1: the file field carries the boot file
-    uint8_t spare[3]         # so that what is hashed ends on a word
+    uint8_t sname_taken      # 1: sname carries the server's name
+    uint8_t spare[2]         # so that what is hashed ends on a word
     uint8_t list[BODY_LIST_MAX]  # zeros behind list_len
 
 
@@ -52,8 +53,8 @@ cdef struct Bodies:
 cdef bint bodies_open(Bodies* bodies) noexcept nogil
 cdef void bodies_close(Bodies* bodies) noexcept nogil
 
-# The body for `room` bytes in the options field. `key` has subnet, pool, reservation and file_taken
-# set, and is used as scratch; `list` is option 55 (at = NULL: none). What is returned lives until
-# the next call.
+# The body for `room` bytes in the options field. `key` has subnet, pool, reservation, file_taken
+# and sname_taken set, and is used as scratch; `list` is option 55 (at = NULL: none). What is
+# returned lives until the next call.
 cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key, Span list,
                              uint32_t room, Counters* counters) noexcept nogil

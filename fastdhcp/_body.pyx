@@ -164,7 +164,7 @@ cdef void lay_body(Body* body, const Image* image, const BodyKey* key, Span list
         memset(body.sname, 0, SNAME_SIZE)
     body.left_out = <uint16_t>codec_lay_options(
         c.spans, c.count, &main, NULL if whole or key.file_taken else &file,
-        NULL if whole else &sname, &body.overload)
+        NULL if whole or key.sname_taken else &sname, &body.overload)
     body.size = <uint16_t>(main.at - body.main)
 
 

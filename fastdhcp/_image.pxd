@@ -131,6 +131,8 @@ cdef struct Params:
     uint32_t next_server         # siaddr
     uint32_t boot_file_at
     uint32_t boot_file_len       # at most 127: file is NUL-terminated
+    uint32_t server_name_at
+    uint32_t server_name_len     # at most 63, likewise sname
     uint32_t flags               # ParamsFlag
 
 

@@ -221,6 +221,7 @@ cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image
     key.pool = handled.pool
     key.reservation = handled.reservation
     key.file_taken = 1 if params.boot_file_len else 0
+    key.sname_taken = 1 if params.server_name_len else 0
     body = bodies_find(bodies, image, &key, packet.parameter_list,
                        room_for_body(packet, <uint32_t>(w.at - reply.data)), counters)
     if params.boot_file_len:
@@ -228,7 +229,10 @@ cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image
                params.boot_file_len)
     elif body.overload:
         memcpy(reply.data + AT_FILE, body.file, FILE_SIZE)
-    if body.overload:
+    if params.server_name_len:
+        memcpy(reply.data + AT_SNAME, <const uint8_t*>image + params.server_name_at,
+               params.server_name_len)
+    elif body.overload:
         memcpy(reply.data + AT_SNAME, body.sname, SNAME_SIZE)
     write_bytes(w, body.main, body.size)
 

@@ -51,8 +51,9 @@ def check(file: Path | None, config: Path | None, as_json: bool) -> None:
     for level, problems in (("error", errors), ("warning", warnings)):
         for problem in problems:
             if as_json:
-                place = {"file": problem.file, "line": problem.line, "key": problem.key}
-                click.echo(json.dumps({"level": level, **place, "text": problem.text}))
+                told = {"file": problem.file, "key": problem.key, "text": problem.text}
+                told = {name: printable(text) for name, text in told.items()}
+                click.echo(json.dumps({"level": level, "line": problem.line, **told}))
             else:
                 mark = "warning: " if level == "warning" else ""
                 click.echo(f"{problem.place}: {mark}{problem.told}")

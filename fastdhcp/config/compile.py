@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fcntl import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE, fcntl
 
-from fastdhcp._image import fill_lookups
+from fastdhcp._image import STRUCT_SIZES, fill_lookups
 from fastdhcp.config import tables
 from fastdhcp.config.collector import paused
 from fastdhcp.config.hints import HintPlaces, PoolKey, pool_keys
@@ -19,6 +19,16 @@ from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, ParamsTable
 from fastdhcp.config.values import dotted
 
 BLOCK_BITS_ALL = (1 << 256) - 1
+
+
+# Rows of another size would be read past their end: a field is missing here or there, or what was
+# compiled is older than the source.
+for _name, _row in tables.ROWS.items():
+    if _row.size != STRUCT_SIZES[_name]:
+        raise ImportError(
+            f"a row of {_name} has {_row.size} octets in tables.py and {STRUCT_SIZES[_name]} in "
+            "_image.pxd: give both the same fields, and run `make build`"
+        )
 
 
 @dataclass(frozen=True, slots=True)

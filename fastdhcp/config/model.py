@@ -66,6 +66,9 @@ class Params:
     boot_file: bytes = key(
         "boot-file", TEXT, values.printable, limits=(values.BOOT_FILE_MAX,), unset=b""
     )
+    server_name: bytes = key(
+        "server-name", TEXT, values.printable, limits=(values.SERVER_NAME_MAX,), unset=b""
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ CHADDR_MAX = 16
 CHADDR_ETHERNET = 6
 HTYPE_ETHERNET = 1
 BOOT_FILE_MAX = 127  # RFC 2131 2: `file` has 128 octets and ends with a zero
+SERVER_NAME_MAX = 63  # likewise `sname`, of 64
 
 _TIME_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _FINE_UNITS = {"us": 1, "ms": 1000, "s": 1_000_000}

@@ -224,6 +224,11 @@ def test_the_boot_file_stands_in_file() -> None:
     assert decode(make(ReplyMaker(compiled(text)), request())).file == b"pxe/boot.img"
 
 
+def test_the_servers_name_stands_in_sname() -> None:
+    text = POLICY.replace("[defaults]\n", '[defaults]\nserver-name = "boot.campus.example"\n')
+    assert decode(make(ReplyMaker(compiled(text)), request())).sname == b"boot.campus.example"
+
+
 # Times (RFC 2131 4.4.5)
 
 TIME_CASES = [
@@ -299,6 +304,27 @@ def test_rfc2132_9_10_option_57_bounds_the_reply_and_overload_helps() -> None:
     assert reply.options[225] == b"\xab" * 240
     assert reply.options[15] == b"campus.example"
     assert small[108:108 + 16] == bytes.fromhex(DOMAIN)
+
+
+@pytest.mark.parametrize(
+    ("keys", "overload", "file", "sname"),
+    [
+        ("", b"\1", bytes.fromhex(DOMAIN), b""),
+        ('server-name = "boot"', b"\1", bytes.fromhex(DOMAIN), b"boot"),
+        ('boot-file = "pxe"', b"\2", b"pxe", bytes.fromhex(DOMAIN)),
+        ('boot-file = "pxe"\nserver-name = "boot"', None, b"pxe", b"boot"),
+    ],
+)
+def test_rfc2132_9_3_options_take_no_field_that_has_its_own_content(
+    keys: str, overload: bytes | None, file: bytes, sname: bytes
+) -> None:
+    text = big_policy(240).replace("[defaults]\n", f"[defaults]\n{keys}\n")
+    options = {55: bytes((6, 225, 15)), 57: (576).to_bytes(2, "big"), 61: b"\1" * 20}
+    message = make(ReplyMaker(compiled(text)), request(options=options))
+    assert decode(message).options.get(52) == overload
+    assert message[108:236].startswith(file)
+    assert message[44:108].startswith(sname)
+    assert (15 in decode(message).options) == (overload is not None)
 
 
 def test_rfc2132_9_10_without_option_57_a_reply_keeps_to_576() -> None:

@@ -128,6 +128,7 @@ EFFECTS = {
     "authoritative": Effect("false", "true", "NAK", to_a_stranger),
     "next-server": Effect('"10.77.0.7"', '"10.77.0.8"', bytes((10, 77, 0, 8)), octets(20, 24)),
     "boot-file": Effect('"far"', '"near"', b"near", octets(108, 236)),
+    "server-name": Effect('"far"', '"near"', b"near", octets(44, 108)),
     "options": Effect('{ tz-name = "far" }', '{ tz-name = "near" }', b"near", option(101)),
 }
 SERVED = [key for key in keys_of(Params).values() if not key.later]
