@@ -142,7 +142,7 @@ def _make_directory(directory: Path, key: str) -> None:
     try:
         os.fsencode(directory).decode()
     except UnicodeDecodeError as error:
-        text = f"{printable(str(directory))} is no UTF-8, which the database asks for"
+        text = f"{printable(str(directory))} is not valid UTF-8, and the database needs that"
         raise Obstacle(f"{key}-failed", f"{text}: change server.{key}") from error
     try:
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)
