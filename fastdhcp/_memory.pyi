@@ -37,6 +37,7 @@ class Memory:
     block_limit: int
     block_count: int
     epoch: int
+    floors: tuple[int, int]
     ready: bool
     store_state: int
     store_fails: bool

@@ -201,6 +201,15 @@ cdef class Memory:
         self.table.node.epoch = value
 
     @property
+    def floors(self):
+        """Version and incarnation number above which a record begins that was never bound."""
+        return self.table.node.version_floor, self.table.node.inc_floor
+
+    @floors.setter
+    def floors(self, value):
+        self.table.node.version_floor, self.table.node.inc_floor = value
+
+    @property
     def ready(self):
         return load_acquire_u32(&self.table.node.ready) != 0
 

@@ -12,8 +12,9 @@ from collections import deque
 from fastdhcp import _store
 from fastdhcp._memory import Memory
 from fastdhcp._stats import Counter
+from fastdhcp._strays import stray_floors
 from fastdhcp.crash import crash_point
-from fastdhcp.store.database import META_CHECKPOINT, Database, Write
+from fastdhcp.store.database import META_CHECKPOINT, META_GONE, Database, Write, read_floors
 
 PASS_INTERVAL_S = 30.0
 """From the start of a pass to the next, unless the journal's tail is too long before."""
@@ -49,6 +50,7 @@ class Checkpoint:
         self.bound = bound
         self.freed_bytes = 0
         self.at_end: dict[bytes, object] = {}
+        self._floors = read_floors(database)
         self._memory = memory
         self._left: deque[int] = deque()
         self._written: list[int] = []
@@ -188,11 +190,22 @@ class Checkpoint:
             # Noted before it is put: its bit is clear, and a failure sets it again.
             self._written.append(chunk)
             crash_point("checkpoint-copied")
-            transaction.put_chunk(_store.chunk_key(self._memory, chunk), copy)
+            self._put(transaction, _store.chunk_key(self._memory, chunk), copy)
             crash_point("checkpoint-put")
             size += len(copy)
             if size >= CHUNK_BYTES_MAX:
                 return
+
+    def _put(self, transaction: Write, key: bytes, copy: bytes) -> None:
+        """Outside the policy, and with nothing that lives in it, it goes from the disk."""
+        floors = stray_floors(self._memory, copy)
+        if floors is None:
+            transaction.put_chunk(key, copy)
+            return
+        transaction.drop_chunk(key)
+        # Never lower, even if this transaction fails.
+        self._floors = max(self._floors[0], floors[0]), max(self._floors[1], floors[1])
+        transaction.put_meta(META_GONE, self._floors)
 
     def _trim(self, transaction: Write) -> None:
         crash_point("trim-before")

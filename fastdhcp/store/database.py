@@ -43,6 +43,7 @@ META_IDENTITY = b"identity"
 META_EPOCH = b"epoch"
 META_SEGMENT = b"segment"
 META_CHECKPOINT = b"checkpoint"
+META_GONE = b"gone"
 META_VRFS = b"vrfs"
 META_SUBNETS = b"subnets"
 META_CLASSES = b"classes"
@@ -75,6 +76,9 @@ class Write:
 
     def put_chunk(self, key: bytes, chunk: bytes) -> None:
         self._transaction.put(key, chunk, db=self._database.leases)
+
+    def drop_chunk(self, key: bytes) -> None:
+        self._transaction.delete(key, db=self._database.leases)
 
     def put_meta(self, key: bytes, value: object) -> None:
         self._transaction.put(key, msgpack.packb(value), db=self._database.meta)
@@ -272,6 +276,14 @@ def _allocate_lock(path: Path) -> None:
         os.posix_fallocate(fd, 0, LOCK_BYTES)
     finally:
         os.close(fd)
+
+
+def read_floors(database: Database) -> tuple[int, int]:
+    """The highest version and incarnation number of the chunks that have gone from the disk."""
+    match database.read_meta(META_GONE):
+        case [int(version), int(number)]:
+            return version, number
+    return 0, 0
 
 
 def _inspect(data: Path) -> None:

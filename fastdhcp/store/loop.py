@@ -113,6 +113,7 @@ class Store:
         self.files_alarm = StoreAlarm(channel, FILES)
         self.trouble: Trouble | None = None  # with the files, until there are new ones
         self.asked: dict[str, object] | None = None  # ids that wait for their commit
+        self.policy_blocks = 0
         self.retry_s = 0.0
         self.second_s = 0.0
         self.touch_s = 0.0
@@ -175,7 +176,9 @@ class Store:
             self._dispatch(*received)
 
     def _start_fresh(self) -> dict[str, object]:
-        found = recover(self.database, self.memory, self.clock, self.identity, self.bits_fd)
+        found = recover(
+            self.database, self.memory, self.clock, self.identity, self.bits_fd, self.policy_blocks
+        )
         self._begin_commits()
         self.memory.store_state = StoreState.STORE_OK
         return {"leases": found.leases, "attached": False, "rekeyed": found.rekeyed}
@@ -390,6 +393,9 @@ class Store:
 
     def _set(self, message: Message) -> None:
         """What a reload may change, too: it comes with each image."""
+        match message.get("blocks"):
+            case int(blocks):
+                self.policy_blocks = blocks
         match message.get("commit_delay_us"):
             case int(delay_us):
                 self.delay_s = delay_us / 1e6

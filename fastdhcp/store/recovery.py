@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from fastdhcp import _store
 from fastdhcp._memory import Memory, boot_time_ns
+from fastdhcp._strays import Strays, without
 from fastdhcp.crash import crash_point
 from fastdhcp.store.clock import Clock, Mark, settle_offset
 from fastdhcp.store.database import (
@@ -20,6 +21,7 @@ from fastdhcp.store.database import (
     META_CHECKPOINT,
     META_CLOCK,
     META_EPOCH,
+    META_GONE,
     META_IDENTITY,
     META_SECRET,
     META_SEGMENT,
@@ -29,11 +31,14 @@ from fastdhcp.store.database import (
     Write,
     batch_header,
     batch_of,
+    read_floors,
 )
 from fastdhcp.store.ids import Ids
 
 BEAT_CHUNKS = 1024
 """A long recovery shows that it lives: after so many chunks or batches."""
+DROP_MAX = 4096
+"""Chunks that go from the disk in one transaction."""
 LOCKED_S = 0.01
 """Until a chunk of which a record was locked is looked at again."""
 MIXED: list[str] = []
@@ -74,14 +79,22 @@ def begin_run(database: Database, memory: Memory, clock: Clock, ids: Ids) -> Non
 
 
 def recover(
-    database: Database, memory: Memory, clock: Clock, identity: list[str], bits_fd: int
+    database: Database,
+    memory: Memory,
+    clock: Clock,
+    identity: list[str],
+    bits_fd: int,
+    policy_blocks: int = 0,
 ) -> Recovered:
     """Fresh start, under the policy: table from disk, then the ready word.
 
-    Raises DatabaseError if the store is damaged or the table too small for it.
+    ``policy_blocks``: that pools and reservations touch. Raises DatabaseError if the store is
+    damaged or the table too small for it.
     """
     try:
-        replay_disk(database, memory)
+        strays = find_strays(database, memory)
+        _check_room(memory, policy_blocks + strays.blocks())
+        replay_disk(database, memory, strays.gone())
     except ValueError as error:
         raise DatabaseError(f"{database.path}: {error}; {RESTORE}") from error
     except MemoryError as error:
@@ -92,6 +105,7 @@ def recover(
         _store.mark_all_dirty(memory)
         _store.reindex(memory)
     memory.set_busy(boot_time_ns())  # a slow disk is no hung store
+    drop_strays(database, memory, strays)
     with database.write() as transaction:
         transaction.put_meta(META_SEGMENT, [memory.segment_id, [0] * memory.rings])
         transaction.put_meta(META_IDENTITY, MIXED if rekeyed else identity)
@@ -156,6 +170,7 @@ def rebuild(
             transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, reading).packed())
             transaction.put_meta(META_SEGMENT, [memory.segment_id, heads])
             transaction.put_meta(META_CHECKPOINT, sequence)
+            transaction.put_meta(META_GONE, memory.floors)
             ids.save_all(transaction)
     finally:
         memory.set_busy(0)
@@ -191,23 +206,70 @@ def bits_set(fd: int) -> int:
     return total
 
 
-def replay_disk(database: Database, memory: Memory) -> None:
-    """The table as the disk has it: chunks, then the journal behind the checkpoint, by version.
+def find_strays(database: Database, memory: Memory) -> Strays:
+    """What is outside the policy. Raises ValueError, DatabaseError."""
+    strays = Strays(memory)
+    for count, (_, chunk) in enumerate(database.chunks()):
+        strays.look(chunk)
+        if count % BEAT_CHUNKS == 0:
+            memory.beat()
+    for count, (_, batch) in enumerate(database.batches(_first_batch(database))):
+        strays.look(batch[BATCH_HEADER.size :])
+        if count % BEAT_CHUNKS == 0:
+            memory.beat()
+    return strays
+
+
+def drop_strays(database: Database, memory: Memory, strays: Strays) -> None:
+    """Chunks outside the policy in which nothing lives go from the disk. How high they counted
+    stays: who follows the journal, or is the peer, goes by numbers that are never lower."""
+    before, now = read_floors(database), strays.floors()
+    memory.floors = max(before[0], now[0]), max(before[1], now[1])
+    gone = sorted(strays.gone())
+    for first in range(0, len(gone), DROP_MAX):
+        with database.write() as transaction:
+            transaction.put_meta(META_GONE, memory.floors)
+            for chunk in gone[first : first + DROP_MAX]:
+                vrf, number = divmod(chunk, 1 << 26)
+                transaction.drop_chunk(vrf.to_bytes(4, "big") + number.to_bytes(4, "big"))
+        crash_point("strays-dropped")
+
+
+def _check_room(memory: Memory, needed: int) -> None:
+    if needed > memory.block_limit:
+        raise MemoryError(
+            f"server.max-addresses is too small: pools, reservations and the leases outside them "
+            f"need {needed} blocks of 256 addresses, and there is room for {memory.block_limit}; "
+            f"write at least {needed * 256}"
+        )
+
+
+def _first_batch(database: Database) -> int:
+    """The first sequence behind the checkpoint."""
+    checkpoint = database.read_meta(META_CHECKPOINT)
+    return checkpoint + 1 if isinstance(checkpoint, int) else 1
+
+
+def replay_disk(database: Database, memory: Memory, gone: frozenset[int] = frozenset()) -> None:
+    """The table as the disk has it: chunks, then the journal behind the checkpoint, by version;
+    but the chunks that are ``gone``.
 
     Raises ValueError for damaged entries, MemoryError if the table has no room, DatabaseError.
     """
     count = 0
-    for _, chunk in database.chunks():
+    for key, chunk in database.chunks():
+        if gone and int.from_bytes(key[:4], "big") << 26 | int.from_bytes(key[4:], "big") in gone:
+            continue
         _store.replay_chunk(memory, chunk)
         count += 1
         if count % BEAT_CHUNKS == 0:
             memory.beat()
     crash_point("fresh-chunks")
-    checkpoint = database.read_meta(META_CHECKPOINT)
-    first = checkpoint + 1 if isinstance(checkpoint, int) else 1
-    for sequence, batch in database.batches(first):
+    for sequence, batch in database.batches(_first_batch(database)):
         batch_header(batch)
-        entries = batch[BATCH_HEADER.size :]
+        entries: bytes | memoryview = batch[BATCH_HEADER.size :]
+        if gone:
+            entries = without(entries, gone)
         _store.replay_batch(memory, entries, sequence)
         _store.mark_batch_dirty(memory, entries)
         count += 1

@@ -170,9 +170,8 @@ class Supervisor:
         ids = await child.expect("ids")
         generation = await self._policy.first(ids)
         self._server.memory.set_image(generation.image)
-        child.brief(
-            {"type": "image", "generation": generation.number, "reindex": False}, generation.fds()
-        )
+        image = {"type": "image", "generation": generation.number, "reindex": False}
+        child.brief({**image, "blocks": generation.config.block_count}, generation.fds())
         await child.expect("ready")
         child.has_begun()
         self._server.alarms.clear("store-down")

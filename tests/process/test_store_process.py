@@ -444,3 +444,22 @@ def test_damage_ends_the_start_in_words(rig, capfd):
     assert rig.start() is None
     assert rig.reap() == 1
     assert "damaged" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("blocks", "starts"), [(511, True), (512, False)])
+def test_a_table_without_room_is_a_clear_obstacle(rig, capfd, blocks, starts):
+    """The policy's blocks, and one lease outside it; room for 512."""
+    rig.start()
+    rig.wait_durable(rig.bind(0x0A580005))
+    rig.stop()
+    rig.new_segments()
+    rig.spawn()
+    rig.expect("ids")
+    rig.send_image(1, blocks=blocks)
+    assert (rig.expect("ready") is not None) == starts
+    if not starts:
+        assert rig.expect("ready") is None
+        assert rig.reap() == 1
+        said = capfd.readouterr().err
+        assert "server.max-addresses" in said and "need 513 blocks" in said
+        assert "room for 512; write at least 131328" in said
