@@ -17,7 +17,7 @@ STUBBED = $(patsubst fastdhcp/%.pyi,fastdhcp.%,$(wildcard fastdhcp/*.pyi)) \
 export PYTHON
 
 .PHONY: help run build test test-quick lint format bench compare restart crash fuzz clean
-.PHONY: wheel install uninstall
+.PHONY: instructions wheel install uninstall
 .DEFAULT_GOAL := help
 
 help: ## what there is to make
@@ -63,6 +63,9 @@ bench: build $(VENV)/test.stamp ## the units' benchmarks, for real
 
 compare: build $(VENV)/test.stamp ## the floor: this server beside the echo, in one run
 	$(BIN)/fastdhcp bench compare $(ARGS)
+
+instructions: build ## what a packet costs, counted by valgrind; ARGS="--against TREE" compares
+	$(BIN)/python tests/bench/instructions.py $(ARGS)
 
 restart: build $(VENV)/test.stamp ## a start with a million leases: first OFFER, and memory
 	$(BIN)/python -m fastdhcp_bench.restart $(ARGS)
