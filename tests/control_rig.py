@@ -30,6 +30,7 @@ from fastdhcp.store.database import DATABASE_NAME, Database, batch_of
 from fastdhcp.supervisor.listeners import open_tcp, open_unix
 from fastdhcp.words import address_number
 from tests import _trial
+from tests.lab.patience import PATIENCE_S
 from tests.policies import compile_text
 from tests.segments import make_segments
 
@@ -141,7 +142,7 @@ class ControlRig:
         url = f"http://127.0.0.1:{self.port}{path}"
         request = urllib.request.Request(url, body, method=method)
         try:
-            answer = urllib.request.urlopen(request, timeout=20)
+            answer = urllib.request.urlopen(request, timeout=PATIENCE_S)
         except urllib.error.HTTPError as error:
             answer = error
         with answer:
@@ -167,7 +168,7 @@ class ControlRig:
         if self.process.poll() is None:
             self.channel.send({"type": "stop"})
         try:
-            return self.process.wait(timeout=10)
+            return self.process.wait(timeout=PATIENCE_S)
         finally:
             self.process.kill()
             self.channel.close()
@@ -210,8 +211,8 @@ def image_of(text: str, generation: int) -> Iterator[dict[str, int]]:
 
 
 def until(ask: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
-    """The first answer that is good; within 5 s."""
-    deadline = time.monotonic() + 5
+    """The first answer that is good, in time."""
+    deadline = time.monotonic() + PATIENCE_S
     while not good(answer := ask()):
         assert time.monotonic() < deadline, answer
         time.sleep(0.02)

@@ -31,6 +31,7 @@ from fastdhcp.store.database import (
 )
 from fastdhcp.supervisor.segments import Segments
 from tests import _trial
+from tests.lab.patience import PATIENCE_S
 from tests.segments import records_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +39,7 @@ WORKERS = 2
 STORE = WORKERS
 NETWORK = 0x0A4D0000  # 10.77.0.0
 SUBNETS = [["", "10.77.0.0/16"]]
-WAIT_S = 20.0
+WAIT_S = PATIENCE_S
 
 
 class Rig:

@@ -17,6 +17,7 @@ from fastdhcp_bench.compare import Setup, compare
 from fastdhcp_bench.contenders import find_contender
 from fastdhcp_bench.ledger import chaddr_of
 from fastdhcp_bench.run import Mode, Plan, measure
+from tests.lab.patience import PATIENCE_S
 
 pytestmark = pytest.mark.usefixtures("bench_on_path")
 
@@ -40,7 +41,7 @@ def echo(workers: int) -> Iterator[int]:
             yield port
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize("mode", ["dora", "renew", "reboot", "mix"])
@@ -54,6 +55,7 @@ def test_two_processes_answer_all(mode: Mode) -> None:
             relay_port=0,
             clients=2000,
             window=128,
+            timeout=PATIENCE_S,
             mode=mode,
             train=1,  # loopback segments nothing: a filter would see the packets of a train
             circuit_id=True,
@@ -75,6 +77,7 @@ def test_trains_go_out_and_come_in() -> None:
             relay_port=0,
             clients=3000,
             window=1000,
+            timeout=PATIENCE_S,
         )
         report = measure(plan, exchanges=9000)
     assert report.good and report.counts["completed"] == 9000, report
@@ -160,7 +163,7 @@ def test_servers_are_compared_in_namespaces_of_their_own() -> None:
 @pytest.mark.net
 @pytest.mark.parametrize("name", ["durable", "async"])
 def test_every_answer_of_the_server_passes_the_checks_of_the_bench(name: str) -> None:
-    """In tiny: the rates are for `fastdhcp bench compare`."""
+    """In tiny: what rates there are is for `fastdhcp bench compare` to say."""
     setup = Setup(
         rounds=1,
         seconds=0.5,
@@ -173,4 +176,4 @@ def test_every_answer_of_the_server_passes_the_checks_of_the_bench(name: str) ->
         server_gro=False,
     )
     (line,) = compare([find_contender(name)], setup).lines
-    assert line.errors == {} and line.rate > 500 and line.cpu_us < 1000
+    assert line.errors == {} and line.rate > 50 and line.cpu_us < 1000

@@ -15,14 +15,15 @@ from tests.crash import audit
 from tests.crash.ledger import boot_time
 from tests.crash.pack import Watch
 from tests.crash.site import Name, Site
+from tests.lab.patience import PATIENCE_S, Stopwatch
 
 LOAD_S = (0.15, 0.8)
 """How long the load runs before a kill."""
 AFTER_S = 0.25
-BACK_S = 8.0
+BACK_S = PATIENCE_S
 """Until a campaign gives up on a process."""
 STORELESS_S = 0.25
-AUDIT_TRIES = 4
+AUDIT_TRIES = 20
 SHARES = {
     "worker": 7,
     "worker again": 2,
@@ -43,7 +44,7 @@ SHARES = {
 @dataclass
 class Times:
     """Seconds from a death to the successor: to its pid, to its first answer, and to that less the
-    time for which it and the supervisor had to wait for a core."""
+    time for which it, the supervisor and we had to wait for a core."""
 
     pid_s: list[float] = field(default_factory=list)
     answer_s: list[float] = field(default_factory=list)
@@ -82,7 +83,7 @@ class Campaign:
         self.starts_s: list[float] = []
         self.orphans_s: list[float] = []
         self.kills = 0
-        self._supervisor_waited_s = 0.0
+        self._watch = Stopwatch(site.pid)
         with audit.living(site.pid) as view:
             self.offset_ns = view.memory.time_offset_ns
         self._acts = {
@@ -204,7 +205,7 @@ class Campaign:
                 lambda: all(name in self.site.children() for name in names), BACK_S, f"{missing}"
             )
             children = self.site.children()
-        self._supervisor_waited_s = self.site.waited_s(self.site.pid)
+        self._watch = Stopwatch(self.site.pid)
         died_s = self.site.kill([children[name] for name in names])
         return died_s, {name: children[name] for name in names}
 
@@ -231,8 +232,7 @@ class Campaign:
             assert watch.answered_s is not None
             times = self._times(name)
             times.answer_s.append(watch.answered_s - died_s)
-            waited_s = self.site.waited_s(self.site.children().get(name, 0))
-            waited_s += self.site.waited_s(self.site.pid) - self._supervisor_waited_s
+            waited_s = self._watch.look(self.site.children().get(name, 0))
             times.ran_s.append(max(watch.answered_s - died_s - waited_s, 0.0))
 
     def _in_order(self, old: dict[Name, int]) -> Iterator[Name]:
@@ -275,7 +275,7 @@ class Campaign:
         self.pack.quiesce()
         with audit.living(self.site.pid) as view:
             self.site.expect(
-                lambda: view.is_idle(self.site.workers), 3, "all that was published is durable"
+                lambda: view.is_idle(self.site.workers), BACK_S, "all that was published is durable"
             )
         found: list[str] = []
         for _ in range(AUDIT_TRIES):

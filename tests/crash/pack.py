@@ -24,6 +24,8 @@ from tests.lab.namespaces import Namespace
 
 RETRY_S = 0.25
 TRIES_MAX = 12
+WINDOW = 24
+"""So many of a worker's clients are under way at once."""
 SELECT_S = 0.002
 RELEASE_PAUSE_S = 0.02
 """Before a client that sent RELEASE asks again, so that no network turns the two round."""
@@ -59,7 +61,7 @@ class Pack:
         clients: Sequence[Client],
         workers: int,
         seed: int,
-        window: int = 24,
+        window: int = WINDOW,
         retry_s: float = RETRY_S,
     ) -> None:
         self.ledger = Ledger()

@@ -13,14 +13,13 @@ from tests.crash.clients import Link, make_clients
 from tests.crash.ledger import boot_time
 from tests.crash.pack import RETRY_S, Pack
 from tests.lab import Lab
+from tests.lab.patience import PATIENCE_S, Stopwatch
 from tests.lab.servers import FastDHCP
 
 SERVER = "10.77.0.1"
 RELAY = "10.77.0.2"
 LONG = Link(int(ipaddress.IPv4Address("10.78.0.2")), grace_s=64)
 SHORT = Link(int(ipaddress.IPv4Address("10.79.0.2")), grace_s=1, lease_s=(2, 5))
-READY_S = 15.0
-DEATH_S = 2.0
 Name = tuple[str, int]
 """Role and index of a process, as on its command line."""
 
@@ -99,7 +98,7 @@ class Site:
         """Spawns it and loads it on until it says that it is ready. Seconds that took."""
         began = time.monotonic()
         self.spawn(crash)
-        self.expect(self.is_ready, READY_S, "ready")
+        self.expect(self.is_ready, PATIENCE_S, "ready")
         return time.monotonic() - began
 
     def is_ready(self) -> bool:
@@ -132,13 +131,6 @@ class Site:
         """The living processes by role and index, from their command lines."""
         return {name: pid for pid in _children(self.pid) if (name := _name(pid))}
 
-    def waited_s(self, pid: int) -> float:
-        """How long a process was ready to run and had no core, since its start; 0: it is gone."""
-        try:
-            return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
-        except OSError:
-            return 0.0
-
     def reload(self) -> None:
         """HUP: the same configuration, compiled and swapped in anew."""
         os.kill(self.pid, signal.SIGHUP)
@@ -158,7 +150,7 @@ class Site:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
         for handle in handles:
-            assert select.select([handle], [], [], DEATH_S)[0], "outlives SIGKILL"
+            assert select.select([handle], [], [], PATIENCE_S)[0], "outlives SIGKILL"
             os.close(handle)
         return boot_time()
 
@@ -168,20 +160,23 @@ class Site:
         self.reap()
 
     def kill_supervisor(self) -> float:
-        """It alone: seconds until the last of its children is gone too."""
-        handles = [os.pidfd_open(pid) for pid in self.children().values()]
-        began = time.monotonic()
+        """It alone: seconds, by a Stopwatch, until the last of its children is gone too."""
+        pids = list(self.children().values())
+        handles = [os.pidfd_open(pid) for pid in pids]
+        watch = Stopwatch(*pids)
         self.kill([self.pid])
         for handle in handles:
-            left_s = began + DEATH_S - time.monotonic()
-            assert select.select([handle], [], [], max(left_s, 0))[0], "outlives the supervisor"
+            while not select.select([handle], [], [], 0.002)[0]:
+                watch.look()
+                assert watch.seconds() < PATIENCE_S, "outlives the supervisor"
             os.close(handle)
+        took = watch.seconds()
         self.reap()
-        return time.monotonic() - began
+        return took
 
     def reap(self) -> None:
         assert self.server is not None
-        self.server.process.popen.wait(DEATH_S)
+        self.server.process.popen.wait(PATIENCE_S)
 
     @contextlib.contextmanager  # type: ignore[arg-type]
     def supervisor_stopped(self):  # type: ignore[no-untyped-def]

@@ -12,7 +12,7 @@ from tests.crash.campaign import Campaign
 from tests.crash.site import Site
 from tests.lab import Lab
 
-pytestmark = [pytest.mark.net, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.net, pytest.mark.timeout(900)]
 
 APPLY_STEPS = [*range(1, 17), *range(20, 24)]
 """Numbered at the head of fastdhcp/_journal.pyx."""
@@ -25,8 +25,8 @@ STORE_POINTS = {
     "commit-settled": 300,
     "commit-woken": 300,
     "checkpoint-begun": 2,
-    "checkpoint-copied": 60,
-    "checkpoint-put": 60,
+    "checkpoint-copied": 30,
+    "checkpoint-put": 30,
     "checkpoint-end-before-sync": 2,
     "checkpoint-end-after-sync": 2,
     "trim-before": 5,
@@ -38,7 +38,8 @@ STORE_POINTS_SHORT = ["commit-before-sync", "commit-after-sync", "checkpoint-put
 CHANGES = 600
 """Of one worker, before it dies at its step."""
 LOAD_S, LOAD_LONG_S = 1.5, 4.0
-WAIT_S = 20.0
+WAIT_S = 400.0
+"""For two deaths: a machine that is busy with other things makes few changes a second."""
 
 
 def die_and_die_again(lab: Lab, crash: str, load_s: float) -> None:

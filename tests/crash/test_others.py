@@ -5,12 +5,13 @@ import secrets
 import pytest
 
 from tests.crash.campaign import Campaign
+from tests.crash.pack import WINDOW
 from tests.crash.site import Site
 from tests.lab import Lab
 
-pytestmark = [pytest.mark.net, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.net, pytest.mark.timeout(300)]
 
-RUN_S = 4.0
+KILLS = 5
 KILL_EVERY_S = 0.8
 VICTIM = 0
 RETRY_S = 0.5
@@ -26,7 +27,7 @@ def retransmissions(seed: int, kill: bool) -> tuple[int, int, int]:
         pack = site.pack
         pack.run(KILL_EVERY_S)
         before, done = list(pack.again), list(pack.done)  # the start is not part of it
-        for _ in range(int(RUN_S / KILL_EVERY_S)):
+        for _ in range(KILLS):
             pack.run(KILL_EVERY_S)
             if kill:
                 site.kill([site.children()["worker", VICTIM]])
@@ -43,7 +44,8 @@ def test_clients_of_other_workers_need_no_more_retransmissions() -> None:
     killed = retransmissions(seed, kill=True)
     print(f"seed {seed}: without a kill {quiet}, with kills {killed}")
     assert killed[1] > quiet[1], "the victim's clients did not notice either"
-    assert killed[0] <= quiet[0]
+    # Were they held up too, each kill would cost nearly all that is under way at two workers.
+    assert killed[0] < quiet[0] + KILLS * WINDOW / 2
 
 
 def test_the_driver_sees_acks_that_did_not_wait_for_the_disk(lab: Lab) -> None:

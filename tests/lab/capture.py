@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .namespaces import Namespace
 from .packet import Frame
+from .patience import PATIENCE_S
 
 ETH_P_ALL = 3
 SO_RCVBUFFORCE = 33
@@ -57,7 +58,7 @@ class Capture:
         wanted: Callable[[Frame], bool] = lambda _: True,
         *,
         count: int | None = None,
-        timeout: float = 3,
+        timeout: float = PATIENCE_S,
         quiet: float = 0.3,
     ) -> list[Frame]:
         """The new frames that are ``wanted``: ``count`` of them, then a pause of ``quiet``.

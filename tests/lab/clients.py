@@ -10,6 +10,7 @@ import signal
 import time
 
 from .net import Lab
+from .patience import PATIENCE_S
 from .process import Process, tool
 
 HOOK = """#!/bin/sh
@@ -30,6 +31,7 @@ echo "$event address=$address length=$length routers=${router:-$new_routers}" \
 
 OBTAINED = "bound|BOUND|REBOOT"
 RENEWED = "renew|RENEW"
+PERFDHCP_PATIENCE_S = 120.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +82,7 @@ class RealClient:
             found.append(Event(name, dict(re.findall(r"(\w+)=(\S*)", " ".join(pairs)))))
         return found
 
-    def wait_for(self, names: str, *, after: int = 0, timeout: float = 15) -> Event:
+    def wait_for(self, names: str, *, after: int = 0, timeout: float = PATIENCE_S) -> Event:
         """The first event of one of ``names`` (``a|b``) beyond ``after`` events. AssertionError."""
         limit = time.monotonic() + timeout
         while time.monotonic() < limit:
@@ -154,15 +156,16 @@ CLIENTS: dict[str, type[RealClient]] = {c.program: c for c in (Dhclient, Udhcpc,
 
 
 def perfdhcp(
-    lab: Lab, namespace: str, server: str, relay: str, *, rate: int, seconds: int, clients: int
+    lab: Lab, namespace: str, server: str, relay: str, *, rate: int, exchanges: int, clients: int
 ) -> "PerfdhcpResult":
-    """Run perfdhcp as a relay agent at ``rate`` exchanges/s; what it counted.
+    """Run perfdhcp as a relay agent until it has begun so many exchanges; what it counted.
 
+    ``rate``: how many it tries to begin a second; a slow machine makes it later, not fewer.
     -W: it waits for what is under way at its end (else it counts that as lost).
     """
-    argv = ["perfdhcp", "-4", "-r", str(rate), "-R", str(clients), "-p", str(seconds),
+    argv = ["perfdhcp", "-4", "-r", str(rate), "-R", str(clients), "-n", str(exchanges),
             "-W", "2000000", "-l", relay, server]  # fmt: skip
-    done = lab.run(namespace, argv, timeout=seconds + 30)
+    done = lab.run(namespace, argv, timeout=exchanges / rate + PERFDHCP_PATIENCE_S)
     return PerfdhcpResult.parse(done.stdout + done.stderr)
 
 

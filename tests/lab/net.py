@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .namespaces import Namespace
+from .patience import PATIENCE_S
 from .process import Process, tool
 
 _PREFIX = "fastdhcp-lab"
@@ -79,7 +80,7 @@ class Lab:
         self.ip(namespace, "link", "set", interface, "up")
 
     def run(
-        self, namespace: str, argv: Sequence[str], timeout: float = 30, **env: str
+        self, namespace: str, argv: Sequence[str], timeout: float = PATIENCE_S, **env: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a program in a namespace to its end; never raises for its exit code."""
         with self.netns(namespace):
@@ -126,7 +127,7 @@ class Lab:
         """End all processes, drop all namespaces; remove the folder unless ``keep``."""
         for process in reversed(self.processes):
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.stop()
+                process.stop(timeout=5)
         self._stack.close()
         for namespace in self.namespaces.values():
             namespace.close()

@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from .patience import PATIENCE_S
+
 DEBIAN_PACKAGE = {
     "dhclient": "isc-dhcp-client",
     "udhcpc": "udhcpc",
@@ -73,7 +75,9 @@ class Process:
     def returncode(self) -> int | None:
         return self.popen.poll()
 
-    def wait_for(self, pattern: str, timeout: float = 10, *, after: int = 0) -> re.Match[str]:
+    def wait_for(
+        self, pattern: str, timeout: float = PATIENCE_S, *, after: int = 0
+    ) -> re.Match[str]:
         """Wait until the log has ``pattern`` (a regex) beyond ``after`` characters.
 
         Raises AssertionError, with the log's end, if the program ends or the time is up first.
@@ -88,7 +92,7 @@ class Process:
                 raise AssertionError(f"{self.name}: no {pattern!r}: {why}\n{self.tail()}")
             time.sleep(0.02)
 
-    def wait(self, timeout: float = 10) -> int:
+    def wait(self, timeout: float = PATIENCE_S) -> int:
         """The exit code. Raises subprocess.TimeoutExpired."""
         return self.popen.wait(timeout)
 
@@ -105,7 +109,7 @@ class Process:
             found.extend(_children(pid))
         return found
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = 5) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = 20) -> int:
         """Ask it to end, insist by SIGKILL on the whole session, return the exit code."""
         if self.returncode is None:
             self.send_signal(number)

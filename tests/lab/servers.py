@@ -13,6 +13,7 @@ from pathlib import Path
 
 from . import toml
 from .net import Lab
+from .patience import PATIENCE_S
 from .process import Process
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -168,7 +169,7 @@ class FastDHCP(Server):
         argv = [sys.executable, "-m", "fastdhcp", "serve", "-c", str(self.config_file)]
         self.process = lab.start(namespace, [*wrapper, *argv], "fastdhcp", environment(env))
         if ready:
-            self.process.wait_for(r"\bready\b", timeout=20)
+            self.process.wait_for(r"\bready\b")
 
     def write(self, site: Site | toml.Config) -> None:
         """Write the configuration file anew (``reload`` has it taken)."""
@@ -179,7 +180,7 @@ class FastDHCP(Server):
         config["server"] = {**folders, **server}
         self.config_file.write_text(toml.dumps(config))
 
-    def command(self, *words: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str, timeout: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
         """``fastdhcp WORDS -c FILE`` in the server's namespace, run to its end."""
         argv = [sys.executable, "-m", "fastdhcp", *words, "-c", str(self.config_file)]
         return self.lab.run(self.namespace, argv, timeout, **environment())
@@ -211,7 +212,7 @@ class FastDHCP(Server):
     def metrics(self) -> dict[str, float]:
         """/metrics by series, as ``name{labels}``. Needs ``control.listen`` at 127.0.0.1:8067."""
         with self.lab.netns(self.namespace):
-            answer = urllib.request.urlopen("http://127.0.0.1:8067/metrics", timeout=5)
+            answer = urllib.request.urlopen("http://127.0.0.1:8067/metrics", timeout=PATIENCE_S)
         with answer:
             text = answer.read().decode()
         lines = (x for x in text.splitlines() if x and not x.startswith("#"))

@@ -11,6 +11,7 @@ from typing import Any
 from .capture import Capture, grow_receive_buffer
 from .namespaces import Namespace
 from .packet import ACK, BROADCAST_MAC, DISCOVER, OFFER, REQUEST, Frame, Message, build, frame
+from .patience import PATIENCE_S
 
 CLIENT_PORT, SERVER_PORT = 68, 67
 ANY, ALL = "0.0.0.0", "255.255.255.255"
@@ -42,7 +43,7 @@ class LinkClient:
         xid: int | None = None,
         *,
         count: int | None = 1,
-        timeout: float = 3,
+        timeout: float = PATIENCE_S,
         quiet: float = 0.03,
     ) -> list[Frame]:
         """The replies (op 2) seen, to ``xid`` if given: see Capture.collect."""
@@ -53,7 +54,7 @@ class LinkClient:
         """``exchange``, for the message alone."""
         return self.exchange(payload).message
 
-    def exchange(self, payload: bytes, *, timeout: float = 3) -> Frame:
+    def exchange(self, payload: bytes, *, timeout: float = PATIENCE_S) -> Frame:
         """Broadcast one message from its own chaddr; its one answer. Raises AssertionError."""
         sent = Message.parse(payload)
         self.broadcast(payload, sent.chaddr)
@@ -124,7 +125,7 @@ class RelayAgent:
             sock.sendto(payload, (self.server, SERVER_PORT))
 
     def collect(
-        self, *, count: int | None = 1, timeout: float = 3, quiet: float = 0.03
+        self, *, count: int | None = 1, timeout: float = PATIENCE_S, quiet: float = 0.03
     ) -> list[Received]:
         """What comes: ``count`` replies and then ``quiet`` seconds; all of ``timeout`` without."""
         found: list[Received] = []
@@ -151,7 +152,7 @@ class RelayAgent:
                     found.append(message)
         return found
 
-    def exchange(self, payload: bytes, *, timeout: float = 3) -> Message:
+    def exchange(self, payload: bytes, *, timeout: float = PATIENCE_S) -> Message:
         """Send one message; its one answer. Raises AssertionError."""
         self.send(payload)
         xid = int.from_bytes(payload[4:8], "big")
@@ -183,7 +184,7 @@ def dora(
 
 
 def leases_of(
-    relay: RelayAgent, giaddr: str, chaddrs: Sequence[bytes], *, timeout: float = 2
+    relay: RelayAgent, giaddr: str, chaddrs: Sequence[bytes], *, timeout: float = PATIENCE_S
 ) -> dict[bytes, Message]:
     """DORA for many clients at once through a relay agent: the ACKs that came, by chaddr.
 

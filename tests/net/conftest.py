@@ -1,7 +1,6 @@
 """The server under test, by --servers, and the ground on which the packet tables are tried."""
 
 import itertools
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 
 from tests.lab import Frame, Lab, LinkClient, Message, RelayAgent
 from tests.lab.packet import mac
+from tests.lab.patience import eventually as eventually
 from tests.lab.servers import SERVERS, Server, Site, Subnet
 from tests.lab.toml import Config
 from tests.lab.wire import only
@@ -33,16 +33,6 @@ def lan(pool: str = "10.77.1.1-10.77.2.250", *, workers: int = 2, **defaults: An
         "defaults": {"lease-time": 600, "authoritative": True, **keys},
         "subnets": [{"subnet": "10.77.0.0/22", "pools": [pool]}],
     }
-
-
-def eventually(said: Callable[[], bool], timeout: float = 3) -> bool:
-    """Whether it becomes true in time: counters are read while the workers go on."""
-    limit = time.monotonic() + timeout
-    while not said():
-        if time.monotonic() > limit:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 class Stations:

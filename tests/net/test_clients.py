@@ -23,6 +23,7 @@ from tests.lab.clients import (
     perfdhcp,
 )
 from tests.lab.packet import ACK, DISCOVER, OFFER, RELEASE, REQUEST, Frame
+from tests.lab.patience import eventually
 from tests.lab.servers import FastDHCP, Kea, Server, Site, Subnet
 
 pytestmark = pytest.mark.net
@@ -95,7 +96,7 @@ def test_a_client_on_the_link_obtains_renews_and_releases(
     assert (ack.message.yiaddr, ack.target) == (bound.address, (bound.address, 68))
 
     client.release()
-    said = capture.collect(lambda f: f.message.type == RELEASE, count=1, timeout=5)
+    said = capture.collect(lambda f: f.message.type == RELEASE, count=1)
     assert [f.message.ciaddr for f in said] == [bound.address]
     if isinstance(server, FastDHCP):
         lease = server.lease(bound.address)
@@ -174,7 +175,7 @@ def test_a_client_behind_dhcrelay_obtains_renews_and_releases(
     client.renew()
     assert client.wait_for(RENEWED, after=seen).address == bound.address
     client.release()
-    said = capture.collect(lambda f: f.message.type == RELEASE, count=1, timeout=5)
+    said = capture.collect(lambda f: f.message.type == RELEASE, count=1)
     # dhcrelay also picks the routed packet off its link and relays it: the server gets both.
     assert {f.message.ciaddr for f in said} == {bound.address}
 
@@ -182,24 +183,42 @@ def test_a_client_behind_dhcrelay_obtains_renews_and_releases(
 def test_perfdhcp_loses_nothing(
     lab: Lab, server_class: type[Server], pytestconfig: pytest.Config
 ) -> None:
-    """5,000 exchanges a second, each from a client of its own, all behind one relay address."""
+    """5,000 exchanges a second, each from a client of its own, all behind one relay address.
+
+    Whatever perfdhcp sent was read, and each draws one answer. What came of the answers is its
+    matter: on a busy machine it is too slow for its own small receive buffer (166 packets).
+    """
     lab.veth("server:srv0=192.168.9.1/30", "relay:up0=192.168.9.2/30")
     lab.ip("relay", "address", "add", "10.77.0.1/32", "dev", "up0")
     lab.ip("server", "route", "add", "10.77.0.0/16", "via", "192.168.9.2")
     subnet = Subnet("10.77.0.0/16", pool=("10.77.1.0", "10.77.254.255"))
     big = Site(subnets=(subnet,), local=())
-    server_class(lab, "server", big)
-    rate, seconds = 5_000, 10 if pytestconfig.option.long else 3
-    if server_class is not FastDHCP:
-        rate = 200
+    server = server_class(lab, "server", big)
+    rate = 5_000 if server_class is FastDHCP else 200
+    exchanges = rate * (10 if pytestconfig.option.long else 3)
     result = perfdhcp(
-        lab, "relay", "192.168.9.1", "10.77.0.1", rate=rate, seconds=seconds, clients=20_000
+        lab, "relay", "192.168.9.1", "10.77.0.1", rate=rate, exchanges=exchanges, clients=20_000
     )
-    assert not lab.udp_counters("server")["RcvbufErrors"]
-    # On a busy machine perfdhcp's own small receive buffer (166 packets) loses some answers.
-    lost_at_perfdhcp = lab.udp_counters("relay")["RcvbufErrors"]
-    assert sum(result.sent) - sum(result.received) == lost_at_perfdhcp, result.text
-    assert result.sent[0] >= 0.9 * rate * seconds, result.text
+    assert result.sent[0] >= exchanges, result.text
+    assert min(result.received) > 0, result.text
+
+    def answered() -> bool:
+        return lab.udp_counters("server")["OutDatagrams"] == sum(result.sent)
+
+    assert eventually(answered), (lab.udp_counters("server"), result.text)
+    counters = lab.udp_counters("server")
+    assert counters["InDatagrams"] == sum(result.sent)
+    assert not counters["RcvbufErrors"]
+    if isinstance(server, FastDHCP):
+        assert not server.dropped()
+        assert sent_by(server) == {"offer": result.sent[0], "ack": result.sent[1]}
+
+
+def sent_by(server: FastDHCP) -> dict[str, float]:
+    """Replies sent, by their type."""
+    head, tail = 'fastdhcp_packets_sent_total{type="', '"}'
+    found = server.metrics().items()
+    return {k[len(head) : -len(tail)]: v for k, v in found if k.startswith(head) and v}
 
 
 def test_every_client_of_the_table_is_known() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.lab import Lab, LinkClient, build
 from tests.lab.packet import DISCOVER, NAK, REQUEST, mac
+from tests.lab.patience import PATIENCE_S
 from tests.lab.servers import FastDHCP
 from tests.lab.wire import dora
 
@@ -121,7 +122,7 @@ def test_status_of_a_server_with_a_process_killed(server: FastDHCP, link: LinkCl
     (pid,) = server.pids("control")
     os.kill(pid, signal.SIGKILL)
     dora(link.ask, mac(7))
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + PATIENCE_S
     while server.pids("control") in ([], [pid]):
         assert time.monotonic() < limit
     assert [lease["state"] for lease in server.leases()] == ["active"]

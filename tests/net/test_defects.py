@@ -108,7 +108,7 @@ def test_an_interface_whose_name_is_no_utf_8_is_shown_escaped(
         assert isinstance(interfaces, list)
         return [i["name"] for i in interfaces if "10.78.0.1/24" in i["addresses"]] == [SHOWN]
 
-    assert eventually(shown, timeout=5)
+    assert eventually(shown)
     assert SHOWN in server.command("status").stdout
     assert dora(link.ask, mac(1)).type == ACK
     assert "internal-error" not in server.process.text()

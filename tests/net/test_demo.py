@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import Lab, Process
+from tests.lab.patience import PATIENCE_S
 from tests.lab.servers import ROOT, environment
 
 pytestmark = pytest.mark.net
@@ -35,7 +36,7 @@ def run(lab: Lab, *words: str, prefix: list[str] | None = None) -> str:
     """What a demo prints that ends by itself and is content."""
     temp = _temp(lab)
     argv = [*(prefix or []), *DEMO, *words]
-    done = lab.run("host", argv, timeout=60, **environment(), TMPDIR=str(temp))
+    done = lab.run("host", argv, **environment(), TMPDIR=str(temp))
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(temp.iterdir()) == []
     return done.stdout
@@ -45,7 +46,7 @@ def begin(lab: Lab, *words: str) -> Process:
     """A demo that is ready."""
     env = {**environment(), "TMPDIR": str(_temp(lab)), "PYTHONUNBUFFERED": "1"}
     process = lab.start("host", [*DEMO, *words], "demo", env)
-    process.wait_for(READY, timeout=30)
+    process.wait_for(READY)
     return process
 
 
@@ -56,7 +57,7 @@ def _temp(lab: Lab) -> Path:
     return temp
 
 
-def gone(pids: list[int], timeout: float = 10) -> bool:
+def gone(pids: list[int], timeout: float = PATIENCE_S) -> bool:
     limit = time.monotonic() + timeout
     while any(Path(f"/proc/{pid}/exe").exists() for pid in pids):
         if time.monotonic() > limit:
@@ -94,10 +95,10 @@ def test_the_api_is_reached_from_outside(lab: Lab) -> None:
 
 
 def _get(url: str) -> bytes:
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + PATIENCE_S
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
                 return bytes(answer.read())
         except OSError:
             if time.monotonic() > limit:
@@ -121,7 +122,7 @@ def test_a_signal_ends_it_with_its_summary(lab: Lab, number: signal.Signals) -> 
     demo.wait_for(r"[1-9]\d* leases held")
     children = demo.children()
     demo.send_signal(number)
-    assert demo.wait(20) == 0, demo.text()
+    assert demo.wait() == 0, demo.text()
     demo.wait_for(SUMMARY, 0)
     assert gone(children)
     assert list(_temp(lab).iterdir()) == []
@@ -142,7 +143,7 @@ def test_a_server_that_dies_is_told(lab: Lab) -> None:
     demo = begin(lab, "--seconds", "60", *SMALL)
     server = demo.children()[0]
     os.kill(server, signal.SIGKILL)
-    assert demo.wait(20) == 1
+    assert demo.wait() == 1
     demo.wait_for("the server ended", 0)
 
 
@@ -182,14 +183,14 @@ def test_on_a_terminal_it_shows_leases_as_they_come(lab: Lab) -> None:
         assert re.search(r"API http://127\.0\.0\.1:\d+/  Ctrl-C ends", seen)
         process.send_signal(signal.SIGINT)
         _read_until(own, r"addresses in two hands 0")
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         process.wait()
         os.close(own)
 
 
-def _read_until(fd: int, pattern: str, timeout: float = 30) -> str:
+def _read_until(fd: int, pattern: str, timeout: float = PATIENCE_S) -> str:
     """Plain text of what the terminal got, until it has the pattern."""
     text = ""
     limit = time.monotonic() + timeout

@@ -28,6 +28,7 @@ from fastdhcp.supervisor.listeners import (
 from fastdhcp.supervisor.obstacles import Obstacle
 from fastdhcp.supervisor.resources import lock_directory
 from tests.lab import Lab
+from tests.lab.patience import PATIENCE_S
 
 pytestmark = pytest.mark.net
 
@@ -242,7 +243,7 @@ def test_interfaces_are_read_and_followed(lab: Lab) -> None:
     watch.close()
 
 
-def _changed(watch: Watch, timeout: float = 2) -> bool:
+def _changed(watch: Watch, timeout: float = PATIENCE_S) -> bool:
     ready = bool(select.select([watch], [], [], timeout)[0])
     watch.drain()
     return ready

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab import Lab, Message, build
+from tests.lab import Frame, Lab, Message, build
 from tests.lab.packet import DISCOVER, OFFER, mac
+from tests.lab.patience import eventually
 from tests.lab.servers import FastDHCP
 from tests.lab.wire import dora
 
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.net
 
 CONFIG = {
     "server": {"interfaces": ["srv0", "srv1"], "workers": 1},
+    "control": {"listen": "127.0.0.1:8067"},
     "defaults": {
         "lease-time": 1000,
         "lease-time-min": 300,
@@ -131,7 +133,14 @@ def test_a_shared_network_is_used_to_the_end_of_its_last_subnet(site: Stations) 
 
 def _offer(site: Stations, interface: str, n: int) -> Message | None:
     link = site.link(interface)
+    dropped = sum(site.server.dropped().values())
     link.broadcast(build(DISCOVER, mac(n), n), mac(n))
-    seen = link.answers(n, timeout=0.5, quiet=0)
+    seen: list[Frame] = []
+
+    def said() -> bool:
+        seen.extend(link.answers(n, timeout=0.05, quiet=0))
+        return bool(seen) or sum(site.server.dropped().values()) > dropped
+
+    assert eventually(said)
     assert all(f.message.type == OFFER for f in seen)
     return seen[0].message if seen else None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import Lab, LinkClient, RelayAgent, build
+from tests.lab import Frame, Lab, LinkClient, RelayAgent, build
 from tests.lab.packet import DISCOVER, mac
 from tests.lab.servers import FastDHCP
 from tests.lab.toml import Config
@@ -51,7 +51,7 @@ def test_a_pool_goes_to_the_last_address_then_there_is_silence_and_a_name_for_it
     assert take(relay, range(count)) == {str(FIRST + n) for n in range(count)}
     relay.silence(build(DISCOVER, mac(count), 99, giaddr=GIADDR), timeout=0.5)
     assert server.dropped() == {"pool-exhausted": 1}
-    server.process.wait_for("pool-exhausted", timeout=3)
+    server.process.wait_for("pool-exhausted")
 
 
 def test_a_flood_of_discovers_drains_the_pool_for_offer_hold_only(
@@ -66,6 +66,7 @@ def test_a_flood_of_discovers_drains_the_pool_for_offer_hold_only(
         for n in range(at, at + BATCH):
             relay.send(build(DISCOVER, mac(n), n, giaddr=GIADDR))
         offers |= {r.message.yiaddr for r in relay.collect(count=BATCH, timeout=0.03)}
+    offers |= {r.message.yiaddr for r in relay.collect(count=None, timeout=1)}
     assert offers <= {str(FIRST + n) for n in range(count)}
     assert len(offers) > 0.9 * count
     time.sleep(7)
@@ -75,13 +76,12 @@ def test_a_flood_of_discovers_drains_the_pool_for_offer_hold_only(
 def test_an_address_changes_hands_only_after_its_grace(lab: Lab, link: LinkClient) -> None:
     """I10: lease-time 2, reuse-grace 2: a stranger waits four seconds."""
     FastDHCP(lab, "server", lan("10.77.1.1-10.77.1.1", lease_time=2, reuse_grace=2))
+    asked = time.time()
     assert dora(link.ask, mac(1)).yiaddr == "10.77.1.1"
-    bound = time.monotonic()
-    taken = 0.0
-    for n in range(40):
+    offers: list[Frame] = []
+    for n in range(100):
         link.broadcast(build(DISCOVER, mac(2), n), mac(2))
-        if link.answers(n, count=1, timeout=0.3, quiet=0):
-            taken = time.monotonic() - bound
+        if offers := link.answers(n, count=1, timeout=0.3, quiet=0):
             break
-    assert 3.9 < taken < 9
+    assert 3.9 < offers[0].at - asked < 30
     assert dora(link.ask, mac(2)).yiaddr == "10.77.1.1"

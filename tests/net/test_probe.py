@@ -18,7 +18,7 @@ ALL_SERVERS = [pytest.param(made, id=name) for name, made in SERVERS.items()]
 
 def probe(lab: Lab, namespace: str, *words: str) -> "subprocess.CompletedProcess[str]":
     argv = [sys.executable, "-m", "fastdhcp", "probe", *words]
-    return lab.run(namespace, argv, timeout=60, **environment())
+    return lab.run(namespace, argv, **environment())
 
 
 def said(done: "subprocess.CompletedProcess[str]") -> str:

@@ -12,6 +12,7 @@ import pytest
 from fastdhcp import _store
 from fastdhcp._journal import ChangeKind
 from fastdhcp._leases import BindingState, StoreState
+from tests.lab.patience import Stopwatch
 from tests.segments import records_of
 from tests.store_rig import NETWORK, STORE, Rig, event_waits, killed, wait_for
 
@@ -57,18 +58,19 @@ def test_changes_that_come_together_share_a_commit(rig):
 def test_a_lone_change_waits_the_commit_delay_and_no_longer(tmp_path):
     with Rig(tmp_path, commit_delay_us=300_000) as rig:
         rig.start()
-        began_s = time.monotonic()
+        began_s, watch = time.monotonic(), Stopwatch(rig.process.pid)
         rig.wait_durable(rig.bind(ADDRESS))
-        assert 0.3 <= time.monotonic() - began_s < 2
+        assert watch.seconds() < 2
+        assert time.monotonic() - began_s >= 0.3
 
 
 def test_enough_changes_do_not_wait(tmp_path):
     with Rig(tmp_path, commit_delay_us=5_000_000) as rig:
         rig.start()
         positions = [rig.bind(NETWORK + 1 + i) for i in range(400)]
-        began_s = time.monotonic()
+        watch = Stopwatch(rig.process.pid)
         rig.wait_durable(positions[100])
-        assert time.monotonic() - began_s < 2
+        assert watch.seconds() < 2
 
 
 @pytest.mark.parametrize("asleep", [True, False])
@@ -101,7 +103,7 @@ def test_an_expired_lease_ends_after_the_grace(rig):
     time.sleep(1.2)
     assert rig.memory.lease(0, ADDRESS).state == BindingState.ACTIVE
     pass_time(rig, 5)
-    wait_for(lambda: rig.memory.lease(0, ADDRESS).state == BindingState.FREE, "ended", 5)
+    wait_for(lambda: rig.memory.lease(0, ADDRESS).state == BindingState.FREE, "ended")
     assert rig.memory.lease(0, ADDRESS + 1).state == BindingState.ACTIVE
     rig.wait_durable(rig.memory.ring_head(STORE), STORE)
     (end,) = rig.disk().batches[-1][1]
@@ -115,7 +117,7 @@ def test_all_that_expires_at_once_ends_by_portions(rig):
         position = rig.bind(NETWORK + 1 + i, expiry=expiry)
     rig.wait_durable(position)
     pass_time(rig, 100)
-    wait_for(lambda: rig.memory.ring_durable(STORE) >= 5000 * 32, "all ended", 10)
+    wait_for(lambda: rig.memory.ring_durable(STORE) >= 5000 * 32, "all ended")
     ends = [batch for _, batch in rig.disk().batches if batch[0]["kind"] == "end"]
     assert sum(len(batch) for batch in ends) == 5000
     assert max(len(batch) for batch in ends) <= 1024 + 256  # a block more at most
@@ -131,7 +133,7 @@ def test_an_offer_lapses(rig):
     now = rig.memory.now()
     rig.apply(ADDRESS, ChangeKind.CHANGE_OFFER, offer_until=now + 1)
     assert rig.memory.bit(0, ADDRESS)
-    wait_for(lambda: not rig.memory.bit(0, ADDRESS), "lapsed", 5)
+    wait_for(lambda: not rig.memory.bit(0, ADDRESS), "lapsed")
     assert rig.disk().batches == []
 
 

@@ -23,6 +23,7 @@ from fastdhcp.channel import Channel
 from fastdhcp.supervisor.listeners import open_frames, open_group
 from tests.lab import Lab, RelayAgent, build
 from tests.lab.packet import ACK, DISCOVER, OFFER, REQUEST, Message, mac
+from tests.lab.patience import PATIENCE_S, Stopwatch, end_of
 from tests.policies import compile_text, link
 from tests.segments import make_segments
 
@@ -102,14 +103,13 @@ class Ground:
         named = {{"asks": 50, "server": 54}[key]: value for key, value in options.items()}
         self.relay.send(build(kind, mac(n), n, giaddr=RELAY, options=named))
 
-    def replies(self, count: int = 1, timeout: float = 3) -> list[Message]:
+    def replies(self, count: int = 1, timeout: float = PATIENCE_S) -> list[Message]:
         found = self.relay.collect(count=count, timeout=timeout, quiet=0.02)
         return [received.message for received in found]
 
     def offer(self, n: int = 1) -> str:
         self.ask(DISCOVER, n)
-        (offer,) = self.replies()
-        assert offer.type == OFFER
+        (offer,) = self.relay.replies(OFFER, [n], timeout=PATIENCE_S)
         return offer.yiaddr
 
     def counts(self) -> dict[str, int]:
@@ -140,7 +140,7 @@ def ground(lab: Lab) -> Iterator[Ground]:
     made.close()
 
 
-def eventually(what: object, limit_s: float = 3) -> None:
+def eventually(what: object, limit_s: float = PATIENCE_S) -> None:
     """Until `what()` is true. Raises AssertionError."""
     assert callable(what)
     end = time.monotonic() + limit_s
@@ -182,7 +182,7 @@ def test_the_store_is_woken_only_if_it_asked_for_it(ground: Ground) -> None:
     assert ground.replies()[0].type == ACK
     assert _store.sleep_begin(ground.store)
     ground.ask(REQUEST, n=2, asks=ground.offer(2), server=SERVER)
-    assert select.select([ground.events[STORE]], [], [], 3)[0]
+    assert select.select([ground.events[STORE]], [], [], PATIENCE_S)[0]
     _store.sleep_end(ground.store)
 
 
@@ -191,13 +191,13 @@ def test_no_wake_up_is_lost(ground: Ground) -> None:
     address = ground.offer()
     slowest = 0.0
     for _ in range(1500):
-        began = time.monotonic()
+        watch = Stopwatch(ground.process.pid)
         ground.ask(REQUEST, asks=address, server=SERVER)
         while not select.select([ground.relay.socket], [], [], 0)[0]:
             ground.settle()
-            assert time.monotonic() < began + 3
+            assert watch.seconds() < 3
         ground.relay.socket.recv(2048)
-        slowest = max(slowest, time.monotonic() - began)
+        slowest = max(slowest, watch.seconds())
     assert slowest < 0.5
 
 
@@ -230,6 +230,7 @@ def test_each_packet_is_answered_or_counted_under_one_reason(ground: Ground) -> 
     for n in range(10, 74):
         ground.ask(DISCOVER, n)
     assert len(ground.replies(64)) == 64
+    eventually(lambda: ground.counts()["sent"] == 64)  # counted when the batch has left
     counts = ground.counts()
     assert counts["received"] == len(rubbish) + 2 + 64
     assert counts["sent"] == 64
@@ -268,7 +269,6 @@ def test_whatever_comes_is_answered_or_counted_once(ground: Ground) -> None:
     counts = ground.counts()
     assert counts["sent"] > 150
     assert len(counts) > 15, "hardly a reason was tried"
-    ground.replies(counts["sent"], timeout=0.5)
     assert ground.offer(200)
 
 
@@ -285,11 +285,11 @@ def test_each_decision_is_in_the_trace(ground: Ground) -> None:
 
 def test_the_time_to_the_reply_is_counted_by_its_type(ground: Ground) -> None:
     ground.offer()
-    words = ground.store.process_counters(WORKER)
     at = int(Counter.COUNT_REPLY_TIME)
-    assert sum(words[at:at + 32]) == 1
+    eventually(lambda: sum(ground.store.process_counters(WORKER)[at:at + 32]) == 1)
+    words = ground.store.process_counters(WORKER)
     assert sum(words[at + 32:at + 128]) == 0
-    assert 0 < words[int(Counter.COUNT_REPLY_SUM)] < 3_000_000
+    assert 0 < words[int(Counter.COUNT_REPLY_SUM)] < PATIENCE_S * 1e6
 
 
 def test_a_new_policy_is_taken_between_two_batches(ground: Ground) -> None:
@@ -337,6 +337,12 @@ def test_waiting_for_the_disk_it_sleeps(ground: Ground) -> None:
     assert _cpu_ticks(ground.process.pid) - cpu <= 1
 
 
+def assert_soon(end: tuple[int, float]) -> None:
+    code, seconds = end
+    assert code == 0
+    assert seconds < 1
+
+
 def test_at_a_stop_what_is_held_may_still_leave(ground: Ground) -> None:
     ground.ask(REQUEST, asks=ground.offer(), server=SERVER)
     eventually(lambda: _store.pending_bytes(ground.store))
@@ -344,7 +350,7 @@ def test_at_a_stop_what_is_held_may_still_leave(ground: Ground) -> None:
     time.sleep(0.05)
     ground.settle()
     assert ground.replies()[0].type == ACK
-    assert ground.process.wait(1) == 0
+    assert_soon(end_of(ground.process))
 
 
 @pytest.mark.parametrize("held", [False, True])
@@ -354,12 +360,12 @@ def test_it_stops_soon_whatever_the_store_does(ground: Ground, held: bool) -> No
         ground.ask(REQUEST, asks=address, server=SERVER)
         time.sleep(0.05)
     ground.channel.send({"type": "stop"})
-    assert ground.process.wait(1) == 0
+    assert_soon(end_of(ground.process))
 
 
 def test_it_ends_when_its_channel_closes(ground: Ground) -> None:
     ground.channel.close()
-    assert ground.process.wait(1) == 0
+    assert_soon(end_of(ground.process))
 
 
 def test_killed_inside_apply_it_leaves_what_repair_mends(lab: Lab) -> None:
@@ -368,7 +374,7 @@ def test_killed_inside_apply_it_leaves_what_repair_mends(lab: Lab) -> None:
     try:
         address = ground.offer()
         ground.ask(REQUEST, asks=address, server=SERVER)
-        assert ground.process.wait(3) == -signal.SIGKILL
+        assert ground.process.wait(PATIENCE_S) == -signal.SIGKILL
         supervisor = Memory(ground.fds, STORE + 1)
         assert _journal.repair(supervisor, WORKER)
         lease = ground.store.lease(0, int(IPv4Address(address)))
@@ -382,6 +388,8 @@ def test_under_load_it_makes_no_other_system_calls(ground: Ground, tmp_path: Pat
     """What Python was needed for was over before the first packet."""
     trace = tmp_path / "strace"
     tracer = subprocess.Popen(["strace", "-f", "-q", "-o", trace, "-p", str(ground.process.pid)])
+    status = Path(f"/proc/{ground.process.pid}/status")
+    eventually(lambda: f"TracerPid:\t{tracer.pid}\n" in status.read_text())
     time.sleep(0.3)
     for n in range(20):
         ground.ask(REQUEST, n=n, asks=ground.offer(n), server=SERVER)
