@@ -12,6 +12,7 @@ from fastdhcp._stats cimport (
     DROP_TOO_SHORT, DropReason,
 )
 from fastdhcp._areas cimport *
+from fastdhcp._relay cimport RelayInfo, relay_read
 from fastdhcp._wire cimport *
 
 from ipaddress import IPv4Address
@@ -87,25 +88,15 @@ cdef inline Span within(Span value, uint32_t len_min, uint32_t len_max) noexcept
     return value if len_min <= value.len <= len_max else absent
 
 
-# RFC 3046 2.0. What stands before a sub-option that runs past the end is good, the rest absent. The
-# first of a repeated sub-option counts. An empty circuit or remote id names nobody: absent.
-cdef void take_relay_info(Packet* packet, Span info) noexcept nogil:
-    cdef const uint8_t* at = info.at
-    cdef const uint8_t* end = info.at + info.len
-    cdef Span value
-    while end - at >= OPTION_HEAD and end - at - OPTION_HEAD >= at[1]:
-        value = Span(at + OPTION_HEAD, at[1])
-        if at[0] == RELAY_CIRCUIT_ID and value.len and packet.circuit_id.at == NULL:
-            packet.circuit_id = value
-        elif at[0] == RELAY_REMOTE_ID and value.len and packet.remote_id.at == NULL:
-            packet.remote_id = value
-        elif at[0] == RELAY_LINK_SELECTION and not packet.has & HAS_LINK_SELECTION:
-            packet.link_selection = take_u32(packet, value, HAS_LINK_SELECTION)
-        elif at[0] == RELAY_SERVER_ID and not packet.has & HAS_SERVER_OVERRIDE:
-            packet.server_override = take_u32(packet, value, HAS_SERVER_OVERRIDE)
-        elif at[0] == RELAY_SOURCE_PORT:
-            packet.has |= HAS_RELAY_PORT
-        at = value.at + value.len
+cdef void take_relay_info(Packet* packet) noexcept nogil:
+    cdef RelayInfo said
+    relay_read(&said, packet.relay_info)
+    packet.circuit_id = said.circuit_id
+    packet.remote_id = said.remote_id
+    packet.link_selection = take_u32(packet, said.link_selection, HAS_LINK_SELECTION)
+    packet.server_override = take_u32(packet, said.server_override, HAS_SERVER_OVERRIDE)
+    if said.source_port:
+        packet.has |= HAS_RELAY_PORT
 
 
 cdef inline void take_options(Packet* packet, Span* slots) noexcept nogil:
@@ -130,7 +121,7 @@ cdef inline void take_options(Packet* packet, Span* slots) noexcept nogil:
     packet.link_selection = packet.server_override = 0
     packet.circuit_id = packet.remote_id = Span(NULL, 0)
     if packet.relay_info.at != NULL:
-        take_relay_info(packet, packet.relay_info)
+        take_relay_info(packet)
 
 
 cdef DropReason codec_decode(const uint8_t* data, uint32_t size, uint8_t* scratch,

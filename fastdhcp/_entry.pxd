@@ -5,9 +5,9 @@ bytes, in this machine's byte order, and never split over a ring's end.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
-from fastdhcp._leases cimport Record, Table
+from fastdhcp._leases cimport Record
 from fastdhcp._wire cimport Span
 
 cdef enum EntryKind:
@@ -21,6 +21,7 @@ cdef enum:
     RECORD_FIXED = 88            # bytes of the record from `change` on (offset 24 to 112)
     ENTRY_WORDS = 112            # of eight bytes: 112 + 3 * 255 bytes, rounded up, and some
     ENTRY_MAX = ENTRY_WORDS * 8
+    KEPT_MAX = 255               # bytes of an identifier; what is longer is not kept
 
 
 cdef struct EntryHeader:
@@ -59,8 +60,19 @@ cdef inline void put_identifier(uint8_t* inline_at, uint32_t room, uint8_t* long
     memcpy(inline_at if size <= room else long_at, data, size)
 
 
+cdef inline bint is_same(Span came, Span was) noexcept nogil:
+    return (came.at == NULL or came.len > KEPT_MAX
+            or (came.len == was.len and memcmp(came.at, was.at, came.len) == 0))
+
+
+# Would what came change nothing of what was? What did not come leaves it.
+cdef inline bint kept_same(const Kept* came, const Kept* was) noexcept nogil:
+    return (is_same(came.client_id, was.client_id) and is_same(came.relay_info, was.relay_info)
+            and is_same(came.hostname, was.hostname))
+
+
 # The identifiers of a record: spans into `r` itself or into its long fields.
-cdef void entry_kept(const Table* t, uint32_t number, const Record* r, Kept* out) noexcept nogil
+cdef void entry_kept(const Record* r, const uint8_t* longs, Kept* out) noexcept nogil
 
 # Write an entry for the record as it is after the change, and return its size.
 cdef uint32_t entry_write_whole(uint8_t* at, const Record* r, const Kept* ids) noexcept nogil

@@ -1,11 +1,11 @@
 """Entries: how a change of a binding is written down, and read again."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from fastdhcp._leases cimport (
-    CLIENT_ID_INLINE, HOSTNAME_INLINE, LONG_CLIENT_ID, LONG_HOSTNAME, LONG_RELAY_INFO, LONG_SIZE,
-    RELAY_INFO_INLINE, Record, Table,
+    CLIENT_ID_INLINE, HOSTNAME_INLINE, LONG_CLIENT_ID, LONG_HOSTNAME, LONG_RELAY_INFO,
+    RELAY_INFO_INLINE, Record,
 )
 from fastdhcp._wire cimport Span
 
@@ -20,9 +20,7 @@ cdef inline Span kept(const uint8_t* inline_at, uint32_t room, const uint8_t* lo
     return span
 
 
-cdef void entry_kept(const Table* t, uint32_t number, const Record* r,
-                     Kept* out) noexcept nogil:
-    cdef const uint8_t* longs = t.longs + <uint64_t>number * LONG_SIZE
+cdef void entry_kept(const Record* r, const uint8_t* longs, Kept* out) noexcept nogil:
     out.client_id = kept(r.client_id, CLIENT_ID_INLINE, longs + LONG_CLIENT_ID, r.client_id_len)
     out.relay_info = kept(r.relay_info, RELAY_INFO_INLINE, longs + LONG_RELAY_INFO,
                           r.relay_info_len)

@@ -253,9 +253,9 @@ cdef void fill_change(const Packet* packet, const View* v, const Verdict* verdic
     c.now = v.now
     c.offer_until = verdict.offer_until
     c.subnet_id = image_subnet(image, verdict.place.subnet).id
-    c.client_id = packet.client_id
-    c.relay_info = packet.relay_info
-    c.hostname = packet.hostname
+    c.kept.client_id = packet.client_id
+    c.kept.relay_info = packet.relay_info
+    c.kept.hostname = packet.hostname
 
 
 # The client's older lease in this network is no longer to be renewed. Should its record stay locked

@@ -10,8 +10,9 @@ from libc.string cimport memcpy
 from fastdhcp._image cimport (
     IDENTITY_CIRCUIT_ID, IDENTITY_CLIENT_ID, IDENTITY_HW_ADDRESS, IDENTITY_MAX, IDENTITY_REMOTE_ID,
 )
+from fastdhcp._relay cimport RelayInfo, relay_read
 from fastdhcp._siphash cimport siphash128
-from fastdhcp._wire cimport RELAY_CIRCUIT_ID, RELAY_REMOTE_ID, Span
+from fastdhcp._wire cimport Span
 
 
 cdef struct Identifiers:
@@ -31,19 +32,11 @@ cdef inline void identifiers_hardware(Identifiers* who, uint8_t htype, const uin
         who.hardware_size = 1 + hlen
 
 
-# A sub-option of option 82 that was checked before; at = NULL: absent. The first of repeats.
-cdef inline Span relay_suboption(Span relay_info, uint8_t code) noexcept nogil:
-    cdef Span found
-    cdef uint32_t at = 0
-    found.at = NULL
-    found.len = 0
-    while at + 2 <= relay_info.len and at + 2 + relay_info.at[at + 1] <= relay_info.len:
-        if relay_info.at[at] == code:
-            found.at = relay_info.at + at + 2
-            found.len = relay_info.at[at + 1]
-            return found
-        at += 2 + relay_info.at[at + 1]
-    return found
+cdef inline void identifiers_relay_info(Identifiers* who, Span option) noexcept nogil:
+    cdef RelayInfo said
+    relay_read(&said, option)
+    who.circuit_id = said.circuit_id
+    who.remote_id = said.remote_id
 
 
 # The identifier of one kind; at = NULL: the client has none.

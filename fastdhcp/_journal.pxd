@@ -6,8 +6,8 @@ entry published, replay, unlock, slot cleared. A model checker has been over it:
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastdhcp._entry cimport Kept
 from fastdhcp._leases cimport Binding, Table
-from fastdhcp._wire cimport Span
 
 cpdef enum ChangeKind:
     CHANGE_NONE = 0
@@ -36,9 +36,7 @@ cdef struct Change:
     uint32_t offer_until
     uint32_t subnet_id
     uint32_t class_id
-    Span client_id               # at = NULL: none came (RENEW keeps what the record has)
-    Span relay_info
-    Span hostname
+    Kept kept                    # at = NULL: none came (RENEW keeps what the record has)
 
 
 cdef enum Applied:

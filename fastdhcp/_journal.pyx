@@ -17,18 +17,18 @@ from fastdhcp._atomic cimport (
 )
 from fastdhcp._bitmap cimport bitmap_freed
 from fastdhcp._entry cimport (
-    ENTRY_PAD, ENTRY_RENEW, ENTRY_WHOLE, ENTRY_WORDS, RECORD_FIXED, WHOLE_FIXED, EndEntry,
+    ENTRY_PAD, ENTRY_RENEW, ENTRY_WHOLE, ENTRY_WORDS, KEPT_MAX, RECORD_FIXED, WHOLE_FIXED, EndEntry,
     EntryHeader, Kept, RenewEntry, entry_kept, entry_write_end, entry_write_renew,
-    entry_write_whole, put_identifier,
+    entry_write_whole, kept_same, put_identifier,
 )
 from fastdhcp._image cimport (
     NOWHERE, Subnet, image_find_subnet, image_network, image_reuse_grace, image_subnet,
 )
 from fastdhcp._leases cimport (
     ACTIVE, BLOCK_SIZE, CHUNK_SIZE, CLIENT_ID_INLINE, DECLINED, FREE, GRACE_DEFAULT,
-    HOSTNAME_INLINE, LOCK_TRIES, LONG_CLIENT_ID, LONG_HOSTNAME, LONG_RELAY_INFO, LONG_SIZE, PENDING,
+    HOSTNAME_INLINE, LOCK_TRIES, LONG_CLIENT_ID, LONG_HOSTNAME, LONG_RELAY_INFO, PENDING,
     RELAY_INFO_INLINE, RING_HEADER, TIME_INFINITE, Binding, Record, Ring, Slot, Table, leases_index,
-    leases_record, leases_ring, leases_step,
+    leases_longs, leases_record, leases_ring, leases_step,
 )
 from fastdhcp._memory cimport Memory
 from fastdhcp._stats cimport COUNT_BINDINGS, COUNT_OFFERS, COUNT_REPAIRS, count
@@ -152,7 +152,7 @@ cdef uint8_t* ring_room(Table* t, uint32_t size, uint64_t* head) noexcept nogil:
 
 cdef void replay_whole(Table* t, Record* r, uint32_t number, const uint8_t* e) noexcept nogil:
     cdef const Record* fixed = <const Record*>e
-    cdef uint8_t* longs = t.longs + <uint64_t>number * LONG_SIZE
+    cdef uint8_t* longs = leases_longs(t, number)
     cdef const uint8_t* at = e + WHOLE_FIXED
     r.vrf = fixed.vrf
     r.address = fixed.address
@@ -215,15 +215,10 @@ cdef void journal_replay(Table* t, uint32_t number, const uint8_t* entry, uint32
 # What came replaces what was; what did not come, or is too long to be kept, leaves it. At a new
 # binding nothing stays of the one before.
 cdef inline void choose(Span* kept_span, Span came, bint anew) noexcept nogil:
-    if came.at != NULL and came.len <= 255:
+    if came.at != NULL and came.len <= KEPT_MAX:
         kept_span[0] = came
     elif anew:
         kept_span.len = 0
-
-
-cdef inline bint same(Span came, Span was) noexcept nogil:
-    return (came.at == NULL or came.len > 255
-            or (came.len == was.len and memcmp(came.at, was.at, came.len) == 0))
 
 
 # ---- apply
@@ -234,7 +229,7 @@ cdef bint next_record(Table* t, const Change* c, const Record* r, Record* after,
     cdef bint bare = True        # nothing but state or times change
     cdef bint anew = c.kind == CHANGE_BIND
     memcpy(after, r, 112)
-    entry_kept(t, c.number, r, ids)
+    entry_kept(r, leases_longs(t, c.number), ids)
     after.vrf = c.vrf
     after.address = c.address
     # What is made anew may have been here before, and its record gone from the disk.
@@ -266,8 +261,7 @@ cdef bint next_record(Table* t, const Change* c, const Record* r, Record* after,
         after.expiry = c.expiry
     if (bare and r.flags == c.flags and r.subnet_id == c.subnet_id and r.hlen == c.hlen
             and r.htype == c.htype and memcmp(r.chaddr, c.chaddr, c.hlen) == 0
-            and memcmp(r.key, c.key, 16) == 0 and same(c.client_id, ids.client_id)
-            and same(c.relay_info, ids.relay_info) and same(c.hostname, ids.hostname)):
+            and memcmp(r.key, c.key, 16) == 0 and kept_same(&c.kept, ids)):
         return True
     after.htype = c.htype
     after.hlen = c.hlen
@@ -276,9 +270,9 @@ cdef bint next_record(Table* t, const Change* c, const Record* r, Record* after,
     memcpy(after.key, c.key, 16)
     memset(after.chaddr, 0, 16)
     memcpy(after.chaddr, c.chaddr, c.hlen)
-    choose(&ids.client_id, c.client_id, anew)
-    choose(&ids.relay_info, c.relay_info, anew)
-    choose(&ids.hostname, c.hostname, anew)
+    choose(&ids.client_id, c.kept.client_id, anew)
+    choose(&ids.relay_info, c.kept.relay_info, anew)
+    choose(&ids.hostname, c.kept.hostname, anew)
     return False
 
 

@@ -8,6 +8,7 @@ under the record's lock, and only through _journal's apply_change and repair.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastdhcp._atomic cimport cpu_relax, fence_acquire, load_acquire_u64, load_relaxed_u64
 from fastdhcp._image cimport Image
 from fastdhcp._siphash cimport SECRET_SIZE
 from fastdhcp._stats cimport Counters
@@ -27,7 +28,7 @@ cdef enum:
     LONG_HOSTNAME = 510
     BUCKET_SIZE = 8              # index entries of one cache line
     GRACE_DEFAULT = 64           # seconds; for addresses that no subnet holds any more
-    READ_TRIES = 1024            # of a seqlock reader, about 50 us: a holder may lose its core
+    READ_TRIES = 1024            # of who reads a record, about 50 us: a holder may lose its core
     LOCK_TRIES = 20000           # of who waits for a lock, about a millisecond
 
 cdef enum:
@@ -122,6 +123,16 @@ cdef struct Binding:
     uint64_t offer_key
     uint32_t ring
     uint32_t offer_until
+
+
+# A whole record, copied likewise. `longs` are filled only if an identifier stands there.
+cdef struct Copy:
+    Record record
+    uint8_t longs[LONG_SIZE]
+
+
+# What one reading takes of a record into `out`. It may be torn: then it is done again.
+ctypedef void (*Take)(const Table* t, uint32_t number, void* out) noexcept nogil
 
 
 # One cache line per process, written by it alone (`asleep`: also by who wakes it).
@@ -240,6 +251,10 @@ cdef inline Record* leases_record(const Table* t, uint32_t number) noexcept nogi
     return t.records + number
 
 
+cdef inline uint8_t* leases_longs(const Table* t, uint32_t number) noexcept nogil:
+    return t.longs + <uint64_t>number * LONG_SIZE
+
+
 cdef inline uint64_t place_key(uint32_t vrf, uint32_t address) noexcept nogil:
     return ((<uint64_t>vrf << 24) | (address >> 8)) + 1
 
@@ -258,6 +273,23 @@ cdef inline Trace* leases_trace(const Table* t, uint32_t worker) noexcept nogil:
                                          + t.node.trace_size * sizeof(TraceEntry)))
 
 
+# The one way to read a record without its lock: taken between two equal readings of the lock word
+# that show it free. False: it stayed locked over READ_TRIES readings.
+cdef inline bint leases_take(const Table* t, uint32_t number, Take take, void* out,
+                             uint64_t* seen) noexcept nogil:
+    cdef const Record* r = leases_record(t, number)
+    cdef int _i
+    for _i in range(READ_TRIES):
+        seen[0] = load_acquire_u64(&r.lock)
+        if (seen[0] >> 32) == 0:
+            take(t, number, out)
+            fence_acquire()
+            if load_relaxed_u64(&r.lock) == seen[0]:
+                return True
+        cpu_relax()
+    return False
+
+
 # CLOCK_BOOTTIME in nanoseconds, and node time in whole seconds (never 0, never INFINITE).
 cdef uint64_t boot_ns() noexcept nogil
 cdef uint32_t node_now(const Table* t) noexcept nogil
@@ -268,8 +300,9 @@ cdef bint leases_store_fails(const Table* t, uint64_t now_ns) noexcept nogil
 # The block of an address, or NOWHERE; `enter` makes it if there is room in the directory.
 cdef uint32_t leases_block(const Table* t, uint32_t vrf, uint32_t address) noexcept nogil
 cdef uint32_t leases_enter(Table* t, uint32_t vrf, uint32_t address) noexcept nogil
-# Copies a record. False: it stayed locked over READ_TRIES readings.
+# Copies a record: what decisions look at, or all of it. False: it stayed locked.
 cdef bint leases_read(const Table* t, uint32_t number, Binding* out) noexcept nogil
+cdef bint leases_copy(const Table* t, uint32_t number, Copy* out) noexcept nogil
 # As leases_read by address, with number = NOWHERE (and vrf, address set) if it has no block yet.
 cdef bint leases_read_address(const Table* t, uint32_t vrf, uint32_t address,
                               Binding* out) noexcept nogil

@@ -6,9 +6,7 @@ from libc.string cimport memcpy
 from posix.time cimport clock_gettime, timespec
 from posix.unistd cimport getpid
 
-from fastdhcp._atomic cimport (
-    cas_u64, cpu_relax, fence_acquire, fetch_add_u64, load_acquire_u64, load_relaxed_u64,
-)
+from fastdhcp._atomic cimport cas_u64, fetch_add_u64, load_acquire_u64, load_relaxed_u64
 from fastdhcp._image cimport NOWHERE, image_network_number
 from fastdhcp._linux cimport CLOCK_BOOTTIME, kill
 from fastdhcp._stats cimport COUNT_INDEX_FULL, count
@@ -81,7 +79,9 @@ cdef uint32_t leases_enter(Table* t, uint32_t vrf, uint32_t address) noexcept no
 
 # ---- records
 
-cdef inline void copy_binding(const Record* r, Binding* out) noexcept nogil:
+cdef inline void take_binding(const Table* t, uint32_t number, void* taken) noexcept nogil:
+    cdef const Record* r = leases_record(t, number)
+    cdef Binding* out = <Binding*>taken
     out.vrf = r.vrf
     out.address = r.address
     out.state = r.state
@@ -104,20 +104,22 @@ cdef inline void copy_binding(const Record* r, Binding* out) noexcept nogil:
 
 
 cdef bint leases_read(const Table* t, uint32_t number, Binding* out) noexcept nogil:
-    cdef const Record* r = leases_record(t, number)
+    out.number = number
+    return leases_take(t, number, take_binding, out, &out.lock)
+
+
+cdef void take_all(const Table* t, uint32_t number, void* taken) noexcept nogil:
+    cdef Copy* out = <Copy*>taken
+    cdef Record* r = &out.record
+    memcpy(r, leases_record(t, number), sizeof(Record))
+    if (r.client_id_len > CLIENT_ID_INLINE or r.relay_info_len > RELAY_INFO_INLINE
+            or r.hostname_len > HOSTNAME_INLINE):
+        memcpy(out.longs, leases_longs(t, number), LONG_SIZE)
+
+
+cdef bint leases_copy(const Table* t, uint32_t number, Copy* out) noexcept nogil:
     cdef uint64_t seen
-    cdef int _i
-    for _i in range(READ_TRIES):
-        seen = load_acquire_u64(&r.lock)
-        if (seen >> 32) == 0:
-            copy_binding(r, out)
-            fence_acquire()
-            if load_relaxed_u64(&r.lock) == seen:
-                out.lock = seen
-                out.number = number
-                return True
-        cpu_relax()
-    return False
+    return leases_take(t, number, take_all, out, &seen)
 
 
 cdef bint leases_read_address(const Table* t, uint32_t vrf, uint32_t address,

@@ -100,10 +100,13 @@ cdef extern from "<unistd.h>" nogil:
     ssize_t read(int fd, void* at, size_t size)
     ssize_t write(int fd, const void* at, size_t size)
 
-# ---- time, memory, signals: clock_gettime(2), madvise(2), kill(2)
+# ---- time, memory, signals: clock_gettime(2), sched_yield(2), madvise(2), kill(2)
 
 cdef extern from "<time.h>" nogil:
     enum: CLOCK_BOOTTIME
+
+cdef extern from "<sched.h>" nogil:
+    int sched_yield()
 
 cdef extern from "<sys/mman.h>" nogil:
     int madvise(void* at, size_t size, int advice)

@@ -12,13 +12,15 @@ from fastdhcp._atomic cimport (
 )
 from fastdhcp._census cimport Tally, census_chaddr, census_pool, census_table
 from fastdhcp._image cimport IMAGE_LAYOUT, IMAGE_MAGIC, NOWHERE, Image, Pool, image_pool
-from fastdhcp._lease cimport Lease, lease_copy, lease_make
+from fastdhcp._lease cimport Lease, lease_make
 from fastdhcp._leases cimport (
     BLOCK_SIZE, BUCKET_SIZE, CHUNK_SIZE, FREE, LONG_SIZE, RING_HEADER, ROLE_COUNT, ROLES_WITH_RING,
-    SEGMENT_LAYOUT, SEGMENT_MAGIC, WORKERS_MAX, Node, Process, Record, Ring, Slot, Table, Trace,
-    TraceEntry, boot_ns, leases_block, leases_record, leases_ring, leases_store_fails, leases_trace,
+    SEGMENT_LAYOUT, SEGMENT_MAGIC, WORKERS_MAX, Copy, Node, Process, Record, Ring, Slot, Table,
+    Trace, TraceEntry, boot_ns, leases_block, leases_copy, leases_record, leases_ring,
+    leases_store_fails, leases_trace,
     node_now,
 )
+from fastdhcp._linux cimport sched_yield
 from fastdhcp._stats cimport COUNT_WORDS, Counters
 
 cdef enum:
@@ -27,6 +29,7 @@ cdef enum:
     PAGE = 4096
     RING_SIZE = 1 << 22          # at 140 bytes an entry, 30,000 changes not yet on disk
     SEGMENT_COUNT = 12
+    LOOKS_MAX = 16               # at a locked record; its holder may have the core between them
     FOUND_MAX = 1024             # records of one look for a hardware address; over a block
     TRACE_SIZE = 1 << 13         # the last 8,192 decisions of a worker
 
@@ -319,14 +322,18 @@ cdef class Memory:
     # ---- records
 
     cdef Lease _lease(self, uint32_t number):
-        cdef Record record
-        cdef uint8_t longs[LONG_SIZE]
-        cdef bint copied
+        cdef Copy copy
+        cdef bint copied = False
+        cdef int _i
         with nogil:
-            copied = lease_copy(&self.table, number, &record, longs)
+            for _i in range(LOOKS_MAX):
+                copied = leases_copy(&self.table, number, &copy)
+                if copied:
+                    break
+                sched_yield()
         if not copied:
             raise TimeoutError(f"record {number} stays locked")
-        lease = lease_make(&record, longs, number)
+        lease = lease_make(&copy, number)
         if lease.version == 0:       # never bound: only its place says which address it is
             place = load_relaxed_u64(&self.table.directory[number // BLOCK_SIZE]) - 1
             lease.vrf = place >> 24

@@ -1,16 +1,17 @@
 """What the store does with the table: takes and settles entries, recovers, ends what is due."""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
 
 from fastdhcp._atomic cimport (
-    cpu_relax, fence_full, fetch_and_u64, load_acquire_u64, load_relaxed_u32, load_relaxed_u64,
+    fence_full, fetch_and_u64, load_acquire_u64, load_relaxed_u32, load_relaxed_u64,
     lowest_bit_u64, store_release_u32, store_release_u64,
 )
 from fastdhcp._entry cimport (
     ENTRY_MAX, ENTRY_PAD, EntryHeader, Kept, entry_kept, entry_size, entry_write_whole,
 )
-from fastdhcp._identity cimport Identifiers, client_key, identifiers_hardware, relay_suboption
+from fastdhcp._identity cimport (
+    Identifiers, client_key, identifiers_hardware, identifiers_relay_info,
+)
 from fastdhcp._image cimport NOWHERE
 from fastdhcp._journal cimport (
     APPLIED, APPLY_RING_FULL, CHANGE_END, CHANGE_LAPSE, CHANGE_PEND, Applied, Change, Outcome,
@@ -18,13 +19,12 @@ from fastdhcp._journal cimport (
     journal_wake_wanted,
 )
 from fastdhcp._leases cimport (
-    BLOCK_SIZE, CHUNK_SIZE, DECLINED, FREE, PENDING, READ_TRIES, RECORD_RELEASED, RING_HEADER,
-    Binding, Record, Ring, Table, leases_block, leases_enter, leases_index, leases_read,
-    leases_record, leases_ring, node_now,
+    BLOCK_SIZE, CHUNK_SIZE, DECLINED, FREE, PENDING, RECORD_RELEASED, RING_HEADER, Binding, Copy,
+    Record, Ring, Table, leases_block, leases_copy, leases_enter, leases_index, leases_longs,
+    leases_read, leases_record, leases_ring, node_now,
 )
 from fastdhcp._memory cimport Memory
 from fastdhcp._stats cimport COUNT_EXPIRED, COUNT_SWEPT
-from fastdhcp._wire cimport RELAY_CIRCUIT_ID, RELAY_REMOTE_ID
 
 
 # ---- what the store takes and settles
@@ -196,12 +196,11 @@ def rekey(Memory memory):
             r = leases_record(t, number)
             if r.version == 0:
                 continue
-            entry_kept(t, number, r, &ids)
+            entry_kept(r, leases_longs(t, number), &ids)
             who.client_id = ids.client_id
             if ids.client_id.len == 0:
                 who.client_id.at = NULL
-            who.circuit_id = relay_suboption(ids.relay_info, RELAY_CIRCUIT_ID)
-            who.remote_id = relay_suboption(ids.relay_info, RELAY_REMOTE_ID)
+            identifiers_relay_info(&who, ids.relay_info)
             identifiers_hardware(&who, r.htype, r.chaddr, r.hlen)
             if client_key(t.node.secret, t.image.identity, &who, <uint64_t*>r.key):
                 journal_set_dirty(t, number)
@@ -294,28 +293,18 @@ def chunk_key(Memory memory, uint32_t chunk):
     return vrf.to_bytes(4, "big") + (address // 64).to_bytes(4, "big")
 
 
-# One record as an entry, copied as any reader does. 0: never bound; -1: it stayed locked.
+# One record as an entry. 0: never bound; -1: it stayed locked.
 cdef int copy_entry(Table* t, uint32_t number, uint64_t sequence, uint8_t* out) noexcept nogil:
-    cdef const Record* shared = leases_record(t, number)
-    cdef Record r
+    cdef Copy copy
     cdef Kept ids
-    cdef uint64_t seen
-    cdef int _i
-    cdef uint32_t size
-    for _i in range(READ_TRIES):
-        seen = load_acquire_u64(&shared.lock)
-        if (seen >> 32) == 0:
-            memcpy(&r, shared, sizeof(Record))
-            entry_kept(t, number, &r, &ids)
-            if r.change == 0:
-                r.change = sequence
-            # Lengths and places are of the copy, so a torn copy writes nothing out of bounds.
-            size = entry_write_whole(out, &r, &ids)
-            fence_full()
-            if load_relaxed_u64(&shared.lock) == seen:
-                return <int>size if r.version else 0
-        cpu_relax()
-    return -1
+    if not leases_copy(t, number, &copy):
+        return -1
+    if copy.record.version == 0:
+        return 0
+    if copy.record.change == 0:
+        copy.record.change = sequence
+    entry_kept(&copy.record, copy.longs, &ids)
+    return <int>entry_write_whole(out, &copy.record, &ids)
 
 
 def copy_chunk(Memory memory, uint32_t chunk, sequence):

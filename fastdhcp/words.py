@@ -119,12 +119,18 @@ def identifier_text(octets: bytes) -> str | None:
     return f"hex:{octets.hex()}"
 
 
-def relay_sub_options(relay_info: bytes) -> Iterator[tuple[int, bytes]]:
-    """Sub-options of option 82 (RFC 3046 2.0) as far as they can be read."""
+def relay_parts(relay_info: bytes) -> Iterator[tuple[int, bytes]]:
+    """Sub-options of option 82 (RFC 3046 2.0), as far as they can be read."""
     at = 0
-    while at + 2 <= len(relay_info):
-        code, size = relay_info[at], relay_info[at + 1]
-        if at + 2 + size > len(relay_info):
-            return
-        yield code, relay_info[at + 2 : at + 2 + size]
-        at += 2 + size
+    while at + 2 <= len(relay_info) and at + 2 + relay_info[at + 1] <= len(relay_info):
+        code, part = relay_info[at], relay_info[at + 2 : at + 2 + relay_info[at + 1]]
+        yield code, part
+        at += 2 + len(part)
+
+
+def relay_sub_options(relay_info: bytes) -> dict[int, bytes]:
+    """The same by code: of repeats the first that is not empty (_relay.pxd)."""
+    found: dict[int, bytes] = {}
+    for code, part in relay_parts(relay_info):
+        found[code] = found.get(code) or part
+    return found

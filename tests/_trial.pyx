@@ -56,9 +56,9 @@ def apply(Memory memory, int kind, uint32_t vrf, uint32_t address, bytes key, by
     c.expiry = expiry
     c.offer_until = offer_until
     c.subnet_id = subnet_id
-    c.client_id = span_of(client_id)
-    c.relay_info = span_of(relay_info)
-    c.hostname = span_of(hostname)
+    c.kept.client_id = span_of(client_id)
+    c.kept.relay_info = span_of(relay_info)
+    c.kept.hostname = span_of(hostname)
     memset(&out, 0, sizeof(out))
     with nogil:
         result = apply_change(t, &c, &out)

@@ -109,7 +109,7 @@ def lease_of(
         known = bound
         starts = wall.instant(record.start) if record.start else None
         expires = wall.instant(record.expiry) if bound else None
-    relay = dict(words.relay_sub_options(record.relay_info)) if known else {}
+    relay = words.relay_sub_options(record.relay_info if known else b"")
     hostname = record.hostname.rstrip(b"\0") if known else b""
     if reservation and (state == "reserved" or _is_kept_for(reservation, record, relay)):
         hostname = hostname or reservation.hostname

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable, Mapping
 
 from fastdhcp.options import BY_CODE, RELAY_BY_CODE, Kind
+from fastdhcp.words import relay_parts, relay_sub_options
 
 Value = str | int | list[str] | list[int] | list[list[str]] | dict[str, "Value"]
 
@@ -72,16 +73,13 @@ def _read(kind: Kind, data: bytes) -> Value:
 
 def _relay_info(data: bytes) -> Value:
     """Sub-options of option 82 (RFC 3046 2.0)."""
+    if sum(2 + len(part) for _, part in relay_parts(data)) != len(data):
+        return f"hex:{data.hex()}"
     shown: dict[str, Value] = {}
-    at = 0
-    while at < len(data):
-        if at + 2 > len(data) or at + 2 + data[at + 1] > len(data):
-            return f"hex:{data.hex()}"
-        code, part = data[at], data[at + 2 : at + 2 + data[at + 1]]
+    for code, part in relay_sub_options(data).items():
         known = RELAY_BY_CODE.get(code)
         name = known.name if known else str(code)
         shown[name] = _read(known.kind if known else Kind.BYTES, part)
-        at += 2 + len(part)
     return shown
 
 

@@ -47,7 +47,7 @@ def _lease(memory: Memory, vrf: int, address: int) -> Lease | None:
 
 
 def _is_of(kept: Reservation, lease: Lease) -> bool:
-    relay = dict(words.relay_sub_options(lease.relay_info))
+    relay = words.relay_sub_options(lease.relay_info)
     return kept.identity == {
         "client-id": lease.client_id,
         "hw-address": bytes([lease.htype]) + lease.chaddr,

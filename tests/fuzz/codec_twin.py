@@ -97,16 +97,12 @@ def twin_decode(data: bytes) -> Packet:
 
 
 def split_relay_info(info: bytes) -> dict[int, bytes]:
-    """RFC 3046 2.0: up to the first sub-option that runs past the end; the first of each counts.
-
-    An empty circuit or remote id, and a selection or override that is not four bytes, is none.
-    """
+    """RFC 3046 2.0: up to the first sub-option that runs past the end; of repeats the first that is
+    not empty."""
     found: dict[int, bytes] = {}
     while len(info) >= 2 and len(info) >= 2 + info[1]:
         code, value = info[0], info[2 : 2 + info[1]]
-        unreadable = (code in (1, 2) and not value) or (code in (5, 11) and len(value) != 4)
-        if not unreadable:
-            found.setdefault(code, value)
+        found[code] = found.get(code) or value
         info = info[2 + len(value) :]
     return found
 
@@ -146,8 +142,8 @@ def twin_decode_request(data: bytes) -> dict[str, object]:
         "relay_port": 19 in relay,
         "client_id": client_id if 2 <= len(client_id) <= 255 else None,
         "relay_info": options.get(82),
-        "circuit_id": relay.get(1),
-        "remote_id": relay.get(2),
+        "circuit_id": relay.get(1) or None,
+        "remote_id": relay.get(2) or None,
         "parameter_list": options.get(55) or None,
         "hostname": options.get(12) or None,
         "fqdn": options.get(81) or None,

@@ -188,5 +188,6 @@ def test_what_is_no_hardware_address(text: str) -> None:
 
 
 def test_3046_sub_options_as_far_as_they_can_be_read() -> None:
-    assert list(words.relay_sub_options(bytes.fromhex("0102aabb 0903"))) == [(1, b"\xaa\xbb")]
-    assert list(words.relay_sub_options(bytes.fromhex("0100 02"))) == [(1, b"")]
+    assert words.relay_sub_options(bytes.fromhex("0102aabb 0903")) == {1: b"\xaa\xbb"}
+    assert words.relay_sub_options(bytes.fromhex("0100 02")) == {1: b""}
+    assert list(words.relay_parts(bytes.fromhex("0100 0101aa"))) == [(1, b""), (1, b"\xaa")]

@@ -1,0 +1,58 @@
+"""Option 82, what a relay agent says of a client: one walker, whoever reads it. Inline only.
+
+Of repeats of a sub-option the first that is not empty counts, everywhere: for a client's key, for
+reservations, in lists. What stands before a sub-option that runs past the end is good, the rest is
+absent (RFC 3046 2.0).
+"""
+
+from libc.stdint cimport uint8_t
+
+from fastdhcp._wire cimport (
+    RELAY_CIRCUIT_ID, RELAY_LINK_SELECTION, RELAY_REMOTE_ID, RELAY_SERVER_ID, RELAY_SOURCE_PORT,
+    Span,
+)
+
+cdef enum:
+    SUB_OPTION_HEAD = 2      # code and length
+
+
+# What is looked at; at = NULL: absent.
+cdef struct RelayInfo:
+    Span circuit_id          # 82.1
+    Span remote_id           # 82.2
+    Span link_selection      # 82.5
+    Span server_override     # 82.11
+    bint source_port         # 82.19 (RFC 8357) has no content: being there says it
+
+
+# The next sub-option; `left` is cut by it. False: there is none that is whole.
+cdef inline bint relay_next(Span* left, uint8_t* code, Span* value) noexcept nogil:
+    if left.len < SUB_OPTION_HEAD or left.len - SUB_OPTION_HEAD < left.at[1]:
+        return False
+    code[0] = left.at[0]
+    value[0] = Span(left.at + SUB_OPTION_HEAD, left.at[1])
+    left[0] = Span(value.at + value.len, left.len - SUB_OPTION_HEAD - value.len)
+    return True
+
+
+cdef inline void relay_read(RelayInfo* out, Span option) noexcept nogil:
+    cdef Span absent = Span(NULL, 0)
+    cdef Span value
+    cdef Span* place
+    cdef uint8_t code
+    out.circuit_id = out.remote_id = out.link_selection = out.server_override = absent
+    out.source_port = False
+    while relay_next(&option, &code, &value):
+        if code == RELAY_CIRCUIT_ID:
+            place = &out.circuit_id
+        elif code == RELAY_REMOTE_ID:
+            place = &out.remote_id
+        elif code == RELAY_LINK_SELECTION:
+            place = &out.link_selection
+        elif code == RELAY_SERVER_ID:
+            place = &out.server_override
+        else:
+            out.source_port |= code == RELAY_SOURCE_PORT
+            continue
+        if value.len and place.at == NULL:
+            place[0] = value
