@@ -47,7 +47,7 @@ cdef struct Image:
     uint8_t identity[IDENTITY_MAX]  # IdentityKind in order, 0-terminated if fewer
     uint32_t reservation_kinds   # bit 1 << IdentityKind for kinds that reservations use
     uint32_t durable             # 1: `commit`, 0: `async`
-    uint32_t spare
+    uint32_t vrfs                # VRFs that subnets are in, beside the default one
     Table_ networks              # Network
     Table_ members               # uint32_t: subnet indexes, network by network
     Table_ subnets               # Subnet, sorted by (vrf, address); they do not overlap
@@ -168,6 +168,7 @@ cdef struct Interface:
     uint32_t network             # index, or NOWHERE: no subnet on this link
     uint32_t vrf
     uint32_t address             # its address within that network, else its first one
+    uint32_t mtu                 # octets of an IP packet; 0: not known
 
 
 cdef inline const void* image_table(const Image* image, const Table_* table) noexcept nogil:

@@ -151,10 +151,20 @@ cdef bint reply_lower(Reply* reply, uint32_t now) noexcept nogil:
 
 # ---- the message
 
+# What the link takes in one piece, for a reply to a client on it; but at least a BOOTP message.
+cdef inline uint32_t message_max(const Handled* handled) noexcept nogil:
+    cdef uint32_t mtu = handled.scope.mtu
+    if mtu == 0 or mtu > <uint32_t>(MESSAGE_SIZE_MAX + IP_UDP_SIZE):
+        return MESSAGE_SIZE_MAX
+    if mtu < <uint32_t>(MESSAGE_SIZE_MIN + IP_UDP_SIZE):
+        return MESSAGE_SIZE_MIN
+    return mtu - <uint32_t>IP_UDP_SIZE
+
+
 # Cookie, 53, 54. Nothing but what table 3 has from the request.
 cdef Writer begin(Reply* reply, const Packet* packet, const Handled* handled) noexcept nogil:
     cdef uint8_t* data = reply.data
-    cdef Writer w = Writer(data + AT_OPTIONS, data + MESSAGE_SIZE_MAX, False)
+    cdef Writer w = Writer(data + AT_OPTIONS, data + message_max(handled), False)
     memset(data, 0, MESSAGE_SIZE_MIN)
     data[AT_OP] = BOOTREPLY
     data[AT_HTYPE] = packet.htype
@@ -203,12 +213,14 @@ cdef bint write_nak(Reply* reply, Writer* w, const Packet* packet) noexcept nogi
     return finish(reply, w, packet)
 
 
-# RFC 2132 9.10: what the client says that it takes, IP and UDP headers in it. 61 and 82 must be
-# echoed whole: if they alone pass that, the configured options find no room.
-cdef inline uint32_t room_for_body(const Packet* packet, uint32_t written) noexcept nogil:
+# RFC 2132 9.10: what the client says that it takes, IP and UDP headers in it; and no more than the
+# link does. 61 and 82 must be echoed whole: if they alone pass that, the configured options find no
+# room.
+cdef inline uint32_t room_for_body(const Packet* packet, const Handled* handled,
+                                   uint32_t written) noexcept nogil:
     cdef uint32_t size = packet.max_size if packet.max_size else <uint32_t>DATAGRAM_SIZE_MIN
     cdef uint32_t taken = written + tail_size(packet)
-    size = min(size - <uint32_t>IP_UDP_SIZE, <uint32_t>MESSAGE_SIZE_MAX)
+    size = min(size - <uint32_t>IP_UDP_SIZE, message_max(handled))
     return size - taken if size > taken else 0
 
 
@@ -223,7 +235,7 @@ cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image
     key.file_taken = 1 if params.boot_file_len else 0
     key.sname_taken = 1 if params.server_name_len else 0
     body = bodies_find(bodies, image, &key, packet.parameter_list,
-                       room_for_body(packet, <uint32_t>(w.at - reply.data)), counters)
+                       room_for_body(packet, handled, <uint32_t>(w.at - reply.data)), counters)
     if params.boot_file_len:
         memcpy(reply.data + AT_FILE, <const uint8_t*>image + params.boot_file_at,
                params.boot_file_len)

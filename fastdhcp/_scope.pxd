@@ -26,6 +26,7 @@ cdef struct Scope:
     uint32_t server_id           # option 54 and the source of the reply: an address of ours
     uint32_t link_subnet         # index: the subnet of the address that chose the network, or
                                  # NOWHERE
+    uint32_t mtu                 # of the interface, where the reply leaves on it; 0: no bound
 
 
 # DROP_NONE, or why no link of ours is meant.

@@ -2,12 +2,16 @@
 
 from libc.stdint cimport uint32_t
 
-from fastdhcp._codec cimport Packet
+from fastdhcp._codec cimport HAS_SERVER_ID, Packet
 from fastdhcp._image cimport (
-    NOWHERE, Image, Interface, image_find_interface, image_find_subnet, image_network, image_subnet,
-    image_table,
+    NOWHERE, Image, Interface, image_find_interface, image_find_subnet, image_is_own, image_network,
+    image_subnet, image_table,
 )
-from fastdhcp._stats cimport DROP_BAD_SOURCE, DROP_NO_SUBNET, DROP_NONE, DropReason
+from fastdhcp._stats cimport (
+    DROP_BAD_SOURCE, DROP_NO_SERVER_ADDRESS, DROP_NO_SUBNET, DROP_NONE, DROP_VRF_UNKNOWN,
+    DropReason,
+)
+from fastdhcp._wire cimport REQUEST
 
 
 # An address that a host can have: not 0/8, 127/8, multicast, or class E with broadcast.
@@ -36,15 +40,29 @@ cdef DropReason scope_by_interface(const Image* image, const Interface* interfac
     return DROP_NONE
 
 
+# Option 54 and the source of the reply. RFC 2131 4.3.2: who names an address of ours in a REQUEST
+# is answered by that one, wherever the packet came to; else it is the one that it came to. 0: the
+# interface has none.
+cdef inline uint32_t server_address(const Image* image, const Packet* packet,
+                                    const Arrival* arrival, uint32_t on_link) noexcept nogil:
+    if (packet.message_type == REQUEST and packet.has & HAS_SERVER_ID
+            and image_is_own(image, packet.server_id)):
+        return packet.server_id
+    return on_link if arrival.broadcast else arrival.destination
+
+
 cdef DropReason scope_select(const Image* image, const Packet* packet, const Arrival* arrival,
                              Scope* scope) noexcept nogil:
     cdef uint32_t index = image_find_interface(image, arrival.ifindex)
     cdef const Interface* interface = NULL
+    cdef uint32_t on_link = arrival.local
     cdef DropReason reason
     if index != NOWHERE:
         interface = <const Interface*>image_table(image, &image.interfaces) + index
+    elif image.vrfs:
+        return DROP_VRF_UNKNOWN
     scope.vrf = interface.vrf if interface != NULL else 0
-    scope.server_id = arrival.local if arrival.broadcast else arrival.destination
+    scope.mtu = interface.mtu if interface != NULL and not packet.giaddr else 0
     if packet.giaddr:
         if not is_host(packet.giaddr):
             return DROP_BAD_SOURCE
@@ -56,8 +74,10 @@ cdef DropReason scope_select(const Image* image, const Packet* packet, const Arr
         reason = scope_by_address(image, packet.ciaddr, scope)
     else:
         reason = scope_by_interface(image, interface, scope)
-        if reason == DROP_NONE and arrival.broadcast:
-            scope.server_id = interface.address
-    if reason == DROP_NONE:
-        scope.network_number = image_network(image, scope.network).number
-    return reason
+        if reason == DROP_NONE:
+            on_link = interface.address
+    if reason != DROP_NONE:
+        return reason
+    scope.network_number = image_network(image, scope.network).number
+    scope.server_id = server_address(image, packet, arrival, on_link)
+    return DROP_NONE if scope.server_id else DROP_NO_SERVER_ADDRESS

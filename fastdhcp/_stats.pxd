@@ -24,6 +24,8 @@ cpdef enum DropReason:
     DROP_NO_CLIENT_ADDRESS   # neither option 61 nor chaddr: names nobody
     DROP_NOT_SERVED_TYPE     # a message type not served here (BOOTP, LEASEQUERY, ...)
     DROP_NO_SUBNET           # no subnet serves the link
+    DROP_VRF_UNKNOWN         # by an interface not known yet, which may belong to any VRF
+    DROP_NO_SERVER_ADDRESS   # the interface has no address that we could answer from
     DROP_OTHER_SERVER        # REQUEST, DECLINE, RELEASE for another server
     DROP_NOT_AUTHORITATIVE   # a stranger's REQUEST, and we do not speak for the link
     DROP_UNKNOWN_CLIENT      # SELECTING for us, but neither offered nor free

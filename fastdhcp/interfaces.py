@@ -7,6 +7,7 @@ import dataclasses
 import os
 import socket
 import struct
+import sys
 from ipaddress import IPv4Address, IPv4Interface
 
 from fastdhcp import netlink
@@ -16,12 +17,13 @@ from fastdhcp.words import printable
 @dataclasses.dataclass(frozen=True, slots=True)
 class Interface:
     """One interface; ``addresses`` are its own, with prefix, in the kernel's order. ``name`` is
-    printable: octets that are no UTF-8 are escaped in it."""
+    printable: octets that are no UTF-8 are escaped in it. ``mtu``: octets of an IP packet."""
 
     index: int
     name: str
     up: bool
     loopback: bool
+    mtu: int
     addresses: tuple[IPv4Interface, ...]
 
 
@@ -40,8 +42,10 @@ def read_interfaces() -> tuple[Interface, ...]:
             _, _, index, flags, _ = netlink.LINK.unpack_from(body)
             told = dict(netlink.attributes(body[netlink.LINK.size :]))
             name = printable(os.fsdecode(told.get(netlink.IFLA_IFNAME, b"").rstrip(b"\0")))
+            mtu = int.from_bytes(told.get(netlink.IFLA_MTU, b""), sys.byteorder)
             up, loopback = bool(flags & netlink.IFF_UP), bool(flags & netlink.IFF_LOOPBACK)
-            found.append(Interface(index, name, up, loopback, tuple(addresses.get(index, ()))))
+            own = tuple(addresses.get(index, ()))
+            found.append(Interface(index, name, up, loopback, mtu, own))
     return tuple(sorted(found, key=lambda interface: interface.index))
 
 

@@ -25,6 +25,7 @@ RTMGRP_LINK = 0x1
 RTMGRP_IPV4_IFADDR = 0x10
 # linux/if_link.h, linux/if_addr.h, linux/if.h
 IFLA_IFNAME = 3
+IFLA_MTU = 4
 IFA_ADDRESS = 1
 IFA_LOCAL = 2
 IFF_UP = 0x1

@@ -27,6 +27,7 @@ class ReplyMaker:
         reservation: int = ...,
         ifindex: int = ...,
         source_port: int = ...,
+        mtu: int = ...,
     ) -> dict[str, Any] | None: ...
     def lower(self, expiry: int, now: int) -> dict[str, Any] | None: ...
 

@@ -81,7 +81,7 @@ cdef class ReplyMaker:
     def make(self, bytes request not None, *, int reply_type, uint32_t server_id,
              uint32_t yiaddr=0, uint32_t lease_s=0, uint32_t subnet=NOWHERE,
              uint32_t pool=NOWHERE, uint32_t reservation=NOWHERE, int ifindex=0,
-             uint16_t source_port=PORT_SERVER):
+             uint16_t source_port=PORT_SERVER, uint32_t mtu=0):
         """The reply to `request` as a dict: message, head (of a frame), way, source, destination,
         port, ifindex, hw_address. None: too long. Raises ValueError for no request."""
         cdef uint8_t scratch[SCRATCH_SIZE]
@@ -97,6 +97,7 @@ cdef class ReplyMaker:
         arrival.source_port = source_port
         handled.reply_type = <uint8_t>reply_type
         handled.scope.server_id = server_id
+        handled.scope.mtu = mtu
         handled.yiaddr = yiaddr
         handled.lease_s = lease_s
         handled.subnet = subnet

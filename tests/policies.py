@@ -17,6 +17,7 @@ class Link:
     index: int
     name: str
     addresses: Sequence[IPv4Interface]
+    mtu: int = 1500
 
 
 def link(index: int, name: str, *addresses: str) -> Link:

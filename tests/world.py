@@ -28,6 +28,7 @@ class Link:
     index: int
     name: str
     addresses: tuple[IPv4Interface, ...]
+    mtu: int = 1500
 
 
 def number(address: str) -> int:
@@ -44,6 +45,7 @@ class Answer:
     incarnation: tuple[int, int]
     waits: bool
     reservation: int | None
+    server: str  # what option 54 says
 
     @property
     def address(self) -> str:
@@ -94,10 +96,10 @@ class World:
 
     def send(self, message_type: int, mac: int = 1, *, to: str = "255.255.255.255",
              ciaddr: str = "0.0.0.0", giaddr: str = "0.0.0.0", options: dict | None = None,
-             ifindex: int = 3, local: str = "10.77.0.1") -> Answer:
+             ifindex: int = 3, local: str = "10.77.0.1", htype: int = 1) -> Answer:
         data = self.data = encode(
-            xid=mac, chaddr=b"\x02\xee" + mac.to_bytes(4, "big"), ciaddr=ciaddr, giaddr=giaddr,
-            message_type=message_type, options=options or {},
+            htype=htype, xid=mac, chaddr=b"\x02\xee" + mac.to_bytes(4, "big"), ciaddr=ciaddr,
+            giaddr=giaddr, message_type=message_type, options=options or {},
         )
         out = self.out = handle(self.memory, data, ifindex=ifindex, destination=number(to),
                      local=number(local), now=self.now)
@@ -107,7 +109,7 @@ class World:
         elif out["yiaddr"]:
             text += f" {IPv4Address(out['yiaddr'])}"
         return Answer(text, out["lease_s"], out["expiry"], out["incarnation"], out["waits"],
-                      out["reservation"])
+                      out["reservation"], str(IPv4Address(out["server_id"])))
 
     # -- what a client says
 

@@ -250,6 +250,7 @@ def compile_image(
             "identity": bytes(IDENTITY_KINDS[name] for name in config.server.identity),
             "reservation_kinds": rows.kinds,
             "durable": int(config.server.durability == "commit"),
+            "vrfs": len(set(run.network_vrfs) - {0}),
         },
         run.blob,
         {
@@ -324,5 +325,5 @@ def _lookup_room(count: int) -> int:
 
 def _pack_link(link: Link) -> bytes:
     return tables.INTERFACE.pack(
-        ifindex=link.index, network=link.network, vrf=link.vrf, address=link.address
+        ifindex=link.index, network=link.network, vrf=link.vrf, address=link.address, mtu=link.mtu
     )

@@ -18,6 +18,8 @@ class Interface(Protocol):
     @property
     def name(self) -> str: ...
     @property
+    def mtu(self) -> int: ...
+    @property
     def addresses(self) -> Sequence[IPv4Interface]: ...
 
 
@@ -27,6 +29,7 @@ class Link:
 
     index: int
     name: str
+    mtu: int
     addresses: list[int]
     network: int = NOWHERE
     vrf: int = 0
@@ -41,7 +44,7 @@ def bind_links(
     An address chooses among the default VRF's subnets only: a VRF is never guessed.
     """
     links = [
-        Link(facts.index, facts.name, [int(address.ip) for address in facts.addresses])
+        Link(facts.index, facts.name, facts.mtu, [int(own.ip) for own in facts.addresses])
         for facts in sorted(interfaces, key=lambda facts: facts.index)
     ]
     by_name = {link.name: link for link in links}

@@ -59,7 +59,7 @@ FLAGS = {
 }
 HEADER = Row(
     magic="I", layout="I", size="Q", generation="I", workers="I", secret="16s",
-    identity="4s", reservation_kinds="I", durable="I", spare="4x",
+    identity="4s", reservation_kinds="I", durable="I", vrfs="I",
 )  # fmt: skip
 TABLE = Row(at="I", count="I")
 NETWORK = Row(
@@ -84,7 +84,7 @@ RESERVATION = Row(
     vrf="I", address="I", subnet="I", params="I", layer="I", pool="I", identity_at="I",
     identity_len="H", kind="B", spare="x", hostname_at="I", hostname_len="I",
 )  # fmt: skip
-INTERFACE = Row(ifindex="i", network="I", vrf="I", address="I")
+INTERFACE = Row(ifindex="i", network="I", vrf="I", address="I", mtu="I")
 INDEX = Row(value="I")
 
 # In the order of the header, after its fixed fields.

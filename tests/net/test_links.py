@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.lab import Lab, LinkClient, RelayAgent, build
+from tests.lab import Frame, Lab, LinkClient, RelayAgent, build
 from tests.lab.packet import ACK, DISCOVER, OFFER, REQUEST, mac
 from tests.lab.servers import FastDHCP
 from tests.lab.wire import dora
 
-from .conftest import SERVER, lan
+from .conftest import SERVER, eventually, lan
 
 pytestmark = pytest.mark.net
 
@@ -161,3 +161,63 @@ def test_a_server_that_serves_no_link_of_its_host_says_so(lab: Lab, link: LinkCl
     server.write(serving())  # all clients come by relay agents, it says now
     server.reload()
     server.process.wait_for("alarm-off name=no-link-served", after=at)
+
+
+# An address that goes and comes, and what the link carries
+
+
+def test_a_link_that_loses_its_address_is_silence_and_served_again_when_it_has_one(
+    lab: Lab, link: LinkClient
+) -> None:
+    """Option 54 is never 0.0.0.0, nor is anybody acknowledged who names that."""
+    subnet = {**lan()["subnets"][0], "interface": "srv0"}
+    server = FastDHCP(lab, "server", {**lan(), "subnets": [subnet]})
+    lease = dora(link.ask, mac(1))
+    lab.ip("server", "address", "flush", "dev", "srv0")
+    server.process.wait_for("interfaces-changed")
+    link.silence(build(DISCOVER, mac(2), 2), timeout=0.3)
+    for named in ({}, {54: "0.0.0.0"}):
+        asked = build(REQUEST, mac(1), 3, options={50: lease.yiaddr, **named})
+        link.silence(asked, timeout=0.3)
+    assert eventually(lambda: server.dropped().get("no-server-address") == 3)
+    lab.ip("server", "address", "add", "10.77.0.9/22", "dev", "srv0")
+    assert eventually(lambda: bool(asked_again(link)))
+    assert dora(link.ask, mac(1)).server_id == "10.77.0.9"
+
+
+def asked_again(link: LinkClient) -> list[Frame]:
+    link.broadcast(build(DISCOVER, mac(3), 4), mac(3))
+    return link.answers(4, timeout=0.2)
+
+
+def test_rfc2131_4_3_2_who_names_one_of_our_addresses_is_answered_by_it(
+    lab: Lab, link: LinkClient
+) -> None:
+    lab.ip("server", "address", "add", "10.77.0.2/22", "dev", "srv0")
+    FastDHCP(lab, "server", lan())
+    offer = link.ask(build(DISCOVER, mac(1), 1))
+    for named in (SERVER, "10.77.0.2"):
+        asked = build(REQUEST, mac(1), 2, options={50: offer.yiaddr, 54: named})
+        ack = link.exchange(asked)
+        assert (ack.message.type, ack.message.server_id, ack.source[0]) == (ACK, named, named)
+
+
+LONG = {str(code): "hex:" + "ab" * 200 for code in range(225, 231)}
+WHOLE = {55: bytes(range(225, 231)), 57: b"\x05\xdc"}  # 1500
+
+
+@pytest.mark.parametrize("flags", [0, 0x8000], ids=["frame", "broadcast"])
+def test_no_reply_is_longer_than_the_link_carries(lab: Lab, link: LinkClient, flags: int) -> None:
+    """A frame would not leave, a broadcast would go in fragments; a change is followed."""
+    server = FastDHCP(lab, "server", lan(options=LONG))
+
+    def size(n: int) -> int:
+        offer = link.exchange(build(DISCOVER, mac(n), n, flags=flags, options=WHOLE)).message
+        return len(offer.raw) + 28
+
+    assert size(1) > 1300
+    for n, mtu in ((2, 800), (3, 600)):
+        at = len(server.process.text())
+        lab.ip("server", "link", "set", "srv0", "mtu", str(mtu))
+        server.process.wait_for("interfaces-changed", after=at)
+        assert mtu - 202 < size(n) <= mtu

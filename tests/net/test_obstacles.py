@@ -225,10 +225,12 @@ def test_interfaces_are_read_and_followed(lab: Lab) -> None:
     with lab.netns("server"):
         before = _seen("srv0")
         assert before is not None and before.up and not before.loopback
+        assert (lo.mtu, before.mtu) == (65536, 1500)
         assert before.addresses == (IPv4Interface("10.77.0.1/22"), IPv4Interface("10.78.0.1/24"))
         assert _changed(watch)
     for change in (
         ("address", "del", "10.78.0.1/24", "dev", "srv0"),
+        ("link", "set", "srv0", "mtu", "1400"),
         ("link", "set", "srv0", "down"),
         ("link", "set", "srv0", "name", "lan0"),
         ("link", "del", "lan0"),

@@ -74,12 +74,13 @@ class Link:
     index: int
     name: str
     addresses: tuple[IPv4Interface, ...]
+    mtu: int = 1500
 
 
 LINKS = (
-    Link(5, "lan0", (IPv4Interface("172.16.0.1/24"), IPv4Interface("10.0.4.1/24"))),
+    Link(5, "lan0", (IPv4Interface("172.16.0.1/24"), IPv4Interface("10.0.4.1/24")), 1400),
     Link(3, "blue0", (IPv4Interface("10.0.0.3/24"),)),
-    Link(1, "lo", (IPv4Interface("127.0.0.1/8"),)),
+    Link(1, "lo", (IPv4Interface("127.0.0.1/8"),), 65536),
 )
 
 
@@ -156,7 +157,7 @@ def test_python_and_c_read_the_same_head(config: Configuration) -> None:
 
 def test_a_row_with_a_field_too_few_or_too_many_is_refused() -> None:
     with pytest.raises(TypeError):
-        tables.INTERFACE.pack(ifindex=1, network=2, vrf=3)
+        tables.INTERFACE.pack(ifindex=1, network=2, vrf=3, address=4)
     with pytest.raises(TypeError):
         tables.LAYER.pack(option_first=1, option_count=2, spare=3)
 
@@ -175,6 +176,7 @@ def test_every_table_begins_on_a_cache_line(image: ImageView) -> None:
 def test_the_head(image: ImageView) -> None:
     header = image.header()
     assert (header["generation"], header["workers"], header["durable"]) == (3, 2, 0)
+    assert header["vrfs"] == 1  # blue
     assert bytes(header["identity"]) == bytes((3, 2))  # circuit-id, then hw-address
     assert header["reservation_kinds"] == 1 << 2 | 1 << 3
     counts = {name: header[name]["count"] for name in tables.TABLES}
@@ -285,7 +287,7 @@ def test_a_reserved_address_is_known_by_address(image: ImageView) -> None:
 
 def test_an_interface_is_the_link_of_one_network(image: ImageView) -> None:
     rows = [image.interface(i) for i in range(3)]
-    assert [row["ifindex"] for row in rows] == [1, 3, 5]
+    assert [(row["ifindex"], row["mtu"]) for row in rows] == [(1, 65536), (3, 1500), (5, 1400)]
     loopback, blue, lan = rows
     assert (loopback["network"], loopback["address"]) == (0xFFFFFFFF, address("127.0.0.1"))
     assert (blue["network"], blue["vrf"]) == (image.subnet(3)["network"], BLUE)

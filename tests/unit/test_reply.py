@@ -335,6 +335,31 @@ def test_rfc2132_9_10_without_option_57_a_reply_keeps_to_576() -> None:
     assert decode(message).options.keys() == {53, 54, 51, 58, 59, 6, 15, 52} - {52}
 
 
+@pytest.mark.parametrize(
+    "said, mtu, most",
+    [(1500, 1500, 1500), (1500, 1400, 1400), (None, 1400, 576), (1500, 576, 576), (None, 500, 500),
+     (1500, 68, 328), (1500, 9000, 1500), (1500, 0, 1500)],
+)
+def test_no_reply_is_longer_than_the_link(said: int | None, mtu: int, most: int) -> None:
+    """A longer frame does not leave; a broadcast goes in fragments, which boot ROMs lose."""
+    text = big_policy(900).replace("ab" * 900, "ab" * 200)
+    for code in range(226, 230):
+        text = text.replace('"225" =', f'"{code}" = "hex:{"cd" * 200}"\n"225" =')
+    maker = ReplyMaker(compiled(text))
+    options = {55: bytes(range(225, 230))} | ({57: said.to_bytes(2, "big")} if said else {})
+    message = make(maker, request(options=options), mtu=mtu)
+    assert most - 202 < len(message) + 28 <= most
+    assert times_of(message) == (3600, 1800, 3150)
+
+
+def test_what_must_be_echoed_and_no_link_holds_is_refused(maker: ReplyMaker) -> None:
+    data = request(options={61: b"\1" * 255, 82: b"\x01\xc8" + b"c" * 200}, max_size=1500)
+    where = {"subnet": 0, "pool": 0, "lease_s": 3600, "yiaddr": CLIENT}
+    for kind in (OFFER, ACK, NAK):
+        assert maker.make(data, reply_type=kind, server_id=SERVER, mtu=700, **where) is None
+        assert maker.make(data, reply_type=kind, server_id=SERVER, mtu=800, **where) is not None
+
+
 def test_rfc3396_a_long_option_is_sent_in_parts() -> None:
     maker = ReplyMaker(compiled(big_policy(300)))
     message = make(maker, request(options={55: b"\xe1", 57: b"\x05\xdc"}))
