@@ -37,6 +37,7 @@ cdef struct View:
     uint8_t free_gathered
     uint8_t store_failing        # nothing can be made durable now
     uint8_t mine_durable         # the asked record's last change is on disk
+    uint8_t asked_said           # 1: it says all that this message says, since this very second
 
 
 cdef enum Want:

@@ -148,10 +148,16 @@ cdef void offer(const Image* image, const Packet* packet, const View* v, const P
     out.reply_type = OFFER
     out.lease_s = lease_time(params, packet)
     out.offer_until = instant(v.now, params.offer_hold_s)
-    # What the client holds already needs no offer; nor is one kept with offer-hold 0.
+    # What the client holds for longer than the offer needs none; nor is one kept with offer-hold 0.
     out.change = CHANGE_NONE
-    if p.binding.state == FREE and params.offer_hold_s:
+    if params.offer_hold_s and (p.binding.state == FREE or p.binding.expiry < out.offer_until):
         out.change = CHANGE_OFFER
+
+
+# The same second's retransmission: the record says it already.
+cdef inline bint is_repeat(const View* v, const Place* p, const Verdict* out) noexcept nogil:
+    return (v.asked_said and is_key(v, &p.binding) and is_same_hardware(v, &p.binding)
+            and p.binding.flags == out.flags and out.expiry <= p.binding.expiry)
 
 
 # The lease, made or prolonged. While the store fails only what is on disk may be told again.
@@ -166,9 +172,7 @@ cdef void acknowledge(const Image* image, const Packet* packet, const View* v, c
         out.expiry = TIME_INFINITE
     out.flags = RECORD_RESERVED if out.reservation != NOWHERE else 0
     out.change = CHANGE_RENEW if p.binding.state == ACTIVE else CHANGE_BIND
-    if (out.change == CHANGE_RENEW and is_key(v, &p.binding) and p.binding.cltt == v.now
-            and out.expiry <= p.binding.expiry):
-        # The same second's retransmission: the record says it already.
+    if out.change == CHANGE_RENEW and is_repeat(v, p, out):
         out.change = CHANGE_NONE
     out.replaces = v.mine.known and is_held(v, &v.mine) and \
         v.mine.binding.address != p.binding.address

@@ -1,24 +1,29 @@
 """One packet, from its decoded form to what is to be answered: select, gather, decide, apply."""
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from fastdhcp._bitmap cimport bitmap_next
 from fastdhcp._codec cimport Packet
 from fastdhcp._engine cimport WANT_FREE, Place, Verdict, View, engine_asked, engine_decide
-from fastdhcp._identity cimport Identifiers, client_key, identifier_of, identifiers_hardware
+from fastdhcp._entry cimport Kept, entry_kept, kept_same
+from fastdhcp._identity cimport (
+    Identifiers, client_key, identifier_of, identifiers_hardware, identifiers_relay_info,
+)
 from fastdhcp._image cimport (
-    BLOCK_WORDS, IDENTITY_MAX, NOWHERE, IdentityKind, Image, Network, Pool, Subnet, image_find_pool,
-    image_find_reservation, image_find_subnet, image_network, image_pool, image_pool_mask,
-    image_reservation, image_reserved_at, image_subnet, image_table,
+    BLOCK_WORDS, IDENTITY_CIRCUIT_ID, IDENTITY_MAX, IDENTITY_REMOTE_ID, NOWHERE, IdentityKind,
+    Image, Network, Pool, Subnet, image_find_pool, image_find_reservation, image_find_subnet,
+    image_network, image_pool, image_pool_mask, image_reservation, image_reserved_at, image_subnet,
+    image_table,
 )
 from fastdhcp._journal cimport (
     APPLY_LOCKED, APPLY_MOVED, APPLY_RING_FULL, CHANGE_NONE, CHANGE_PEND, Applied, Change, Outcome,
     apply_change, journal_is_durable,
 )
 from fastdhcp._leases cimport (
-    ACTIVE, BLOCK_SIZE, FREE, PENDING, Binding, Table, leases_candidates, leases_enter, leases_read,
-    leases_read_address,
+    ACTIVE, BLOCK_SIZE, FREE, PENDING, Binding, Copy, Record, Table, leases_block,
+    leases_candidates, leases_copy, leases_enter, leases_longs, leases_read, leases_read_address,
+    leases_record, leases_take,
 )
 from fastdhcp._scope cimport Arrival, Scope, scope_select
 from fastdhcp._stats cimport (
@@ -26,8 +31,8 @@ from fastdhcp._stats cimport (
     DROP_NOT_SERVED_TYPE, DROP_RING_FULL, DROP_SERVER_MESSAGE, DROP_TABLE_FULL, DropReason, count,
 )
 from fastdhcp._wire cimport (
-    ACK, DECLINE, DISCOVER, FORCERENEW, INFORM, LEASEACTIVE, LEASEUNASSIGNED, NAK, OFFER, RELEASE,
-    REQUEST, Span,
+    ACK, DECLINE, DISCOVER, FORCERENEW, HLEN_MAX, INFORM, LEASEACTIVE, LEASEUNASSIGNED, NAK, OFFER,
+    RELEASE, REQUEST, Span,
 )
 
 cdef enum:
@@ -36,6 +41,37 @@ cdef enum:
     FREE_TRIES = 64              # addresses tried that turn out to be somebody's
     LATELY_S = 600               # so long after its end an address is given last
     LATELY_TRIES = 16            # ... while so many tries find another
+
+
+# ---- what a record keeps of a message
+
+# An empty option 82 says nothing.
+cdef inline void kept_of(const Packet* packet, Kept* out) noexcept nogil:
+    out.client_id = packet.client_id
+    out.hostname = packet.hostname
+    out.relay_info = packet.relay_info
+    if out.relay_info.len == 0:
+        out.relay_info.at = NULL
+
+
+cdef struct Comparison:
+    Kept came
+    bint same
+
+
+cdef void compare(const Table* t, uint32_t number, void* taken) noexcept nogil:
+    cdef Comparison* c = <Comparison*>taken
+    cdef Kept was
+    entry_kept(leases_record(t, number), leases_longs(t, number), &was)
+    c.same = kept_same(&c.came, &was)
+
+
+# Does the record, still as it was read, say all that the message says of its client?
+cdef bint is_said(const Table* t, const Packet* packet, const Binding* b) noexcept nogil:
+    cdef Comparison c
+    cdef uint64_t seen
+    kept_of(packet, &c.came)
+    return leases_take(t, b.number, compare, &c, &seen) and seen == b.lock and c.same
 
 
 # ---- gathering
@@ -97,12 +133,24 @@ cdef Claim claim(const View* v, const Binding* b) noexcept nogil:
     return CLAIM_HAD if keyed and b.version else CLAIM_NONE
 
 
-# The best of the records that the index names for the client in this network.
-cdef bint gather_mine(const Table* t, const Scope* scope, View* v) noexcept nogil:
+# Is the address on the scope's link and, if `allowed`, one that this client may have?
+cdef inline bint is_of_link(const Table* t, const Scope* scope, const View* v, const Binding* b,
+                            bint allowed) noexcept nogil:
+    cdef uint32_t subnet = image_find_subnet(t.image, b.vrf, b.address)
+    if (b.vrf != scope.vrf or subnet == NOWHERE
+            or image_subnet(t.image, subnet).network != scope.network):
+        return False
+    return not allowed or is_allowed(t.image, scope, v.reservation, b.address,
+                                     image_find_pool(t.image, b.vrf, b.address))
+
+
+# The best of the records that the index names for the client in this network; `allowed`: of those
+# that it may have now.
+cdef bint gather_mine(const Table* t, const Scope* scope, bint allowed, View* v) noexcept nogil:
     cdef uint32_t numbers[CANDIDATES_MAX]
     cdef uint32_t found = leases_candidates(t, scope.network_number, v.key[0], numbers,
                                             CANDIDATES_MAX)
-    cdef uint32_t i, subnet
+    cdef uint32_t i
     cdef uint32_t best = NOWHERE
     cdef Claim best_claim = CLAIM_NONE
     cdef Claim worth
@@ -111,13 +159,9 @@ cdef bint gather_mine(const Table* t, const Scope* scope, View* v) noexcept nogi
         if not leases_read(t, numbers[i], &b):
             return False
         worth = claim(v, &b)
-        if worth <= best_claim or b.vrf != scope.vrf:
-            continue
-        subnet = image_find_subnet(t.image, b.vrf, b.address)
-        if subnet == NOWHERE or image_subnet(t.image, subnet).network != scope.network:
-            continue
-        best = b.address
-        best_claim = worth
+        if worth > best_claim and is_of_link(t, scope, v, &b, allowed):
+            best = b.address
+            best_claim = worth
     if best == NOWHERE:
         no_place(&v.mine)
         return True
@@ -213,6 +257,7 @@ cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
     cdef uint32_t asked = engine_asked(packet)
     v.free_gathered = 0
     v.mine_durable = 0
+    v.asked_said = 0
     no_place(&v.mine)
     no_place(&v.asked)
     no_place(&v.reserved)
@@ -224,12 +269,19 @@ cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
         return False
     if v.asked.known and v.asked.binding.number != NOWHERE:
         v.mine_durable = journal_is_durable(t, v.asked.binding.ring, v.asked.binding.position)
+        if packet.message_type == REQUEST and v.asked.binding.cltt == v.now:
+            v.asked_said = is_said(t, packet, &v.asked.binding)
         if claim(v, &v.asked.binding) == CLAIM_HELD and packet.message_type != DISCOVER:
             # RFC 2131 4.3.2: the lease is found by its address; the index is not needed.
             v.mine = v.asked
             return True
-    if packet.message_type in (DISCOVER, REQUEST):
-        return gather_mine(t, scope, v)
+    if packet.message_type not in (DISCOVER, REQUEST):
+        return True
+    if not gather_mine(t, scope, False, v):
+        return False
+    if packet.message_type == DISCOVER and v.mine.known and not v.mine.allowed:
+        # What it holds it may not have any more: it is offered what it was offered before.
+        return gather_mine(t, scope, True, v)
     return True
 
 
@@ -253,9 +305,7 @@ cdef void fill_change(const Packet* packet, const View* v, const Verdict* verdic
     c.now = v.now
     c.offer_until = verdict.offer_until
     c.subnet_id = image_subnet(image, verdict.place.subnet).id
-    c.kept.client_id = packet.client_id
-    c.kept.relay_info = packet.relay_info
-    c.kept.hostname = packet.hostname
+    kept_of(packet, &c.kept)
 
 
 # The client's older lease in this network is no longer to be renewed. Should its record stay locked
@@ -346,18 +396,70 @@ cdef DropReason check_type(const Packet* packet) noexcept nogil:
     return DROP_NOT_SERVED_TYPE
 
 
-cdef bint identify(const Table* t, const Packet* packet, const Scope* scope,
-                   View* v) noexcept nogil:
+# RFC 2131 4.3.2: a unicast renewal passes no relay agent, and a RELEASE or INFORM neither.
+cdef inline bint is_past_relay_agents(const Packet* packet, const Arrival* arrival) noexcept nogil:
+    return (packet.ciaddr and not packet.giaddr and not arrival.broadcast
+            and packet.relay_info.len == 0)
+
+
+cdef bint is_relay_info_read(const Image* image) noexcept nogil:
+    cdef uint32_t kinds = image.reservation_kinds
+    cdef int i
+    for i in range(IDENTITY_MAX):
+        kinds |= 1u << image.identity[i]
+    return kinds & (1u << IDENTITY_CIRCUIT_ID | 1u << IDENTITY_REMOTE_ID)
+
+
+cdef inline bint is_bound_to(const Record* r, const Kept* kept,
+                             const Packet* packet) noexcept nogil:
+    if r.state not in (ACTIVE, PENDING):
+        return False
+    if (r.hlen and r.hlen == packet.hlen and r.htype == packet.htype
+            and memcmp(r.chaddr, packet.chaddr, r.hlen) == 0):
+        return True
+    return (kept.client_id.len and kept.client_id.len == packet.client_id.len
+            and memcmp(kept.client_id.at, packet.client_id.at, kept.client_id.len) == 0)
+
+
+# What the relay agent said when this client last came by it: that of ciaddr's record, if that is
+# bound to this hardware or client-id. For policy only: none of it is echoed. False: it stayed
+# locked.
+cdef bint recall_relay_info(const Table* t, const Packet* packet, const Scope* scope, Copy* copy,
+                            Identifiers* who) noexcept nogil:
+    cdef uint32_t block = leases_block(t, scope.vrf, packet.ciaddr)
+    cdef Kept kept
+    if block == NOWHERE:
+        return True
+    if not leases_copy(t, block * BLOCK_SIZE + (packet.ciaddr & 255), copy):
+        return False
+    entry_kept(&copy.record, copy.longs, &kept)
+    if is_bound_to(&copy.record, &kept, packet):
+        identifiers_relay_info(who, kept.relay_info)
+    return True
+
+
+# Who speaks, and what is reserved for it. RFC 2131 4.3.5: INFORM makes no binding, so it need not
+# say who it is.
+cdef DropReason identify(const Table* t, const Packet* packet, const Arrival* arrival,
+                         const Scope* scope, View* v) noexcept nogil:
     cdef Identifiers who
+    cdef Copy copy               # `who` points into it
     who.client_id = packet.client_id
     who.circuit_id = packet.circuit_id
     who.remote_id = packet.remote_id
     identifiers_hardware(&who, packet.htype, packet.chaddr, packet.hlen)
+    if (is_past_relay_agents(packet, arrival) and is_relay_info_read(t.image)
+            and not recall_relay_info(t, packet, scope, &copy, &who)):
+        return DROP_LOCK_TIMEOUT
     v.htype = packet.htype
     v.hlen = packet.hlen
-    memcpy(v.chaddr, packet.chaddr, 16)
+    memcpy(v.chaddr, packet.chaddr, HLEN_MAX)
     v.reservation = find_reservation(t.image, scope, &who)
-    return client_key(t.node.secret, t.image.identity, &who, v.key)
+    if not client_key(t.node.secret, t.image.identity, &who, v.key):
+        if packet.message_type != INFORM:
+            return DROP_NO_CLIENT_ADDRESS
+        v.key[0] = v.key[1] = 0
+    return DROP_NONE
 
 
 cdef DropReason decide_and_apply(Table* t, const Packet* packet, const Scope* scope, View* v,
@@ -390,14 +492,9 @@ cdef void handle_packet(Table* t, const Packet* packet, const Arrival* arrival, 
     if reason == DROP_NONE:
         v.now = now
         v.store_failing = t.store_fails
-        if identify(t, packet, &out.scope, &v):
-            reason = decide_and_apply(t, packet, &out.scope, &v, out)
-        elif packet.message_type == INFORM:
-            # RFC 2131 4.3.5: no binding is made, so it need not say who it is.
-            v.key[0] = v.key[1] = 0
-            reason = decide_and_apply(t, packet, &out.scope, &v, out)
-        else:
-            reason = DROP_NO_CLIENT_ADDRESS
+        reason = identify(t, packet, arrival, &out.scope, &v)
+    if reason == DROP_NONE:
+        reason = decide_and_apply(t, packet, &out.scope, &v, out)
     if reason != DROP_NONE:
         out.reply_type = 0
         out.reason = reason

@@ -7,7 +7,7 @@ entry published, replay, unlock, slot cleared. A model checker has been over it:
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastdhcp._entry cimport Kept
-from fastdhcp._leases cimport Binding, Table
+from fastdhcp._leases cimport DECLINED, Binding, Table
 
 cpdef enum ChangeKind:
     CHANGE_NONE = 0
@@ -69,6 +69,16 @@ cdef void journal_set_dirty(Table* t, uint32_t number) noexcept nogil
 # A change of a record as it was read: everything but what the change is to say.
 cdef void journal_change(const Table* t, const Binding* b, uint8_t kind, uint32_t now,
                          Change* c) noexcept nogil
+# When a binding that is not FREE ends: reuse-grace after its expiry, and not while it is offered to
+# its own client. A quarantine ends by itself.
+cdef inline uint64_t journal_end(uint8_t state, uint32_t expiry, uint32_t offer_until,
+                                 uint32_t grace_s) noexcept nogil:
+    cdef uint64_t at = expiry
+    if state == DECLINED:
+        return at
+    return max(at + grace_s, <uint64_t>offer_until)
+
+
 # The address of a record, from its place.
 cdef void journal_place(const Table* t, uint32_t number, uint32_t* vrf,
                         uint32_t* address) noexcept nogil

@@ -68,9 +68,7 @@ cdef uint32_t look_again(const Record* r, uint32_t grace_s) noexcept nogil:
         return r.offer_until
     if r.expiry == TIME_INFINITE:
         return 0
-    at = r.expiry
-    if r.state != DECLINED:
-        at += grace_s
+    at = journal_end(r.state, r.expiry, r.offer_until, grace_s)
     return <uint32_t>at if at < TIME_INFINITE else TIME_INFINITE - 1
 
 

@@ -15,8 +15,8 @@ from fastdhcp._identity cimport (
 from fastdhcp._image cimport NOWHERE
 from fastdhcp._journal cimport (
     APPLIED, APPLY_RING_FULL, CHANGE_END, CHANGE_LAPSE, CHANGE_PEND, Applied, Change, Outcome,
-    apply_change, journal_change, journal_place, journal_policy, journal_replay, journal_set_dirty,
-    journal_wake_wanted,
+    apply_change, journal_change, journal_end, journal_place, journal_policy, journal_replay,
+    journal_set_dirty, journal_wake_wanted,
 )
 from fastdhcp._leases cimport (
     BLOCK_SIZE, CHUNK_SIZE, DECLINED, FREE, PENDING, RECORD_RELEASED, RING_HEADER, Binding, Copy,
@@ -352,9 +352,7 @@ cdef int sweep_record(Table* t, uint32_t number, uint32_t now) noexcept nogil:
         return 1 if apply_change(t, &c, &out) == APPLIED else 0
     journal_place(t, number, &vrf, &address)
     journal_policy(t, vrf, address, &network, &grace_s)
-    due = b.expiry
-    if b.state != DECLINED:
-        due += grace_s
+    due = journal_end(b.state, b.expiry, b.offer_until, grace_s)
     # Not due by the policy of now (a longer grace since): the entry is only set anew.
     journal_change(t, &b, CHANGE_END if due <= now else CHANGE_LAPSE, now, &c)
     c.flags = 0
