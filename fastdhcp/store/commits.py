@@ -12,6 +12,7 @@ from fastdhcp._leases import StoreState
 from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp._stats import Counter
 from fastdhcp.crash import crash_point
+from fastdhcp.store.busy import busy
 from fastdhcp.store.checkpoint import Checkpoint
 from fastdhcp.store.clock import Clock, Mark
 from fastdhcp.store.database import (
@@ -79,9 +80,8 @@ class Commits:
         """
         began_ns = boot_time_ns()
         now = time.monotonic()
-        self._memory.set_busy(began_ns)
-        done = self._attempt(now)
-        self._memory.set_busy(0)
+        with busy(self._memory):
+            done = self._attempt(now)
         if done:
             took_us = (boot_time_ns() - began_ns) // 1000
             self._memory.add(Counter.COUNT_COMMITS)

@@ -16,13 +16,14 @@ from pathlib import Path
 from fastdhcp import _store
 from fastdhcp._ahead import Ahead
 from fastdhcp._leases import StoreState
-from fastdhcp._memory import Memory, boot_time_ns
+from fastdhcp._memory import Memory
 from fastdhcp.channel import Channel, Message, close_all
 from fastdhcp.crash import arm, crash_point
 from fastdhcp.eventfds import wake
 from fastdhcp.exits import EXIT_FAILED, EXIT_IN_USE
 from fastdhcp.log import log
 from fastdhcp.store.alarm import FAILING, FILES, StoreAlarm
+from fastdhcp.store.busy import busy
 from fastdhcp.store.checkpoint import Checkpoint, tail_bound
 from fastdhcp.store.clock import Clock
 from fastdhcp.store.commands import Commands
@@ -229,61 +230,6 @@ class Store:
             self._last_commit()
             raise
 
-    # ---- the files
-
-    def _look_at_files(self) -> None:
-        """What is written to a file without a name is lost at the next start: from here on nothing
-        is acknowledged until it is in files that have theirs."""
-        self.memory.set_busy(boot_time_ns())  # a disk that is gone may not answer
-        self.trouble = self.watch.look()
-        self.memory.set_busy(0)
-        if self.trouble is None:
-            return
-        self.memory.store_state = StoreState.STORE_FAILING
-        self.files_alarm.set(self.trouble.text)
-        self.database.close()
-        while not self._mend_files(self.trouble):
-            self._wait_messages(RETRY_S)
-            self.memory.beat()
-
-    def _mend_files(self, trouble: Trouble) -> bool:
-        """New files, or the lock file anew. False: it failed, the alarm says why."""
-        try:
-            if trouble.data_lost:
-                self._make_files()
-            else:
-                self._open()
-                attach(self.database, self.memory, self.clock)
-        except (DatabaseError, OSError) as error:
-            self.database.close()
-            self.files_alarm.set(f"{trouble.text}, and new files cannot be made: {error}")
-            return False
-        self.trouble = None
-        self._begin_commits()
-        self.memory.store_state = StoreState.STORE_OK
-        self.files_alarm.set(None)
-        wake(self.events)
-        return True
-
-    def _make_files(self) -> None:
-        path = self.database.path
-        path.mkdir(mode=0o750, parents=True, exist_ok=True)
-        aside = set_aside(path)
-        try:
-            self.database = Database(path)
-            first = rebuild(
-                self.database, self.memory, self.clock, self.ids, self.identity,
-                self.commits.sequence,
-            )  # fmt: skip
-            self.watch = Watch(path)
-        except (DatabaseError, OSError):
-            (path / DATA_NAME).unlink(missing_ok=True)  # what was made so far; nobody's backup
-            raise
-        set_mark(self.state)
-        log.warning(
-            "store-rebuilt", path=str(path), journal_from=first, aside=str(aside) if aside else None
-        )
-
     def _fails(self) -> bool:
         return self.memory.store_state == StoreState.STORE_FAILING
 
@@ -356,6 +302,60 @@ class Store:
             self.commits.commit()
             self.commands.answer_durable()
         self.database.close()
+
+    # ---- the files
+
+    def _look_at_files(self) -> None:
+        """What is written to a file without a name is lost at the next start: from here on nothing
+        is acknowledged until it is in files that have theirs."""
+        with busy(self.memory):  # a disk that is gone may not answer
+            self.trouble = self.watch.look()
+        if self.trouble is None:
+            return
+        self.memory.store_state = StoreState.STORE_FAILING
+        self.files_alarm.set(self.trouble.text)
+        self.database.close()
+        while not self._mend_files(self.trouble):
+            self._wait_messages(RETRY_S)
+            self.memory.beat()
+
+    def _mend_files(self, trouble: Trouble) -> bool:
+        """New files, or the lock file anew. False: it failed, the alarm says why."""
+        try:
+            if trouble.data_lost:
+                self._make_files()
+            else:
+                self._open()
+                attach(self.database, self.memory, self.clock)
+        except (DatabaseError, OSError) as error:
+            self.database.close()
+            self.files_alarm.set(f"{trouble.text}, and new files cannot be made: {error}")
+            return False
+        self.trouble = None
+        self._begin_commits()
+        self.memory.store_state = StoreState.STORE_OK
+        self.files_alarm.set(None)
+        wake(self.events)
+        return True
+
+    def _make_files(self) -> None:
+        path = self.database.path
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)
+        aside = set_aside(path)
+        try:
+            self.database = Database(path)
+            first = rebuild(
+                self.database, self.memory, self.clock, self.ids, self.identity,
+                self.commits.sequence,
+            )  # fmt: skip
+            self.watch = Watch(path)
+        except (DatabaseError, OSError):
+            (path / DATA_NAME).unlink(missing_ok=True)  # what was made so far; nobody's backup
+            raise
+        set_mark(self.state)
+        log.warning(
+            "store-rebuilt", path=str(path), journal_from=first, aside=str(aside) if aside else None
+        )
 
     # ---- messages
 

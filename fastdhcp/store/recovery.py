@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fastdhcp import _store
-from fastdhcp._memory import Memory, boot_time_ns
+from fastdhcp._leases import BLOCK_SIZE
+from fastdhcp._memory import Memory
 from fastdhcp._strays import Strays, without
 from fastdhcp.crash import crash_point
+from fastdhcp.store.busy import busy
 from fastdhcp.store.clock import Clock, Mark, settle_offset
 from fastdhcp.store.database import (
     BATCH_HEADER,
@@ -104,14 +106,13 @@ def recover(
         _store.rekey(memory)
         _store.mark_all_dirty(memory)
         _store.reindex(memory)
-    memory.set_busy(boot_time_ns())  # a slow disk is no hung store
-    drop_strays(database, memory, strays)
-    with database.write() as transaction:
-        transaction.put_meta(META_SEGMENT, [memory.segment_id, [0] * memory.rings])
-        transaction.put_meta(META_IDENTITY, MIXED if rekeyed else identity)
-        transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, clock.read()).packed())
-        crash_point("fresh-before-sync")
-    memory.set_busy(0)
+    with busy(memory):
+        drop_strays(database, memory, strays)
+        with database.write() as transaction:
+            transaction.put_meta(META_SEGMENT, [memory.segment_id, [0] * memory.rings])
+            transaction.put_meta(META_IDENTITY, MIXED if rekeyed else identity)
+            transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, clock.read()).packed())
+            crash_point("fresh-before-sync")
     crash_point("fresh-committed")
     memory.ready = True
     crash_point("fresh-ready")
@@ -132,12 +133,10 @@ def attach(database: Database, memory: Memory, clock: Clock) -> None:
     # What the dead one copied and did not commit is in the journal, but no bit says so any more.
     _store.mark_all_dirty(memory)
     crash_point("attach-dirty")
-    memory.set_busy(boot_time_ns())
-    with database.write() as transaction:
+    with busy(memory), database.write() as transaction:
         # Its last commit may be seen without being on disk: this sync covers it.
         transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, clock.read()).packed())
         crash_point("attach-before-sync")
-    memory.set_busy(0)
     crash_point("attach-committed")
     _store.publish(memory, positions)
     crash_point("attach-published")
@@ -152,28 +151,23 @@ def rebuild(
     finds a gap there. Returns the first sequence that the new one has. May be called again if it
     raises DatabaseError.
     """
-    memory.set_busy(boot_time_ns())
-    try:
-        # An entry is published before the record says it, and the record is locked between: what
-        # is copied after this has all that these entries say.
-        entries, heads = _store.take(memory)
-        reading = clock.read()
-        with database.write() as transaction:
-            if entries:
-                batch = batch_of(memory.now(), reading.wall_ns, entries)
-                transaction.append(sequence + 1, batch)
-            _copy_table(transaction, memory, sequence + 1)
-            crash_point("rebuild-copied")
-            transaction.put_meta(META_SECRET, memory.secret)
-            transaction.put_meta(META_EPOCH, memory.epoch)
-            transaction.put_meta(META_IDENTITY, identity)
-            transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, reading).packed())
-            transaction.put_meta(META_SEGMENT, [memory.segment_id, heads])
-            transaction.put_meta(META_CHECKPOINT, sequence)
-            transaction.put_meta(META_GONE, memory.floors)
-            ids.save_all(transaction)
-    finally:
-        memory.set_busy(0)
+    # An entry is published before the record says it, and the record is locked between: what is
+    # copied after this has all that these entries say.
+    entries, heads = _store.take(memory)
+    reading = clock.read()
+    with busy(memory), database.write() as transaction:
+        if entries:
+            transaction.append(sequence + 1, batch_of(memory.now(), reading.wall_ns, entries))
+        _copy_table(transaction, memory, sequence + 1)
+        crash_point("rebuild-copied")
+        transaction.put_meta(META_SECRET, memory.secret)
+        transaction.put_meta(META_EPOCH, memory.epoch)
+        transaction.put_meta(META_IDENTITY, identity)
+        transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, reading).packed())
+        transaction.put_meta(META_SEGMENT, [memory.segment_id, heads])
+        transaction.put_meta(META_CHECKPOINT, sequence)
+        transaction.put_meta(META_GONE, memory.floors)
+        ids.save_all(transaction)
     ids.saved()
     _store.settle(memory, heads)
     return sequence + 1
@@ -239,8 +233,8 @@ def _check_room(memory: Memory, needed: int) -> None:
     if needed > memory.block_limit:
         raise MemoryError(
             f"server.max-addresses is too small: pools, reservations and the leases outside them "
-            f"need {needed} blocks of 256 addresses, and there is room for {memory.block_limit}; "
-            f"write at least {needed * 256}"
+            f"need {needed} blocks of {BLOCK_SIZE} addresses, and there is room for "
+            f"{memory.block_limit}; write at least {needed * BLOCK_SIZE}"
         )
 
 
