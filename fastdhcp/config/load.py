@@ -7,17 +7,16 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from fastdhcp._leases import BLOCK_SIZE
 from fastdhcp.config import schema
 from fastdhcp.config.advice import advise, advise_on_addresses
 from fastdhcp.config.collector import paused
 from fastdhcp.config.errors import ConfigError, Problem
-from fastdhcp.config.model import Configuration, Network, Range, Reservation, Subnet
+from fastdhcp.config.model import Configuration, Network, Reservation, Subnet
 from fastdhcp.config.reading import read_file
 from fastdhcp.config.report import Report, Source, Where
 from fastdhcp.config.scopes import outermost, scope_options, scope_values
 from fastdhcp.config.server import check_room, control_settings, server_settings
-from fastdhcp.config.subnets import Draft, draft_subnet, merged
+from fastdhcp.config.subnets import Draft, draft_subnet, touched_blocks
 from fastdhcp.options import shown
 
 _MAGIC = re.compile(r"[*?\[]")
@@ -142,7 +141,12 @@ def _resolve(files: _Files) -> Configuration:
     _check_overlaps(report, drafts)
     networks = _networks(report, drafts, server.interfaces)
     _check_identities(report, drafts)
-    blocks = _count_blocks(drafts)
+    blocks = sum(
+        last - first + 1
+        for _, first, last in touched_blocks(
+            (draft.vrf, draft.pools, [kept for _, kept in draft.reservations]) for draft in drafts
+        )
+    )
     room = check_room(report, server_where, server, blocks)
     options = scope_options(report, defaults_where, defaults_table)
     advise(report, drafts, defaults_where, options)
@@ -251,14 +255,3 @@ def _check_identities(report: Report, drafts: list[Draft]) -> None:
                     f"its identifier has a reservation in this network already, at {other[0]}; "
                     "write one for each client",
                 )
-
-
-def _count_blocks(drafts: list[Draft]) -> int:
-    """Blocks of 256 addresses that pools and reservations touch."""
-    touched: dict[str, list[Range]] = {}
-    for draft in drafts:
-        ranges = touched.setdefault(draft.vrf, [])
-        ranges += [(pool.first // BLOCK_SIZE, pool.last // BLOCK_SIZE) for pool in draft.pools]
-        for _, reservation in draft.reservations:
-            ranges.append((reservation.address // BLOCK_SIZE, reservation.address // BLOCK_SIZE))
-    return sum(last - first + 1 for ranges in touched.values() for first, last in merged(ranges))

@@ -1,12 +1,14 @@
-"""One subnet: its prefix, pools and reservations, and what of its addresses is never given."""
+"""Subnets: prefix, pools and reservations of each, what of its addresses is never given, and the
+blocks that they touch."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from msgspec import UNSET
 
+from fastdhcp._leases import BLOCK_SIZE
 from fastdhcp.config import schema, values
 from fastdhcp.config.model import (
     DEFAULT_VRF,
@@ -107,6 +109,21 @@ def merged(ranges: Sequence[Range]) -> list[Range]:
         else:
             result.append((first, last))
     return result
+
+
+def touched_blocks(
+    subnets: Iterable[tuple[str, Iterable[Pool], Iterable[Reservation]]],
+) -> Iterator[tuple[str, int, int]]:
+    """The blocks of the table that pools and reservations touch: VRF, first and last of each run,
+    by their number in it. `subnets`: VRF, pools and reservations of each."""
+    touched: dict[str, list[Range]] = {}
+    for vrf, pools, reservations in subnets:
+        ranges = touched.setdefault(vrf, [])
+        ranges += [(pool.first // BLOCK_SIZE, pool.last // BLOCK_SIZE) for pool in pools]
+        ranges += [(kept.address // BLOCK_SIZE,) * 2 for kept in reservations]
+    for vrf, ranges in touched.items():
+        for first, last in merged(ranges):
+            yield vrf, first, last
 
 
 def clipped(ranges: list[Range], first: int, last: int) -> tuple[Range, ...]:

@@ -8,7 +8,7 @@ from fastdhcp.channel import Message, close_all
 from fastdhcp.config.compile import Ids, compile_image, network_numbers
 from fastdhcp.config.hints import HintPlaces, PoolKey, pool_keys
 from fastdhcp.config.model import DEFAULT_VRF, Configuration
-from fastdhcp.config.subnets import merged
+from fastdhcp.config.subnets import touched_blocks
 from fastdhcp.interfaces import Interface
 from fastdhcp.supervisor.links import served_links
 from fastdhcp.supervisor.obstacles import interface_warnings
@@ -86,13 +86,9 @@ def store_names(config: Configuration) -> Message:
 
 
 def block_ranges(config: Configuration, vrfs: Mapping[str, int]) -> list[tuple[int, int, int]]:
-    """The blocks of the table that pools and reservations touch: VRF, first and last one."""
-    touched: dict[int, list[tuple[int, int]]] = {}
-    for subnet in config.subnets:
-        ranges = touched.setdefault(vrfs[subnet.vrf], [])
-        ranges += [(pool.first >> 8, pool.last >> 8) for pool in subnet.pools]
-        ranges += [(kept.address >> 8, kept.address >> 8) for kept in subnet.reservations]
-    return [(vrf, *both) for vrf, ranges in touched.items() for both in merged(ranges)]
+    """The blocks that pools and reservations touch: VRF, first and last of each run of them."""
+    subnets = ((subnet.vrf, subnet.pools, subnet.reservations) for subnet in config.subnets)
+    return [(vrfs[vrf], first, last) for vrf, first, last in touched_blocks(subnets)]
 
 
 def compile_generation(
