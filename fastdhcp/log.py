@@ -306,8 +306,12 @@ def _unforeseen(
 
 def facts_of(error: BaseException) -> dict[str, object]:
     """What is wrong must be found in one line of the log."""
-    trace = "".join(traceback.format_exception(error))
-    return {"error": f"{type(error).__name__}: {error}", "trace": trace}
+    return {"error": told(error), "trace": "".join(traceback.format_exception(error))}
+
+
+def told(error: BaseException) -> str:
+    """An error that nobody foresaw, without its trace."""
+    return f"{type(error).__name__}: {error}"
 
 
 def _warned(

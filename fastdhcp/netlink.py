@@ -96,7 +96,8 @@ def order(kind: int, body: bytes, *, new: bool = False) -> None:
     with open_netlink() as sock:
         sock.send(_HEADER.pack(_HEADER.size + len(body), kind, flags, 1, 0) + body)
         answer = sock.recv(_DATAGRAM_SIZE)
-    answered, error = _HEADER.unpack_from(answer)[1], struct.unpack_from("=i", answer, 16)[0]
+    answered = _HEADER.unpack_from(answer)[1]
+    error = struct.unpack_from("=i", answer, _HEADER.size)[0]
     if answered == NLMSG_ERROR and error:
         _raise(-error)
 

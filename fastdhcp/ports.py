@@ -40,17 +40,15 @@ class Bound:
 def bound_sockets(port: int) -> list[Bound]:
     """All of this network namespace. Raises OSError: not every kernel can be asked."""
     found = []
+    kind = netlink.SOCK_DIAG_BY_FAMILY  # of question and answer alike
     with netlink.open_netlink(family=netlink.NETLINK_SOCK_DIAG) as sock:
         for family in (socket.AF_INET, socket.AF_INET6):
-            for body in netlink.dump(sock, *_DIAG, _diag_request(family, port)):
+            for body in netlink.dump(sock, kind, kind, _diag_request(family, port)):
                 port_be, source, device, _, inode = netlink.DIAG.unpack_from(body)
                 address = _address(family, source, body[netlink.DIAG.size :])
                 if port_be == struct.pack("!H", port) and address is not None:
                     found.append(Bound(inode, address, device))
     return found
-
-
-_DIAG = netlink.SOCK_DIAG_BY_FAMILY, netlink.SOCK_DIAG_BY_FAMILY
 
 
 def _diag_request(family: int, port: int) -> bytes:

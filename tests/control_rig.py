@@ -107,7 +107,7 @@ class ControlRig:
             fds |= {"unix": self._unix.fileno(), "tcp": self._tcp.fileno()}
             fds["store"] = self._commands[1].fileno()
             self.worker.set_image(fds["image"])
-            start = {"type": "start", "config": self.facts(), "http": True}
+            start = {"type": "start", "config": self.facts()}
             self.channel.send(start, fds)
 
     def set_policy(self, text: str, generation: int) -> None:

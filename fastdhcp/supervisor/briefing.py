@@ -5,6 +5,7 @@ from pathlib import Path
 from fastdhcp.channel import Message
 from fastdhcp.config.model import Configuration
 from fastdhcp.supervisor.generation import Generation, store_names
+from fastdhcp.supervisor.listeners import endpoint
 from fastdhcp.supervisor.server import Server
 from fastdhcp.words import printable
 
@@ -33,7 +34,6 @@ def store_settings(config: Configuration) -> Message:
         "trust_wall_clock": server.trust_wall_clock,
         "journal_max_size": server.journal_max_size,
         "commit_delay_us": server.commit_delay_us,
-        "durability": server.durability,
     }
 
 
@@ -60,7 +60,6 @@ def brief_control(server: Server) -> Briefing:
     message: Message = {
         "type": "start",
         "config": facts(server.path, server.generation),
-        "http": resources.tcp is not None,
     }
     fds = {**server.segments.fds, **server.generation.fds()}
     fds["unix"] = resources.unix.fileno()
@@ -71,18 +70,11 @@ def brief_control(server: Server) -> Briefing:
 
 
 def facts(path: Path, generation: Generation) -> Message:
-    """What of the configuration control shows, or reads the table by."""
-    config = generation.config
-    server = config.server
-    address, port = server.listen
+    """What control shows of the configuration, and reads the table and the disk by."""
+    server = generation.config.server
     return {
         "file": printable(str(path.absolute())),
-        "listen": f"{address}:{port}",
+        "listen": endpoint(server.listen),
         "workers": server.workers,
         "state_directory": str(server.state_directory),
-        "runtime_directory": str(server.runtime_directory),
-        "durability": server.durability,
-        "max_addresses": server.max_addresses,
-        "vrfs": dict(generation.vrfs),
-        "subnets": [[vrf, prefix] for vrf, prefix in config.subnet_names()],
     }

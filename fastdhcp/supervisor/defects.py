@@ -2,10 +2,9 @@
 
 import contextlib
 import time
-import traceback
 from collections.abc import Callable, Iterator
 
-from fastdhcp.log import Log
+from fastdhcp.log import Log, facts_of, told
 from fastdhcp.supervisor.alarms import Alarms
 
 AGAIN_S = 60.0
@@ -29,7 +28,7 @@ class Defects:
             yield
         except Exception as error:
             self.note(task, error)
-            self._alarms.raise_alarm("internal-error", _words(error), task)
+            self._alarms.raise_alarm("internal-error", told(error), task)
         else:
             self._alarms.clear("internal-error", task)
 
@@ -39,9 +38,4 @@ class Defects:
         now_s = time.monotonic()
         if now_s - self._told_s.get(task, -AGAIN_S) >= AGAIN_S:
             self._told_s[task] = now_s
-            trace = "".join(traceback.format_exception(error))
-            self._log.error("internal-error", task=task, error=_words(error), trace=trace)
-
-
-def _words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+            self._log.error("internal-error", task=task, **facts_of(error))

@@ -65,9 +65,10 @@ class Follower:
         server = self._server
         async with self._policy.lock:
             before = server.generation.interfaces
-            if not self._differ(read_interfaces(), before):
+            found = read_interfaces()
+            if not self._differ(found, before):
                 return
-            await self._policy.adopt(server.config, read_interfaces())
+            await self._policy.adopt(server.config, found)
         changed = sorted({one.name for one in {*before} ^ {*server.generation.interfaces}})
         log.notice("interfaces-changed", interfaces=changed, generation=server.generation.number)
 

@@ -13,6 +13,7 @@ import time
 
 from fastdhcp._ahead import blocks_missing
 from fastdhcp._bitmap import clear_summaries
+from fastdhcp._leases import BLOCK_SIZE
 from fastdhcp.channel import Message
 from fastdhcp.config import Configuration
 from fastdhcp.config.compile import Ids
@@ -57,8 +58,10 @@ class Policy:
         """The generation that the server starts with; later calls (a store that died) return the
         current one."""
         if self._server.known is None:
-            config = self._server.config
-            self._take(await self._compiled(config, read_interfaces(), ids_of(message)))
+            async with self.lock:  # a store that dies meanwhile has a successor that asks too
+                if self._server.known is None:
+                    config = self._server.config
+                    self._take(await self._compiled(config, read_interfaces(), ids_of(message)))
         return self._server.generation
 
     async def adopt(self, config: Configuration, interfaces: tuple[Interface, ...]) -> None:
@@ -95,17 +98,16 @@ class Policy:
         if (needed := memory.block_count + more) > memory.block_limit:
             raise Refused(
                 f"server.max-addresses: with the addresses given so far the table needs {needed} "
-                f"blocks of 256, and there is room for {memory.block_limit}; restart the server "
-                f"with at least {needed * 256}"
+                f"blocks of {BLOCK_SIZE}, and there is room for {memory.block_limit}; restart the "
+                f"server with at least {needed * BLOCK_SIZE}"
             )
 
     async def _compiled(
         self, config: Configuration, interfaces: tuple[Interface, ...], ids: Ids
     ) -> Generation:
         self._numbers += 1
+        number, places = self._numbers, self._places
         try:
-            number = self._numbers
-            places = self._places
             return await in_thread(
                 lambda: compile_generation(config, interfaces, ids, number, places)
             )

@@ -84,7 +84,8 @@ class Reloads:
                 log.warning("reload-again", text=f"{error}: trying again with its successor")
 
     async def _adopt(self, config: Configuration) -> None:
-        """Raises Refused, ChildDied, OSError: then all is as it was."""
+        """Raises Refused, ChildDied, OSError: then the policy is as it was. Packet sockets that
+        were opened for it stay, for the next try."""
         server = self._server
         self._open_frames(config)
         tcp = self._new_http(config)

@@ -71,7 +71,7 @@ class Resources:
 
 
 def open_resources(config: Configuration, http_fd: int | None = None) -> Resources:
-    """Raises Obstacle, and has then left everything as it was.
+    """Raises Obstacle, and has then left nothing open, nor a control socket.
 
     ``http_fd``: a listening TCP socket to use instead of opening control.listen.
     """
@@ -91,6 +91,7 @@ def open_resources(config: Configuration, http_fd: int | None = None) -> Resourc
         path = server.runtime_directory / CONTROL_NAME
         unix = open_unix(path)
         undo.callback(unix.close)
+        undo.callback(path.unlink, missing_ok=True)
         tcp = None
         if http_fd is not None:
             tcp = adopt_tcp(http_fd)

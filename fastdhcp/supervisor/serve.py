@@ -1,7 +1,8 @@
 """The supervisor, `fastdhcp serve`: starts the processes, watches them, replaces what dies.
 
 It owns sockets and shared memory and passes the descriptors down, so that a child's death loses
-neither. All of it is one thread on one event loop; only a configuration is compiled beside it.
+neither. All of it is one thread on one event loop; what takes long of a new configuration (reading,
+compiling, comparing with the leases) is done in threads beside it.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from fastdhcp.channel import Message
 from fastdhcp.config import ConfigError, load
 from fastdhcp.eventfds import wake
 from fastdhcp.exits import EXIT_CONFIG, EXIT_FAILED, EXIT_IN_USE
-from fastdhcp.log import capture, capture_logging, log
+from fastdhcp.log import capture, capture_logging, log, told
 from fastdhcp.supervisor.briefing import brief_control, brief_store, brief_worker
 from fastdhcp.supervisor.children import Child, ChildDied
 from fastdhcp.supervisor.follow import Follower
@@ -352,7 +353,7 @@ class Supervisor:
         if isinstance(error, Obstacle):
             self.give_up(error)
         elif error is not None and not self._server.serving:
-            self.give_up(Obstacle("internal-error", f"{type(error).__name__}: {error}"))
+            self.give_up(Obstacle("internal-error", told(error)))
         elif error is not None:
             self._server.defects.note("a task that should not end", error)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fastdhcp.config import load
 from fastdhcp.exits import EXIT_IN_USE
 from fastdhcp.interfaces import Interface, Watch, read_interfaces
 from fastdhcp.kernel import kernel_drops
@@ -26,7 +27,7 @@ from fastdhcp.supervisor.listeners import (
     receive_buffer,
 )
 from fastdhcp.supervisor.obstacles import Obstacle
-from fastdhcp.supervisor.resources import lock_directory
+from fastdhcp.supervisor.resources import lock_directory, open_resources
 from tests.lab import Lab
 from tests.lab.patience import PATIENCE_S
 
@@ -207,6 +208,17 @@ def test_an_http_address_that_is_not_ours_is_named(lab: Lab) -> None:
         "192.0.2.200 is not an address of this machine: give it to an interface, or change "
         "control.listen"
     )
+
+
+def test_a_start_that_fails_leaves_no_control_socket(lab: Lab, tmp_path: Path) -> None:
+    path = tmp_path / "fastdhcp.toml"
+    path.write_text(
+        '[server]\ninterfaces = []\nworkers = 1\nstate-directory = "state"\n'
+        'runtime-directory = "run"\n[control]\nlisten = "192.0.2.200:8067"\n'
+    )
+    with lab.netns("server"), pytest.raises(Obstacle, match="is not an address of this machine"):
+        open_resources(load(path))
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 def _seen(name: str) -> Interface | None:

@@ -1,0 +1,61 @@
+"""Generations: the first one, whatever the store does meanwhile."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fastdhcp.config import load
+from fastdhcp.supervisor.notify import Notifier
+from fastdhcp.supervisor.policy import Policy
+from fastdhcp.supervisor.resources import open_resources
+from fastdhcp.supervisor.segments import make_table
+from fastdhcp.supervisor.server import Server
+
+POLICY = """
+[server]
+listen = "127.0.0.1:{port}"
+interfaces = []
+workers = 1
+state-directory = "state"
+runtime-directory = "run"
+max-addresses = 65536
+[[subnets]]
+subnet = "10.77.0.0/22"
+pools = ["10.77.1.0-10.77.2.250"]
+"""
+IDS = {"type": "ids", "vrfs": {}, "subnets": [1], "classes": {}}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """With all that it opens, and no process."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    path = tmp_path / "fastdhcp.toml"
+    path.write_text(POLICY.format(port=port))
+    config = load(path)
+    resources = open_resources(config)
+    made = Server(path, config, resources, Notifier(), *make_table(config))
+    try:
+        yield made
+    finally:
+        if made.known is not None:
+            made.known.close()
+        made.segments.close()
+        resources.close()
+
+
+def test_two_stores_that_start_at_once_get_one_generation(server: Server) -> None:
+    """The first died while its policy was compiled."""
+
+    async def both() -> list[int]:
+        policy = Policy(server)
+        found = await asyncio.gather(policy.first(IDS), policy.first(IDS))
+        return [generation.number for generation in found]
+
+    assert asyncio.run(both()) == [1, 1]
+    assert server.generation.number == 1
