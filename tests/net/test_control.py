@@ -12,7 +12,7 @@ import pytest
 
 from tests.lab import Lab, LinkClient, build
 from tests.lab.packet import DISCOVER, NAK, REQUEST, mac
-from tests.lab.patience import PATIENCE_S
+from tests.lab.patience import PATIENCE_S, eventually
 from tests.lab.servers import FastDHCP
 from tests.lab.wire import dora
 
@@ -118,7 +118,7 @@ def test_reload_by_command_says_what_came_of_it(server: FastDHCP) -> None:
 
 def test_status_of_a_server_with_a_process_killed(server: FastDHCP, link: LinkClient) -> None:
     """Control's death costs nobody a packet, and its successor answers on the same socket."""
-
+    assert eventually(lambda: bool(server.pids("control")))  # it starts after `ready`
     (pid,) = server.pids("control")
     os.kill(pid, signal.SIGKILL)
     dora(link.ask, mac(7))

@@ -139,7 +139,7 @@ def test_until_there_are_new_files_nothing_is_acknowledged(rig):
     assert rig.alive()
     (rig.state / "leases").unlink()
     rig.wait_durable(position)
-    assert rig.memory.store_state == StoreState.STORE_OK
+    wait_for(lambda: rig.memory.store_state == StoreState.STORE_OK, "ok again", ALARM_S)
 
 
 def test_changes_and_ids_go_on_meanwhile(rig):
