@@ -10,7 +10,7 @@ from libc.string cimport memcpy, memset
 from fastdhcp._bitmap cimport bitmap_next
 from fastdhcp._body cimport Bodies, bodies_close, bodies_open
 from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
-from fastdhcp._handle cimport Handled, handle_packet
+from fastdhcp._handle cimport Handled, handle_packet, handled_clear
 from fastdhcp._image cimport Pool, image_pool
 from fastdhcp._journal cimport CHANGE_RENEW, Applied, Change, Outcome, apply_change, journal_change
 from fastdhcp._leases cimport Binding, Table, leases_candidates, leases_read, node_now
@@ -69,7 +69,7 @@ cdef class Units:
         cdef Packet packet
         with nogil:
             for i in range(count):
-                memset(&handled, 0, sizeof(handled))
+                handled_clear(&handled)
                 if codec_decode(at + i * size, size, self.scratch, &packet) == DROP_NONE:
                     handle_packet(&self.memory.table, &packet, &self.arrival, now, &handled)
                 told[i] = handled.yiaddr
@@ -84,7 +84,7 @@ cdef class Units:
         cdef Packet packet
         cdef Handled handled
         cdef bint written = False
-        memset(&handled, 0, sizeof(handled))
+        handled_clear(&handled)
         memset(self.written, 0, sizeof(Reply))
         if codec_decode(<const uint8_t*><const char*>message, len(message), self.scratch,
                         &packet) != DROP_NONE:

@@ -48,7 +48,7 @@ cdef enum Want:
 cdef struct Verdict:
     uint8_t want                 # Want
     uint8_t reply_type           # OFFER, ACK, NAK; 0: silence, for `reason`
-    uint8_t reason               # DropReason
+    uint8_t reason               # DropReason of silence; DROP_NONE: carried out, no answer is due
     uint8_t change               # ChangeKind
     uint8_t flags                # RecordFlag of the record after the change
     uint8_t replaces             # 1: View.mine is another lease, whose right to renew ends now

@@ -25,7 +25,7 @@ from fastdhcp._leases cimport (
 )
 from fastdhcp._scope cimport Scope
 from fastdhcp._stats cimport (
-    DROP_DONE, DROP_NOT_AUTHORITATIVE, DROP_NOT_HOLDER, DROP_NOT_SERVED_TYPE, DROP_OTHER_SERVER,
+    DROP_NONE, DROP_NOT_AUTHORITATIVE, DROP_NOT_HOLDER, DROP_NOT_SERVED_TYPE, DROP_OTHER_SERVER,
     DROP_POOL_EXHAUSTED, DROP_STORE_UNAVAILABLE, DROP_UNKNOWN_CLIENT,
 )
 from fastdhcp._wire cimport ACK, DECLINE, DISCOVER, INFORM, NAK, OFFER, RELEASE, REQUEST
@@ -286,7 +286,7 @@ cdef void decide_release(const Image* image, const View* v, Verdict* out) noexce
     if not p.known or not is_key(v, &p.binding) or p.binding.state not in (ACTIVE, PENDING):
         be_silent(out, DROP_NOT_HOLDER)
         return
-    be_silent(out, DROP_STORE_UNAVAILABLE if v.store_failing else DROP_DONE)
+    be_silent(out, DROP_STORE_UNAVAILABLE if v.store_failing else DROP_NONE)
     if not v.store_failing:
         use_place(image, v, p, out)
         out.change = CHANGE_END
@@ -299,7 +299,7 @@ cdef void decide_decline(const Image* image, const View* v, Verdict* out) noexce
     if not offered and not is_held(v, p):
         be_silent(out, DROP_NOT_HOLDER)
         return
-    be_silent(out, DROP_STORE_UNAVAILABLE if v.store_failing else DROP_DONE)
+    be_silent(out, DROP_STORE_UNAVAILABLE if v.store_failing else DROP_NONE)
     if not v.store_failing:
         use_place(image, v, p, out)
         out.change = CHANGE_DECLINE

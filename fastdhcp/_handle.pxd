@@ -4,8 +4,10 @@ The worker calls `handle_packet` and then writes the reply that it describes. No
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
 
 from fastdhcp._codec cimport Packet
+from fastdhcp._image cimport NOWHERE
 from fastdhcp._leases cimport Table
 from fastdhcp._scope cimport Arrival, Scope
 from fastdhcp._stats cimport DropReason
@@ -14,8 +16,8 @@ from fastdhcp._stats cimport DropReason
 cdef struct Handled:
     uint8_t reply_type           # OFFER, ACK or NAK; 0: no reply, see `reason`
     uint8_t waits                # 1: the reply states a lease: hold it until `position` is durable
-    uint8_t reason               # DropReason when there is no reply
-    uint8_t spare
+    uint8_t reason               # DropReason of silence; DROP_NONE: carried out, no answer is due
+    uint8_t known                # 1: the client has or had an address on this link
     Scope scope
     uint32_t yiaddr              # 0 in a NAK and in INFORM's ACK
     uint32_t subnet              # image indexes, or NOWHERE
@@ -31,6 +33,12 @@ cdef struct Handled:
     uint64_t position
 
 
-# Answers `packet`. Decides again at most four times when a record moves, then DROP_MOVED.
+cdef inline void handled_clear(Handled* out) noexcept nogil:
+    memset(out, 0, sizeof(Handled))
+    out.subnet = out.scope.link_subnet = NOWHERE
+
+
+# Answers `packet`; `out` is clear. Decides again at most four times when a record moves, then
+# DROP_MOVED.
 cdef void handle_packet(Table* t, const Packet* packet, const Arrival* arrival, uint32_t now,
                         Handled* out) noexcept nogil

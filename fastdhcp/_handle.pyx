@@ -479,6 +479,7 @@ cdef DropReason decide_and_apply(Table* t, const Packet* packet, const Scope* sc
         reason = carry_out(t, packet, scope, v, &verdict, out)
         if reason != DROP_MOVED:
             break
+    out.known = v.mine.known
     return reason
 
 
@@ -486,7 +487,6 @@ cdef void handle_packet(Table* t, const Packet* packet, const Arrival* arrival, 
                         Handled* out) noexcept nogil:
     cdef View v
     cdef DropReason reason = check_type(packet)
-    memset(out, 0, sizeof(Handled))
     if reason == DROP_NONE:
         reason = scope_select(t.image, packet, arrival, &out.scope)
     if reason == DROP_NONE:

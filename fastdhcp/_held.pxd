@@ -52,7 +52,7 @@ cdef uint32_t held_take(Held* held) noexcept nogil
 cdef void held_give(Held* held, uint32_t number) noexcept nogil
 # Holds a finished reply until its position is durable.
 cdef void held_push(Held* held, const Table* t, uint32_t number) noexcept nogil
-# Gathers what may leave at `now`; what may not any more is given back and counted as held-stale.
+# Gathers what may leave at `now`; what may not any more is given back, and its drop counted.
 cdef void held_release(Held* held, const Table* t, uint32_t now, Released* out,
                        Counters* counters) noexcept nogil
 # True if a held reply could be looked at now: then do not sleep.

@@ -8,7 +8,10 @@ from fastdhcp._atomic cimport lowest_bit_u64
 from fastdhcp._journal cimport journal_is_durable
 from fastdhcp._leases cimport ACTIVE, Binding, Table, leases_read
 from fastdhcp._reply cimport Reply, reply_lower
-from fastdhcp._stats cimport DROP_HELD_STALE, Counters, count_drop
+from fastdhcp._stats cimport (
+    DROP_HELD_AGED, DROP_HELD_STALE, Counters, DropReason, count_drop,
+)
+from fastdhcp._trace cimport OUTCOME_DROPPED, trace_close
 
 cdef enum Look:
     LOOK_LEAVES
@@ -103,8 +106,10 @@ cdef Look look_at(Reply* reply, const Table* t, uint32_t now) noexcept nogil:
     return LOOK_LEAVES
 
 
-cdef void drop_stale(Held* held, uint32_t number, Counters* counters) noexcept nogil:
-    count_drop(counters, DROP_HELD_STALE)
+cdef void drop(Held* held, const Table* t, uint32_t number, DropReason reason,
+               Counters* counters) noexcept nogil:
+    count_drop(counters, reason)
+    trace_close(t, held.replies[number].trace, OUTCOME_DROPPED, reason, 0)
     held_give(held, number)
 
 
@@ -115,7 +120,7 @@ cdef void release_one(Held* held, const Table* t, uint32_t number, uint32_t now,
     if look == LOOK_LOCKED:
         append(held, QUEUE_LOCKED, number)
     elif look == LOOK_STALE:
-        drop_stale(held, number, counters)
+        drop(held, t, number, DROP_HELD_STALE, counters)
     else:
         out.ready[out.count] = number
         out.count += 1
@@ -139,7 +144,7 @@ cdef void release_queue(Held* held, const Table* t, uint32_t queue, uint32_t now
         at_end = number == last
         if is_old(held, number, now):
             remove_first(held, queue)
-            drop_stale(held, number, counters)
+            drop(held, t, number, DROP_HELD_AGED, counters)
         elif is_durable(held, t, number):
             remove_first(held, queue)
             release_one(held, t, number, now, out, counters)

@@ -16,7 +16,7 @@ from fastdhcp._wire cimport HLEN_MAX
 
 cdef enum:
     SEGMENT_MAGIC = 0x46444853   # "FDHS"
-    SEGMENT_LAYOUT = 2
+    SEGMENT_LAYOUT = 3
     CHUNK_SIZE = 64              # records of a chunk, the unit of the checkpoint
     KEY_SIZE = 16
     CLIENT_ID_INLINE = 24
@@ -196,30 +196,6 @@ cdef enum:
     RING_HEADER = 4096
 
 
-cdef struct TraceEntry:          # 64 bytes: one decision
-    uint64_t time_ns             # CLOCK_BOOTTIME
-    uint32_t xid
-    uint32_t vrf
-    uint32_t giaddr
-    uint32_t ciaddr
-    uint32_t requested
-    uint32_t yiaddr
-    uint8_t chaddr[HLEN_MAX]
-    uint8_t hlen
-    uint8_t htype
-    uint8_t message_type         # what came
-    uint8_t reply_type           # what went; 0: nothing
-    uint8_t reason               # DropReason if nothing went
-    uint8_t pad0[3]
-    uint32_t ifindex
-    uint32_t pad1
-
-
-cdef struct Trace:               # one per worker; TraceEntry[trace_size] follow
-    uint64_t head                # entries ever written
-    uint64_t pad[7]
-
-
 # Where one process has the segments mapped, and the policy that it works by now.
 cdef struct Table:
     Node* node
@@ -234,7 +210,7 @@ cdef struct Table:
     uint32_t* again              # node time when the store must look at the record; 0: never
     uint8_t* rings
     Counters* counters           # one per process
-    uint8_t* traces
+    uint8_t* traces              # _trace.pxd
     const Image* image           # NULL before the first one
     uint8_t* hints               # each pool's at its place (_bitmap.pxd)
     uint32_t self                # this process's number
@@ -266,11 +242,6 @@ cdef inline uint64_t mix_u64(uint64_t x) noexcept nogil:
     x ^= x >> 33
     x *= <uint64_t>0xc4ceb9fe1a85ec53
     return x ^ (x >> 33)
-
-
-cdef inline Trace* leases_trace(const Table* t, uint32_t worker) noexcept nogil:
-    return <Trace*>(t.traces + worker * (sizeof(Trace)
-                                         + t.node.trace_size * sizeof(TraceEntry)))
 
 
 # The one way to read a record without its lock: taken between two equal readings of the lock word

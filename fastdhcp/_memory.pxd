@@ -3,7 +3,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from fastdhcp._lease cimport Lease
-from fastdhcp._leases cimport Process, Ring, Table, Trace
+from fastdhcp._leases cimport Process, Ring, Table
 
 
 cdef class Memory:
@@ -13,5 +13,5 @@ cdef class Memory:
     cdef _place(self, uint64_t* places)
     cdef Process* _process(self, int process) except NULL
     cdef Ring* _ring(self, int process) except NULL
-    cdef Trace* _trace(self, int worker) except NULL
+    cdef uint32_t _traced(self, int worker) except? 0
     cdef Lease _lease(self, uint32_t number)

@@ -8,7 +8,7 @@ HINTS_SIZE_MAX: int
 SEGMENTS: tuple[str, ...]
 
 def layout_sizes(
-    workers: int, block_limit: int, ring_size: int = ..., trace_size: int = ...
+    workers: int, block_limit: int, ring_size: int = ..., trace_size: int | None = ...
 ) -> dict[str, int]:
     """Bytes of each segment by name, for `block_limit` blocks of 256 addresses."""
 
@@ -18,7 +18,7 @@ def format_node(
     block_limit: int,
     segment_id: int,
     ring_size: int = ...,
-    trace_size: int = ...,
+    trace_size: int | None = ...,
 ) -> None:
     """Writes the node page of fresh segments. The caller has made them of layout_sizes()."""
 
@@ -80,7 +80,21 @@ class Memory:
         """Counts in this process's own block."""
     def observe(self, histogram: int, sum_word: int, microseconds: int) -> None: ...
     def trace_head(self, worker: int) -> int: ...
-    def trace(self, worker: int, first: int, limit: int) -> list[dict[str, object]]:
-        """Decisions of a worker from the `first`-th on, as far as the ring still has them."""
+    def trace(
+        self,
+        worker: int,
+        first: int,
+        limit: int,
+        *,
+        until: int | None = ...,
+        message_type: int | None = ...,
+        reason: int | None = ...,
+    ) -> list[dict[str, object]]:
+        """Decisions of a worker from the `first`-th to before the `until`-th, at most `limit`, as
+        far as the ring still has them; only those about such a message, or of this DropReason."""
+    def trace_last(
+        self, worker: int, limit: int, chaddr: bytes | None = ...
+    ) -> list[dict[str, object]]:
+        """The last `limit` decisions of a worker, the newest last; only those about this client."""
     def set_kill_step(self, step: int, after: int = ...) -> None:
         """Crash tests: SIGKILL to itself when it reaches this numbered step."""

@@ -7,8 +7,8 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastdhcp._atomic cimport (
-    fence_acquire, load_acquire_u32, load_acquire_u64, load_relaxed_u32, load_relaxed_u64,
-    store_relaxed_u64, store_release_u32,
+    load_acquire_u32, load_acquire_u64, load_relaxed_u32, load_relaxed_u64, store_relaxed_u64,
+    store_release_u32,
 )
 from fastdhcp._census cimport Tally, census_chaddr, census_pool, census_table
 from fastdhcp._image cimport IMAGE_LAYOUT, IMAGE_MAGIC, NOWHERE, Image, Pool, image_pool
@@ -16,12 +16,13 @@ from fastdhcp._lease cimport Lease, lease_make
 from fastdhcp._leases cimport (
     BLOCK_SIZE, BUCKET_SIZE, CHUNK_SIZE, FREE, LONG_SIZE, RING_HEADER, ROLE_COUNT, ROLES_WITH_RING,
     SEGMENT_LAYOUT, SEGMENT_MAGIC, WORKERS_MAX, Copy, Node, Process, Record, Ring, Slot, Table,
-    Trace, TraceEntry, boot_ns, leases_block, leases_copy, leases_record, leases_ring,
-    leases_store_fails, leases_trace,
-    node_now,
+    boot_ns, leases_block, leases_copy, leases_record, leases_ring, leases_store_fails, node_now,
 )
 from fastdhcp._linux cimport sched_yield
 from fastdhcp._stats cimport COUNT_WORDS, Counters
+from fastdhcp._trace cimport Trace, TraceEntry, trace_head, trace_rows
+
+from fastdhcp._trace import trace_entries
 
 cdef enum:
     NODE_SIZE = 256
@@ -31,7 +32,6 @@ cdef enum:
     SEGMENT_COUNT = 12
     LOOKS_MAX = 16               # at a locked record; its holder may have the core between them
     FOUND_MAX = 1024             # records of one look for a hardware address; over a block
-    TRACE_SIZE = 1 << 13         # the last 8,192 decisions of a worker
 
 INFINITE = 0xFFFFFFFF            # node time: never
 HINTS_SIZE_MIN = 1 << 20
@@ -50,12 +50,10 @@ def _power_of_two(int wanted):
     return 1 << max(wanted - 1, 1).bit_length()
 
 
-def layout_sizes(int workers, int block_limit, int ring_size=RING_SIZE,
-                 int trace_size=TRACE_SIZE):
+def layout_sizes(int workers, int block_limit, int ring_size=RING_SIZE, trace_size=None):
     """Bytes of each segment by name, for `block_limit` blocks of 256 addresses.
 
-    All but `node`, `rings`, `counters` and `traces` are sparse: room that is not touched costs
-    nothing.
+    All but `node`, `rings` and `counters` are sparse: room that is not touched costs nothing.
     """
     if not 1 <= workers <= WORKERS_MAX:
         raise ValueError(f"workers must be 1 to {WORKERS_MAX}, not {workers}")
@@ -64,6 +62,7 @@ def layout_sizes(int workers, int block_limit, int ring_size=RING_SIZE,
     processes = workers + ROLE_COUNT
     rings = workers + ROLES_WITH_RING
     capacity = _power_of_two(2 * block_limit)
+    traced = trace_size or trace_entries(workers)
     sizes = {
         "node": NODE_SIZE + processes * sizeof(Process) + rings * sizeof(Slot),
         "directory": capacity * 8,
@@ -75,7 +74,7 @@ def layout_sizes(int workers, int block_limit, int ring_size=RING_SIZE,
         "again": capacity * BLOCK_SIZE * 4,
         "rings": rings * (RING_HEADER + ring_size),
         "counters": processes * sizeof(Counters),
-        "traces": workers * (sizeof(Trace) + trace_size * sizeof(TraceEntry)),
+        "traces": workers * (sizeof(Trace) + traced * sizeof(TraceEntry)),
         "hints": _hints_room(workers, block_limit),
     }
     return {name: (int(size) + PAGE - 1) // PAGE * PAGE for name, size in sizes.items()}
@@ -92,7 +91,7 @@ def _bucket_count(int block_limit):
 
 
 def format_node(int fd, int workers, int block_limit, segment_id, int ring_size=RING_SIZE,
-                int trace_size=TRACE_SIZE):
+                trace_size=None):
     """Writes the node page of fresh segments. The caller has made them of layout_sizes()."""
     cdef Node node
     cdef unsigned char* raw = <unsigned char*>&node
@@ -108,8 +107,9 @@ def format_node(int fd, int workers, int block_limit, segment_id, int ring_size=
     node.block_limit = block_limit
     node.bucket_count = _bucket_count(block_limit)
     node.ring_size = _power_of_two(ring_size)
-    node.trace_size = _power_of_two(trace_size)
-    if node.ring_size != ring_size or node.trace_size != trace_size:
+    traced = trace_size or trace_entries(workers)
+    node.trace_size = _power_of_two(traced)
+    if node.ring_size != ring_size or node.trace_size != traced:
         raise ValueError("ring_size and trace_size must be powers of two")
     os.pwrite(fd, raw[:sizeof(Node)], 0)
 
@@ -447,37 +447,25 @@ cdef class Memory:
         self.add(histogram + bucket)
         self.add(sum_word, microseconds)
 
-    def trace_head(self, int worker):
-        return load_acquire_u64(&self._trace(worker).head)
-
-    cdef Trace* _trace(self, int worker) except NULL:
+    cdef uint32_t _traced(self, int worker) except? 0:
         if not 0 <= worker < <int>self.table.node.workers:
             raise IndexError(f"there is no worker {worker}")
-        return leases_trace(&self.table, worker)
+        return worker
 
-    def trace(self, int worker, first, int limit):
-        """Decisions of a worker from the `first`-th on, as far as the ring still has them."""
-        cdef Trace* trace = self._trace(worker)
-        cdef TraceEntry* entries = <TraceEntry*>(trace + 1)
-        cdef TraceEntry e
-        size = self.table.node.trace_size
-        head = load_acquire_u64(&trace.head)
-        at = max(first, head - size, 0)
-        found = []
-        while at < head and len(found) < limit:
-            e = entries[at % size]
-            fence_acquire()
-            # Overwritten while it was copied: what is left of the ring begins later.
-            if load_acquire_u64(&trace.head) < at + size:
-                found.append({
-                    "number": at, "time_ns": e.time_ns, "xid": e.xid, "vrf": e.vrf,
-                    "giaddr": e.giaddr, "ciaddr": e.ciaddr, "requested": e.requested,
-                    "yiaddr": e.yiaddr, "chaddr": e.chaddr[:min(e.hlen, 16)], "htype": e.htype,
-                    "message_type": e.message_type, "reply_type": e.reply_type,
-                    "reason": e.reason, "ifindex": e.ifindex,
-                })
-            at += 1
-        return found
+    def trace_head(self, int worker):
+        return trace_head(&self.table, self._traced(worker))
+
+    def trace(self, int worker, first, int limit, *, until=None, message_type=None, reason=None):
+        """Decisions of a worker from the `first`-th to before the `until`-th, at most `limit`, as
+        far as the ring still has them; only those about such a message, or of this DropReason."""
+        end = self.trace_head(worker) if until is None else until
+        return trace_rows(&self.table, self._traced(worker), first, end, limit, False,
+                          message_type, reason, b"")
+
+    def trace_last(self, int worker, int limit, chaddr=None):
+        """The last `limit` decisions of a worker, the newest last; only those about this client."""
+        return trace_rows(&self.table, self._traced(worker), 0, self.trace_head(worker), limit,
+                          True, None, None, chaddr or b"")[::-1]
 
     def set_kill_step(self, int step, int after=1):
         """Crash tests: SIGKILL to itself when it reaches this numbered step."""

@@ -31,6 +31,7 @@ cdef enum ReplyClock:
 
 cdef struct Reply:
     uint64_t received_ns         # of the request: the kernel's timestamp
+    uint64_t trace               # number of its entry there
     # Where to.
     uint32_t source              # an address of ours
     uint32_t destination

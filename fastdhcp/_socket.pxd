@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
 
 from fastdhcp._held cimport IN_FLIGHT_MAX, Held
+from fastdhcp._leases cimport Table
 from fastdhcp._linux cimport iovec, mmsghdr, sockaddr_in, sockaddr_ll
 from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport Counters
@@ -53,6 +54,7 @@ cdef struct Outbox:
     uint32_t count
     uint32_t numbers[OUT_MAX]    # of the replies to be sent, as they came
     Held* held                   # where they are, and go back to
+    const Table* t               # with its trace
     Counters* counters
 
 
@@ -64,10 +66,10 @@ cdef uint32_t inbox_receive(Inbox* inbox) noexcept nogil
 cdef bint inbox_arrival(const Inbox* inbox, uint32_t i, Arrival* out) noexcept nogil
 
 cdef void outbox_open(Outbox* outbox, int udp, int frames, Held* held,
-                      Counters* counters) noexcept nogil
+                      const Table* t) noexcept nogil
 # Takes a finished reply; a full outbox is flushed first.
 cdef void outbox_add(Outbox* outbox, uint32_t number) noexcept nogil
-# Sends all, grouped; each is counted as sent or as send-failed, and given back.
+# Sends all, grouped; each is counted and traced as sent or as send-failed, and given back.
 cdef void outbox_flush(Outbox* outbox) noexcept nogil
 
 

@@ -13,14 +13,16 @@ from fastdhcp._linux cimport (
     htons, in_pktinfo, msghdr, ntohl, ntohs, poll, pollfd, recvmmsg, sendmmsg, sockaddr_in,
     sockaddr_ll,
 )
+from fastdhcp._leases cimport Table
 from fastdhcp._reply cimport (
     BROADCAST_ADDRESS, FRAME_HEAD_SIZE, WAY_BROADCAST, WAY_FRAME, Reply, reply_head,
 )
 from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport (
-    COUNT_DROPPED, COUNT_REPLY_SUM, COUNT_REPLY_TIME, COUNT_SENT, DROP_SEND_FAILED,
-    HISTOGRAM_BUCKETS, Counters, count, count_time,
+    COUNT_REPLY_SUM, COUNT_REPLY_TIME, COUNT_SENT, DROP_NONE, DROP_SEND_FAILED, HISTOGRAM_BUCKETS,
+    count, count_drop, count_time,
 )
+from fastdhcp._trace cimport OUTCOME_SEND_FAILED, OUTCOME_SENT, trace_close
 from fastdhcp._wire cimport ETHERNET_HLEN
 
 cdef enum:
@@ -115,12 +117,13 @@ cdef void lane_open(Lane* lane, int fd, uint8_t* names, uint32_t name_size) noex
 
 
 cdef void outbox_open(Outbox* outbox, int udp, int frames, Held* held,
-                      Counters* counters) noexcept nogil:
+                      const Table* t) noexcept nogil:
     cdef cmsghdr* head
     cdef uint32_t i
     memset(outbox, 0, sizeof(Outbox))
     outbox.held = held
-    outbox.counters = counters
+    outbox.t = t
+    outbox.counters = &t.counters[t.self]
     lane_open(&outbox.udp, udp, <uint8_t*>outbox.udp_names, sizeof(sockaddr_in))
     lane_open(&outbox.frames, frames, <uint8_t*>outbox.frame_names, sizeof(sockaddr_ll))
     for i in range(<uint32_t>OUT_MAX):
@@ -228,16 +231,30 @@ cdef uint64_t wall_ns() noexcept nogil:
     return <uint64_t>now.tv_sec * NS_PER_S + <uint64_t>now.tv_nsec
 
 
+# The time to the answer is 0 where the kernel did not say when the packet came.
 cdef void count_sent(Outbox* outbox, const Lane* lane, uint32_t first, uint32_t sent,
                      uint64_t now_ns) noexcept nogil:
     cdef const Reply* reply
     cdef uint32_t i
+    cdef uint64_t answer_us
     for i in range(first, first + sent):
         reply = &outbox.held.replies[lane.numbers[i]]
+        answer_us = 0
         count(outbox.counters, COUNT_SENT + reply.type)
         if 0 < reply.received_ns <= now_ns:
+            answer_us = (now_ns - reply.received_ns) // NS_PER_US
             count_time(outbox.counters, COUNT_REPLY_TIME + reply.clock * HISTOGRAM_BUCKETS,
-                       COUNT_REPLY_SUM + reply.clock, (now_ns - reply.received_ns) // NS_PER_US)
+                       COUNT_REPLY_SUM + reply.clock, answer_us)
+        trace_close(outbox.t, reply.trace, OUTCOME_SENT, DROP_NONE, answer_us)
+
+
+cdef void count_failed(Outbox* outbox, const Lane* lane, uint32_t first,
+                       uint32_t failed) noexcept nogil:
+    cdef uint32_t i
+    for i in range(first, first + failed):
+        count_drop(outbox.counters, DROP_SEND_FAILED)
+        trace_close(outbox.t, outbox.held.replies[lane.numbers[i]].trace, OUTCOME_SEND_FAILED,
+                    DROP_SEND_FAILED, 0)
 
 
 cdef bint wait_writable(int fd) noexcept nogil:
@@ -264,7 +281,7 @@ cdef void lane_send(Outbox* outbox, Lane* lane, uint64_t now_ns) noexcept nogil:
             waited = True
             continue
         failed = lane.count - at if errno == EAGAIN else 1
-        outbox.counters.words[<uint32_t>COUNT_DROPPED + <uint32_t>DROP_SEND_FAILED] += failed
+        count_failed(outbox, lane, at, failed)
         at += failed
 
 

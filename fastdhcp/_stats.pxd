@@ -30,7 +30,6 @@ cpdef enum DropReason:
     DROP_NOT_AUTHORITATIVE   # a stranger's REQUEST, and we do not speak for the link
     DROP_UNKNOWN_CLIENT      # SELECTING for us, but neither offered nor free
     DROP_NOT_HOLDER          # RELEASE or DECLINE from one who does not hold the address
-    DROP_DONE                # RELEASE or DECLINE acted on: no answer is due
     DROP_POOL_EXHAUSTED      # no free address
     DROP_RING_FULL           # the ring to the store has no room
     DROP_HELD_FULL           # the queue of held replies has no room
@@ -40,7 +39,9 @@ cpdef enum DropReason:
     DROP_STORE_UNAVAILABLE   # the store cannot commit
     DROP_REPLY_TOO_LONG      # the reply does not fit what the client accepts
     DROP_HELD_STALE          # a held reply whose lease ended, moved or ran out before it left
+    DROP_HELD_AGED           # a held reply that the store kept until its client had asked again
     DROP_SEND_FAILED         # the kernel refused to send
+    DROP_WORKER_DIED         # its worker died before it had answered
     DROP_REASON_COUNT
 
 # What else is counted. COUNT_RECEIVED + message type, COUNT_SENT + message type.
@@ -66,7 +67,9 @@ cpdef enum Counter:
     COUNT_CHECKPOINT_CHUNKS
     COUNT_LOG_DROPPED        # lines of the log that nobody read
     COUNT_INTERNAL_ERRORS    # what nobody foresaw in the supervisor
-    COUNT_WORDS = 320
+    COUNT_WAITING            # no counter: replies that wait for the store now
+    COUNT_DONE = 320         # 32 words, by message type: carried out, and no answer is due
+    COUNT_WORDS = 352
 
 # Histogram bucket i counts times under 2**i microseconds (and not under 2**(i-1)); 31 = the rest.
 cdef enum:
@@ -83,6 +86,18 @@ cdef inline void count(Counters* c, uint32_t word) noexcept nogil:
 
 cdef inline void count_drop(Counters* c, DropReason reason) noexcept nogil:
     c.words[<uint32_t>COUNT_DROPPED + <uint32_t>reason] += 1
+
+
+# Of what this process has read: how much is neither answered, carried out nor dropped.
+cdef inline uint64_t count_open(const Counters* c) noexcept nogil:
+    cdef uint64_t open = 0
+    cdef uint32_t i
+    for i in range(32):
+        open += (c.words[<uint32_t>COUNT_RECEIVED + i] - c.words[<uint32_t>COUNT_SENT + i]
+                 - c.words[<uint32_t>COUNT_DONE + i])
+    for i in range(<uint32_t>DROP_REASON_COUNT):
+        open -= c.words[<uint32_t>COUNT_DROPPED + i]
+    return open
 
 
 cdef inline void count_time(Counters* c, uint32_t histogram, uint32_t sum_word,

@@ -4,7 +4,9 @@ Python names."""
 from enum import IntEnum
 
 class DropReason(IntEnum):
-    DROP_HELD_STALE = 27
+    DROP_NONE = 0
+    DROP_HELD_STALE = 26
+    DROP_HELD_AGED = 27
 
 class Counter(IntEnum):
     COUNT_RECEIVED = 0
@@ -18,6 +20,8 @@ class Counter(IntEnum):
     COUNT_COMMIT_SUM = 304
     COUNT_CHECKPOINT_CHUNKS = 307
     COUNT_INTERNAL_ERRORS = 309
+    COUNT_WAITING = 310
+    COUNT_DONE = 320
 
 def drop_names() -> list[str]:
     """The names of the drop reasons by number, as metrics and log write them (`bad-hlen`)."""

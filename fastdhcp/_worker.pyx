@@ -14,6 +14,8 @@ from fastdhcp._memory cimport Memory
 from fastdhcp._socket cimport (
     BATCH_MAX, inbox_close, inbox_open, inbox_receive, outbox_add, outbox_flush, outbox_open,
 )
+from fastdhcp._stats cimport COUNT_DROPPED, COUNT_WAITING, DROP_WORKER_DIED, count_open
+from fastdhcp._trace cimport trace_close_all
 
 cdef enum:
     BEAT_NS = 1000000000
@@ -52,6 +54,21 @@ cdef inline void release(Worker* w) noexcept nogil:
             return
 
 
+# The end of a turn: what may leave does, and what waits is said.
+cdef inline void leave(Worker* w) noexcept nogil:
+    outbox_flush(&w.outbox)
+    w.counters.words[<uint32_t>COUNT_WAITING] = w.held.waiting
+
+
+# What a predecessor of this number had read when it died, and had not answered.
+cdef void count_died(Worker* w) noexcept nogil:
+    cdef uint64_t lost = count_open(w.counters)
+    w.counters.words[<uint32_t>COUNT_WAITING] = 0
+    w.counters.words[<uint32_t>COUNT_DROPPED + <uint32_t>DROP_WORKER_DIED] += lost
+    if lost:
+        trace_close_all(w.t, DROP_WORKER_DIED)
+
+
 cdef void turn(Worker* w) noexcept nogil:
     cdef uint32_t i
     look_at_clock(w)
@@ -59,7 +76,7 @@ cdef void turn(Worker* w) noexcept nogil:
         answer(w, i)
     wake_store(w)
     release(w)
-    outbox_flush(&w.outbox)
+    leave(w)
 
 
 # Asks to be woken, looks again, sleeps: whoever publishes a position looks at `asleep` after it, so
@@ -101,7 +118,7 @@ cdef void finish(Worker* w, uint64_t until_ns) noexcept nogil:
         sleep(w)
         look_at_clock(w)
         release(w)
-    outbox_flush(&w.outbox)
+    leave(w)
 
 
 cdef class Loop:
@@ -131,7 +148,8 @@ cdef class Loop:
             w.fds[<int>place].events = POLLIN
         if not (bodies_open(&w.bodies) and held_open(&w.held) and inbox_open(&w.inbox, udp)):
             raise MemoryError("no memory for a worker's batches")
-        outbox_open(&w.outbox, udp, packet, &w.held, w.counters)
+        outbox_open(&w.outbox, udp, packet, &w.held, w.t)
+        count_died(w)
 
     def __dealloc__(self):
         if self.w != NULL:

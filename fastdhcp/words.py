@@ -68,10 +68,12 @@ def counters_in_words(words: Sequence[int]) -> dict[str, int]:
     for kind, name in enumerate(MESSAGE_NAMES):
         found[f"received-{name}"] = words[at["COUNT_RECEIVED"] + kind]
         found[f"sent-{name}"] = words[at["COUNT_SENT"] + kind]
+        found[f"done-{name}"] = words[at["COUNT_DONE"] + kind]
     for reason, name in enumerate(drop_names()):
         found[f"dropped-{name}"] = words[at["COUNT_DROPPED"] + reason]
     for word, (metric, _) in COUNTERS.items():
         found[metric.removesuffix("_total").replace("_", "-")] = words[at[word]]
+    found["waiting"] = words[at["COUNT_WAITING"]]
     return {name: value for name, value in found.items() if value}
 
 

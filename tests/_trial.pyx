@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
-from fastdhcp._handle cimport Handled, handle_packet
+from fastdhcp._handle cimport Handled, handle_packet, handled_clear
 from fastdhcp._image cimport NOWHERE
 from fastdhcp._journal cimport Change, Outcome, apply_change, journal_change
 from fastdhcp._leases cimport (
@@ -88,7 +88,7 @@ def handle(Memory memory, bytes data, *, int ifindex=0, uint32_t source=0,
     arrival.destination = destination
     arrival.local = local
     arrival.broadcast = destination != local
-    memset(&out, 0, sizeof(out))
+    handled_clear(&out)
     reason = codec_decode(<const uint8_t*><const char*>data, len(data), &scratch[0], &packet)
     if reason != DROP_NONE:
         out.reason = reason

@@ -26,6 +26,7 @@ from fastdhcp._socket cimport (
 from fastdhcp._stats cimport (
     COUNT_CACHE_MISS, COUNT_DROPPED, COUNT_SENT, DROP_NONE, DROP_SEND_FAILED, Counters,
 )
+from fastdhcp._trace cimport OUTCOME_DECIDED, OUTCOME_HELD, Outcome, trace_number, trace_write
 from fastdhcp._wire cimport ACK, ETHERNET_HLEN, MESSAGE_SIZE_MIN, store_be32
 
 from fastdhcp._stats import drop_names
@@ -50,6 +51,14 @@ cdef uint32_t nearest_params(bytes image, uint32_t subnet, uint32_t pool, uint32
     if pool != NOWHERE:
         return image_pool(at, pool).params
     return 0 if subnet == NOWHERE else image_subnet(at, subnet).params
+
+
+# A reply's entry in the trace of the process, open: of a packet that nothing is known of.
+cdef void trace_open(Memory memory, Reply* reply, Outcome outcome):
+    cdef Arrival arrival
+    memset(&arrival, 0, sizeof(Arrival))
+    reply.trace = trace_number(&memory.table)
+    trace_write(&memory.table, 0, NULL, &arrival, NULL, outcome, DROP_NONE)
 
 
 cdef class ReplyMaker:
@@ -165,6 +174,7 @@ cdef class HeldQueue:
         reply.lease_at = 2
         reply.size = MESSAGE_SIZE_MIN
         store_be32(reply.data + reply.lease_at, lease_s)
+        trace_open(self.memory, reply, OUTCOME_HELD)
         held_push(&self.held, &self.memory.table, place)
         return place
 
@@ -186,23 +196,24 @@ cdef class HeldQueue:
 cdef class Sockets:
     """A worker's two sockets, for tests: batches in and out as the worker has them.
 
-    `udp` has IP_PKTINFO and SO_TIMESTAMPNS on; `packet` is a packet socket or -1. They stay the
-    caller's. Raises MemoryError.
+    What leaves is counted and traced in the segments of `memory`. `udp` has IP_PKTINFO and
+    SO_TIMESTAMPNS on; `packet` is a packet socket or -1. They stay the caller's. Raises
+    MemoryError.
     """
 
     cdef Inbox* inbox
     cdef Outbox* outbox
     cdef Held held
-    cdef Counters counters
+    cdef Memory memory
 
-    def __cinit__(self, int udp, int packet=-1):
-        memset(&self.counters, 0, sizeof(Counters))
+    def __cinit__(self, Memory memory not None, int udp, int packet=-1):
+        self.memory = memory
         self.inbox = <Inbox*>calloc(1, sizeof(Inbox))
         self.outbox = <Outbox*>calloc(1, sizeof(Outbox))
         if (self.inbox == NULL or self.outbox == NULL or not inbox_open(self.inbox, udp)
                 or not held_open(&self.held)):
             raise MemoryError("no memory for batches")
-        outbox_open(self.outbox, udp, packet, &self.held, &self.counters)
+        outbox_open(self.outbox, udp, packet, &self.held, &memory.table)
 
     def __dealloc__(self):
         if self.inbox != NULL:
@@ -239,15 +250,16 @@ cdef class Sockets:
             reply.source = source
             reply.ifindex = ifindex
             memcpy(reply.hw_address, <const uint8_t*><const char*>hw_address, len(hw_address))
+            trace_open(self.memory, reply, OUTCOME_DECIDED)
             outbox_add(self.outbox, number)
         outbox_flush(self.outbox)
 
     @property
     def sent(self):
         """Messages that the kernel took."""
-        return self.counters.words[<int>COUNT_SENT]
+        return self.outbox.counters.words[<int>COUNT_SENT]
 
     @property
     def failed(self):
         """Messages that it did not."""
-        return self.counters.words[<int>COUNT_DROPPED + <int>DROP_SEND_FAILED]
+        return self.outbox.counters.words[<int>COUNT_DROPPED + <int>DROP_SEND_FAILED]

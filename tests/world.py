@@ -18,7 +18,8 @@ from tests.segments import Segments, make_memory, make_segments
 
 DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM = range(1, 9)
 NAMES = {0: "silence", OFFER: "OFFER", ACK: "ACK", NAK: "NAK"}
-DROPS = drop_names()
+DROPS = ["done", *drop_names()[1:]]
+"""What silence means, by its reason; without one it is what was carried out."""
 
 
 @dataclass(frozen=True)

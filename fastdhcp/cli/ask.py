@@ -11,7 +11,7 @@ from fastdhcp.cli import render
 from fastdhcp.cli.client import Client, as_json, reaches_server, wide
 
 POOLS_SPARE = ("offered", "declined", "pending", "grace", "size", "vrf")
-TRACE_SPARE = ("xid", "worker", "giaddr")
+TRACE_SPARE = ("xid", "worker", "giaddr", "ms", "iface")
 """What goes first if there is no room."""
 
 
@@ -112,16 +112,21 @@ def trace(client: Client, limit: int, hw_address: str | None, wide: bool, as_jso
             datetime.fromtimestamp(d["time"], here).strftime(form)[:-3],
             d["worker"],
             d["message"],
-            d["reply"] or d["reason"],
+            _answer(d),
+            None if d["answer-us"] is None else round(d["answer-us"] / 1000, 1),
             d["hw-address"],
-            _named(d["yiaddr"] if d["reply"] else d["requested"]),
+            d["address"],
+            d["interface"],
             _named(d["giaddr"]),
             d["xid"],
         )
         for d in found
     ]
     head = f"time ({zone})"
-    heads = (head, "worker", "message", "answer", "hw-address", "address", "giaddr", "xid")
+    heads = (
+        head, "worker", "message", "answer", "ms", "hw-address", "address", "iface", "giaddr",
+        "xid",
+    )  # fmt: skip
     render.echo_table(heads, rows, spare=TRACE_SPARE, cut=("hw-address",), wide=wide)
     if len(found) == limit:
         text = f"only the last {limit:,} are shown: --limit N shows more"
@@ -131,6 +136,14 @@ def trace(client: Client, limit: int, hw_address: str | None, wide: bool, as_jso
 def _named(address: str) -> str | None:
     """0.0.0.0 is no address."""
     return None if address == "0.0.0.0" else address
+
+
+def _answer(decision: dict[str, Any]) -> str:
+    """What was sent, or why nothing was: `ack`, `ack held`, `no-subnet`, `done`."""
+    outcome = str(decision["outcome"])
+    if outcome in ("decided", "held"):
+        return f"{decision['reply']} {outcome}"
+    return str(decision["reply"] if outcome == "sent" else decision["reason"] or outcome)
 
 
 @click.command()

@@ -10,16 +10,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
-from typing import Any, cast, get_type_hints
+from typing import Any, get_type_hints
 
 import msgspec
 
 from fastdhcp import __version__, words
 from fastdhcp._leases import StoreState
-from fastdhcp._memory import Memory, boot_time_ns
-from fastdhcp._stats import drop_names
+from fastdhcp._memory import Memory
 from fastdhcp.config.values import prefix
 from fastdhcp.control import messages
+from fastdhcp.control.decisions import Names, Row, decisions
 from fastdhcp.control.errors import BadField, CommandError, Kind
 from fastdhcp.control.journal import Journal
 from fastdhcp.control.lease import STATES, Lease
@@ -251,44 +251,26 @@ async def trace(context: Context, request: messages.TraceRequest) -> messages.Tr
             chaddr = words.hardware_bytes(request.hw_address)
         except ValueError as error:
             raise BadField("hw-address", error) from error
-    memory = context.table.memory
-    found = await asyncio.to_thread(_decisions, memory, chaddr, request.limit)
-    return messages.TraceResponse(decisions=found)
+    rows = await asyncio.to_thread(_last, context.table.memory, chaddr, request.limit)
+    return messages.TraceResponse(decisions=decisions(rows, _names(context)))
 
 
-def _decisions(memory: Memory, chaddr: bytes | None, limit: int) -> list[messages.Decision]:
+def _last(memory: Memory, chaddr: bytes | None, limit: int) -> list[tuple[int, Row]]:
     """The last of all workers together; of one client as far back as the rings still go."""
-    rows: list[tuple[int, int, Mapping[str, Any]]] = []
-    for worker in range(memory.workers):
-        head = memory.trace_head(worker)
-        first = max(head - limit, 0) if chaddr is None else 0
-        for row in memory.trace(worker, first, head):
-            if chaddr in (None, row["chaddr"]):
-                rows.append((cast(int, row["time_ns"]), worker, row))
-    rows.sort(key=lambda found: found[:2])
-    boot_s = time.time() - boot_time_ns() / 1e9
-    return [_decision(row, worker, boot_s, drop_names()) for _, worker, row in rows[-limit:]]
+    rows: list[tuple[int, Row]] = [
+        (worker, row)
+        for worker in range(memory.workers)
+        for row in memory.trace_last(worker, limit, chaddr)
+    ]
+    rows.sort(key=lambda found: (found[1]["time_ns"], found[0]))
+    return rows[-limit:]
 
 
-def _decision(
-    row: Mapping[str, Any], worker: int, boot_s: float, reasons: list[str]
-) -> messages.Decision:
-    """`boot_s`: Unix time of the kernel's boot."""
-    replied = row["reply_type"] != 0
-    return messages.Decision(
-        time=round(boot_s + row["time_ns"] / 1e9, 6),
-        worker=worker,
-        message=words.message_name(row["message_type"]),
-        reply=words.message_name(row["reply_type"]) if replied else None,
-        reason=None if replied else reasons[row["reason"]],
-        xid=f"{row['xid']:08x}",
-        vrf=row["vrf"],
-        hw_address=words.hardware_text(row["chaddr"]),
-        giaddr=words.address_text(row["giaddr"]),
-        ciaddr=words.address_text(row["ciaddr"]),
-        requested=words.address_text(row["requested"]),
-        yiaddr=words.address_text(row["yiaddr"]),
-        ifindex=row["ifindex"],
+def _names(context: Context) -> Names:
+    interfaces = context.status.get("interfaces") or ()
+    return Names(
+        subnets=context.table.catalog.names_by_id,
+        interfaces={found["index"]: found["name"] for found in interfaces},
     )
 
 

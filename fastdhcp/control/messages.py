@@ -146,21 +146,41 @@ class StatusResponse(Message):
 
 
 class Decision(Message):
-    """One packet and what was done about it. `reason`: why nothing was sent."""
+    """One packet and what was done about it.
+
+    `reply` is what was to be sent; `outcome` what became of it: `decided` (it leaves at once),
+    `held` (it waits for the store), `sent`, `dropped`, `send-failed`, or `done` (carried out, and
+    no reply is due); `reason`: why nothing was sent. `answer_us`: from the packet's arrival to its
+    reply. `address` is what it was about: that of the reply, else that the client named.
+    `server_id`: option 54 that came. `known`: the client has or had an address on this link.
+    `circuit_id`: its first 40 octets. `parameters`: tells option 55 of one client from another's.
+    """
 
     time: float
     worker: int
     message: str
     reply: str | None
+    outcome: str
     reason: str | None
+    answer_us: int | None
     xid: str
+    secs: int
     vrf: int
     hw_address: str | None
+    address: str | None
     giaddr: str
     ciaddr: str
     requested: str
     yiaddr: str
+    server_id: str | None
     ifindex: int
+    interface: str | None
+    subnet: str | None
+    known: bool
+    circuit_id: str | None
+    circuit_id_length: int
+    parameters: str | None
+    generation: int
 
 
 class TraceResponse(Message):

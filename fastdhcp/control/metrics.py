@@ -21,6 +21,7 @@ REPLY_TYPES = ("offer", "ack", "nak", "inform")
 RECEIVED_ALWAYS = (0, 1, 3, 4, 7, 8, UNDECODED)
 """Message types that are shown from the start, so that their first packet is a rate."""
 SENT_ALWAYS = (2, 5, 6)
+DONE_ALWAYS = (4, 7)
 
 
 class Exposition:
@@ -82,6 +83,7 @@ async def exposition(table: Table, journal: Journal) -> str:
     counts = memory.counters()
     at = counter_words()
     _packets(page, counts, at)
+    _waiting(page, memory, at["COUNT_WAITING"])
     _pools(page, census.pools)
     _times(page, counts, at)
     for word, (name, text) in COUNTERS.items():
@@ -101,6 +103,11 @@ def _packets(page: Exposition, counts: Sequence[int], at: Mapping[str, int]) -> 
     page.family(
         "packets_sent_total", "counter", "Replies sent, by message type.",
         _by_type(sent, SENT_ALWAYS),
+    )  # fmt: skip
+    done = counts[at["COUNT_DONE"] :][:32]
+    page.family(
+        "packets_done_total", "counter", "Packets carried out that no reply is due to, by type.",
+        _by_type(done, DONE_ALWAYS),
     )  # fmt: skip
     dropped = counts[at["COUNT_DROPPED"] :]
     reasons = [({"reason": n}, dropped[i]) for i, n in enumerate(drop_names()) if i]
@@ -167,6 +174,13 @@ def _journal(page: Exposition, journal: Journal) -> None:
         "journal_checkpoint_sequence", "gauge", "Sequence up to which the checkpoint holds all.",
         [({}, checkpoint)],
     )  # fmt: skip
+
+
+def _waiting(page: Exposition, memory: Memory, word: int) -> None:
+    waiting = [
+        ({"process": i}, memory.process_counters(i)[word]) for i in range(memory.workers)
+    ]
+    page.family("replies_waiting", "gauge", "Replies that wait for the store now.", waiting)
 
 
 def _server(page: Exposition, memory: Memory, catalog: Catalog) -> None:

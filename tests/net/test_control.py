@@ -5,13 +5,13 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from tests.lab import Lab, LinkClient, build
-from tests.lab.packet import DISCOVER, NAK, REQUEST, mac
+from tests.lab.packet import DISCOVER, NAK, RELEASE, REQUEST, mac
 from tests.lab.patience import PATIENCE_S, eventually
 from tests.lab.servers import FastDHCP
 from tests.lab.wire import dora
@@ -73,6 +73,14 @@ def test_decisions_are_traced(server: FastDHCP, link: LinkClient) -> None:
     assert {d["hw-address"] for d in found} == {mac(7).hex(":")}
     assert [d["yiaddr"] for d in found[:2]] == [ack.yiaddr] * 2
     assert (found[2]["requested"], found[2]["xid"]) == (ack.yiaddr, "00000063")
+    assert [d["outcome"] for d in found] == ["sent", "sent", "dropped"]
+    assert {(d["interface"], d["subnet"], d["server-id"]) for d in found[1:]} == {
+        ("srv0", "10.77.0.0/22", "10.77.0.1"),
+        ("srv0", "10.77.0.0/22", "10.77.0.9"),
+    }
+    assert [d["known"] for d in found] == [False, True, True]
+    assert 0 < found[0]["answer-us"] < 10_000_000
+    assert found[2]["answer-us"] is None
     assert found[0]["time"] == pytest.approx(time.time(), abs=30)
     times = [d["time"] for d in found]
     assert times == sorted(times)
@@ -80,6 +88,49 @@ def test_decisions_are_traced(server: FastDHCP, link: LinkClient) -> None:
     # The wall time of a decision is reckoned at each question, to a microsecond or so.
     assert last == {**found[-1], "time": pytest.approx(found[-1]["time"], abs=0.01)}
     assert rows(server, "trace", "--hw-address", mac(8).hex(":")) == []
+
+
+def test_what_became_of_a_reply_and_of_an_address_is_traced(
+    server: FastDHCP, link: LinkClient
+) -> None:
+    ack = dora(link.ask, mac(7))
+    (store,) = server.pids("store")
+    os.kill(store, signal.SIGSTOP)
+    try:
+        offer = link.ask(build(DISCOVER, mac(8), 8))
+        asks = {50: offer.yiaddr, 54: "10.77.0.1"}
+        link.silence(build(REQUEST, mac(8), 9, options=asks))
+        (held,) = rows(server, "trace", "--limit", "1")
+        text = server.command("trace").stdout
+        metrics = server.metrics()
+    finally:
+        os.kill(store, signal.SIGCONT)
+    assert (held["reply"], held["outcome"], held["address"]) == ("ack", "held", offer.yiaddr)
+    assert (held["reason"], held["answer-us"]) == (None, None)
+    assert max(map(len, text.splitlines())) <= 80
+    last = text.splitlines()[-1].split()
+    assert last[1:] == ["request", "ack", "held", "-", mac(8).hex(":"), offer.yiaddr, "srv0"]
+    assert total(metrics, "replies_waiting") == 1
+    assert adds_up(metrics)
+    link.broadcast(build(RELEASE, mac(7), 10, ciaddr=ack.yiaddr, options={54: "10.77.0.1"}), mac(7))
+    assert eventually(lambda: total(server.metrics(), "packets_done_total") == 1)
+    assert adds_up(server.metrics())
+    acked, released = rows(server, "trace", "--limit", "2")
+    assert (acked["xid"], acked["outcome"]) == ("00000009", "sent")
+    assert acked["answer-us"] > 1_000_000
+    assert (released["message"], released["outcome"]) == ("release", "done")
+    assert (released["address"], released["reply"], released["reason"]) == (ack.yiaddr, None, None)
+
+
+def total(metrics: Mapping[str, float], name: str) -> float:
+    """Over all labels."""
+    return sum(n for sample, n in metrics.items() if sample.startswith(f"fastdhcp_{name}{{"))
+
+
+def adds_up(metrics: Mapping[str, float]) -> bool:
+    """Every packet that was read is answered, carried out, dropped, or its reply waits."""
+    parts = ("packets_sent_total", "packets_done_total", "packets_dropped_total", "replies_waiting")
+    return total(metrics, "packets_received_total") == sum(total(metrics, p) for p in parts)
 
 
 def test_a_released_address_may_be_anothers_at_once(server: FastDHCP, link: LinkClient) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import select
 import signal
 import socket
@@ -19,10 +20,11 @@ import pytest
 from fastdhcp import _journal, _store
 from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp._stats import Counter, drop_names
+from fastdhcp._trace import Outcome
 from fastdhcp.channel import Channel
 from fastdhcp.supervisor.listeners import open_frames, open_group
 from tests.lab import Lab, RelayAgent, build
-from tests.lab.packet import ACK, DISCOVER, OFFER, REQUEST, Message, mac
+from tests.lab.packet import ACK, DECLINE, DISCOVER, OFFER, RELEASE, REQUEST, Message, mac
 from tests.lab.patience import PATIENCE_S, Stopwatch, end_of
 from tests.policies import compile_text, link
 from tests.segments import make_segments
@@ -48,13 +50,13 @@ ROOT = Path(__file__).resolve().parents[2]
 class Ground:
     """One worker under way. Nothing is durable, and nobody is woken, unless the test does it."""
 
-    def __init__(self, lab: Lab, **env: str) -> None:
+    def __init__(self, lab: Lab, trace_size: int = 1 << 12, **env: str) -> None:
         lab.veth(f"server:srv0={SERVER}/22", f"client:cli0={RELAY}/22")
         with lab.netns("server"):
             self.ifindex = socket.if_nametoindex("srv0")
             (self.udp,) = open_group("0.0.0.0", 67, 1, 8 << 20)
             (self.packet,) = open_frames(1)
-        self.fds = make_segments(workers=1)
+        self.fds = make_segments(workers=1, trace_size=trace_size)
         self.store = Memory(self.fds, STORE)
         self.store.time_offset_ns = 1000 * 10**9 - boot_time_ns()
         self.store.epoch = 1
@@ -62,6 +64,10 @@ class Ground:
         self.store.store_state = 1
         self.events = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(2)]
         self.relay = RelayAgent(lab.netns("client"), RELAY, SERVER)
+        self.start(env)
+
+    def start(self, env: dict[str, str]) -> None:
+        """A worker upon the segments as they are."""
         self.channel, self.process = self._spawn(env)
         self.channel.send({"type": "start", "index": WORKER, "workers": 1}, {
             **self.fds, **self.image(1), "udp": self.udp.fileno(),
@@ -118,12 +124,24 @@ class Ground:
         dropped = words[int(Counter.COUNT_DROPPED):int(Counter.COUNT_DROPPED) + 64]
         reasons = {name: n for name, n in zip(drop_names(), dropped, strict=False) if n}
         received, sent = int(Counter.COUNT_RECEIVED), int(Counter.COUNT_SENT)
+        done = int(Counter.COUNT_DONE)
         return {
             "received": sum(words[received:received + 32]),
             "sent": sum(words[sent:sent + 32]),
+            "done": sum(words[done:done + 32]),
             "dropped": sum(dropped),
+            "waiting": words[Counter.COUNT_WAITING],
             **reasons,
         }
+
+    def adds_up(self) -> bool:
+        """Every packet that was read is answered, carried out, dropped, or its reply waits."""
+        counts = self.counts()
+        parts = ("sent", "done", "dropped", "waiting")
+        return counts["received"] == sum(counts[part] for part in parts)
+
+    def decisions(self) -> list[dict[str, Any]]:
+        return self.store.trace_last(WORKER, 1000)
 
     def close(self) -> None:
         self.process.kill()
@@ -265,7 +283,7 @@ def test_whatever_comes_is_answered_or_counted_once(ground: Ground) -> None:
             ground.relay.send(mangled(random))
         eventually(lambda batch=batch: ground.counts()["received"] == 100 * (batch + 1))
     ground.settle()
-    eventually(lambda: ground.counts()["sent"] + ground.counts()["dropped"] == 3000)
+    eventually(lambda: ground.adds_up() and ground.counts()["waiting"] == 0)
     counts = ground.counts()
     assert counts["sent"] > 150
     assert len(counts) > 15, "hardly a reason was tried"
@@ -281,6 +299,171 @@ def test_each_decision_is_in_the_trace(ground: Ground) -> None:
     assert first["yiaddr"] == int(IPv4Address(address))
     assert first["chaddr"] == mac(3)
     assert (second["reply_type"], second["reason"]) == (0, drop_names().index("too-short"))
+    assert second["outcome"] == Outcome.OUTCOME_DROPPED
+
+
+def test_an_entry_says_what_came(ground: Ground) -> None:
+    """Field by field, and each where the table in _trace.pxd has it."""
+    circuit = bytes(range(65, 65 + 50))
+    options = {50: "10.77.1.7", 54: "10.9.9.9", 55: bytes([1, 3, 6, 15, 51, 54, 58, 59, 119]),
+               82: b"\x01" + bytes([len(circuit)]) + circuit}
+    ground.relay.send(build(REQUEST, mac(5), 0xA1B2C3D4, giaddr=RELAY, secs=513, options=options))
+    eventually(lambda: ground.store.trace_head(WORKER) == 1)
+    (entry,) = ground.decisions()
+    wanted = {
+        "time_ns": entry["time_ns"], "fate": entry["outcome"] | entry["reason"] << 8,
+        "xid": 0xA1B2C3D4, "vrf": 0, "giaddr": int(IPv4Address(RELAY)), "ciaddr": 0,
+        "requested": int(IPv4Address("10.77.1.7")), "yiaddr": 0, "chaddr": mac(5), "hlen": 6,
+        "htype": 1, "message_type": REQUEST, "reply_type": 0, "ifindex": ground.ifindex,
+        "server_id": int(IPv4Address("10.9.9.9")), "subnet_id": entry["subnet_id"],
+        "generation": 1, "secs": 513, "flags": 0, "circuit_id_len": 50,
+        "parameters_hash": entry["parameters_hash"], "spare": 0, "circuit_id": circuit[:40],
+    }
+    raw = os.pread(ground.fds["traces"], 128, 128)
+    at = 0
+    for place, size, name in layout_of_an_entry():
+        assert place == at
+        field, at = raw[at:at + size], at + size
+        value = wanted.pop(name)
+        got = field.rstrip(b"\0") if isinstance(value, bytes) else int.from_bytes(field, "little")
+        assert got == value, name
+    assert (at, wanted) == (128, {})
+    assert entry["subnet_id"] > 0
+    assert entry["parameters_hash"] > 0
+    shown = {"secs": 513, "server_id": int(IPv4Address("10.9.9.9")), "generation": 1,
+             "circuit_id": circuit[:40], "circuit_id_len": 50, "known": False}
+    assert {name: entry[name] for name in shown} == shown
+
+
+def layout_of_an_entry() -> list[tuple[int, int, str]]:
+    """Offset, size and name of each field, as the contract has them."""
+    text = (ROOT / "fastdhcp" / "_trace.pxd").read_text()
+    rows = re.findall(r"^\| (\d+) \| (\d+) \| (\w+) \|", text, re.MULTILINE)
+    return [(int(place), int(size), name) for place, size, name in rows]
+
+
+def test_request_lists_are_told_apart(ground: Ground) -> None:
+    lists = [b"\x01", b"\x01\x03", b"\x03\x01", bytes(range(1, 9)), bytes(range(1, 10)),
+             bytes(range(1, 18)), bytes(range(1, 17)) + b"\x12", None, b"\x01\x03"]
+    for n, asked in enumerate(lists):
+        options = {} if asked is None else {55: asked}
+        ground.relay.send(build(DISCOVER, mac(n), n, giaddr=RELAY, options=options))
+    eventually(lambda: ground.store.trace_head(WORKER) == len(lists))
+    hashes = [entry["parameters_hash"] for entry in ground.decisions()]
+    assert hashes[-2] == 0
+    assert hashes[-1] == hashes[1]
+    assert len(set(hashes)) == len(lists) - 1
+
+
+def test_who_has_or_had_an_address_is_known(ground: Ground) -> None:
+    address = ground.offer()
+    ground.ask(REQUEST, asks=address, server=SERVER)
+    ground.ask(DISCOVER)
+    ground.ask(DISCOVER, n=2)
+    eventually(lambda: ground.store.trace_head(WORKER) == 4)
+    assert [entry["known"] for entry in ground.decisions()] == [False, True, True, False]
+
+
+def test_what_became_of_a_reply_is_in_its_entry(ground: Ground) -> None:
+    address = ground.offer()
+    ground.ask(REQUEST, asks=address, server=SERVER)
+    eventually(lambda: ground.store.trace_head(WORKER) == 2)
+    offer, ack = ground.decisions()
+    assert (offer["outcome"], ack["outcome"]) == (Outcome.OUTCOME_SENT, Outcome.OUTCOME_HELD)
+    assert 0 < offer["answer_us"] < 1_000_000
+    assert ack["answer_us"] == 0
+    time.sleep(0.2)
+    assert ground.settle()
+    assert ground.replies()[0].type == ACK
+    eventually(lambda: ground.decisions()[1]["outcome"] == Outcome.OUTCOME_SENT)
+    assert ground.decisions()[1]["answer_us"] >= 200_000
+    assert ground.decisions()[0] == offer
+
+
+def test_readers_find_what_they_look_for(ground: Ground) -> None:
+    for n in range(300):
+        ground.ask([DISCOVER, DECLINE, RELEASE][n % 3], n)
+    eventually(lambda: ground.store.trace_head(WORKER) == 300)
+
+    def numbers(rows: list[dict[str, Any]]) -> list[int]:
+        return [row["number"] for row in rows]
+
+    trace, last = ground.store.trace, ground.store.trace_last
+    assert numbers(trace(WORKER, 0, 1000)) == list(range(300))
+    assert numbers(trace(WORKER, 290, 5)) == list(range(290, 295))
+    assert numbers(trace(WORKER, 290, 1000, until=293)) == [290, 291, 292]
+    assert numbers(trace(WORKER, 300, 1000)) == []
+    assert numbers(trace(WORKER, 0, 1000, message_type=DECLINE)) == list(range(1, 300, 3))
+    silent = drop_names().index("not-holder")
+    assert numbers(trace(WORKER, 0, 4, reason=silent)) == [1, 2, 4, 5]
+    assert numbers(trace(WORKER, 0, 4, reason=silent, message_type=RELEASE)) == [2, 5, 8, 11]
+    assert numbers(last(WORKER, 200)) == list(range(100, 300))
+    assert numbers(last(WORKER, 1000, mac(7))) == [7]
+    assert numbers(last(WORKER, 1000, mac(7)[:5])) == []
+
+
+def test_no_entry_is_read_half_written(lab: Lab) -> None:
+    """The worker goes round a small ring while it is read."""
+    ground = Ground(lab, trace_size=64)
+    try:
+        seen: set[int] = set()
+        for n in range(20_000):
+            ground.ask(RELEASE, n)
+            if n % 50 == 0:
+                rows = ground.store.trace(WORKER, 0, 1000)
+                xids = [row["xid"] for row in rows]
+                assert xids == sorted(set(xids))
+                assert [row["chaddr"] for row in rows] == [mac(xid) for xid in xids]
+                seen.update(xids)
+        assert len(seen) > 1000
+    finally:
+        ground.close()
+
+
+def test_every_packet_is_answered_done_dropped_or_waits(ground: Ground) -> None:
+    """Exact also while replies wait for a store that has stopped, and after a worker's death."""
+    random = Random(5)
+    offered = [ground.offer(n) for n in range(1, 26)]
+    for n, address in enumerate(offered[:20], 1):
+        ground.ask(REQUEST, n, asks=address, server=SERVER)
+    eventually(lambda: ground.counts()["waiting"] == 20)
+    assert ground.adds_up()
+    ground.settle()
+    eventually(lambda: ground.counts()["waiting"] == 0)
+    options = {54: SERVER}
+    ground.relay.send(build(RELEASE, mac(1), 1, ciaddr=offered[0], giaddr=RELAY, options=options))
+    ground.ask(DECLINE, 2, asks=offered[1], server=SERVER)
+    ground.ask(DECLINE, 3, asks=offered[1], server=SERVER)
+    for _ in range(300):
+        ground.relay.send(mangled(random))
+    for n, address in enumerate(offered[20:], 21):
+        ground.ask(REQUEST, n, asks=address, server=SERVER)
+    eventually(lambda: ground.counts()["received"] == 353)
+    eventually(ground.adds_up)
+    counts = ground.counts()
+    assert counts["done"] >= 2
+    assert counts["not-holder"] >= 1
+    assert counts["waiting"] >= 5
+    assert len(counts) > 15, "hardly a reason was tried"
+    assert fates(ground) == [counts[part] for part in ("sent", "done", "dropped", "waiting")]
+    ground.process.kill()
+    ground.process.wait()
+    ground.start({})
+    eventually(lambda: ground.counts()["waiting"] == 0)
+    after = ground.counts()
+    assert after["worker-died"] == counts["waiting"]
+    assert ground.adds_up()
+    assert fates(ground) == [after[part] for part in ("sent", "done", "dropped", "waiting")]
+
+
+def fates(ground: Ground) -> list[int]:
+    """How many were sent, carried out, dropped, and wait, as the trace has them."""
+    found = [entry["outcome"] for entry in ground.decisions()]
+    assert Outcome.OUTCOME_DECIDED not in found
+    failed = found.count(Outcome.OUTCOME_SEND_FAILED)
+    dropped = found.count(Outcome.OUTCOME_DROPPED) + failed
+    kinds = (Outcome.OUTCOME_SENT, Outcome.OUTCOME_DONE)
+    return [*map(found.count, kinds), dropped, found.count(Outcome.OUTCOME_HELD)]
 
 
 def test_the_time_to_the_reply_is_counted_by_its_type(ground: Ground) -> None:

@@ -1,7 +1,7 @@
 """Replies that wait: out when durable, only while true, and never more than was decided."""
 
 import os
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -9,6 +9,7 @@ from fastdhcp import _store
 from fastdhcp._journal import ChangeKind
 from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp._stats import Counter, DropReason
+from fastdhcp._trace import Outcome
 from tests import _trial
 from tests._trial_replies import HeldQueue
 from tests.segments import CHADDR, KEY, OTHER_KEY, make_segments
@@ -49,8 +50,15 @@ class Ground:
         _store.settle(self.memory, heads)
 
     def stale(self) -> int:
-        dropped = int(Counter.COUNT_DROPPED) + int(DropReason.DROP_HELD_STALE)
-        return self.memory.process_counters(0)[dropped]
+        return self.dropped(DropReason.DROP_HELD_STALE)
+
+    def dropped(self, reason: DropReason) -> int:
+        return self.memory.process_counters(0)[int(Counter.COUNT_DROPPED) + int(reason)]
+
+    def fates(self) -> list[tuple[object, object]]:
+        """What became of each reply, and why, in the order in which they were held."""
+        rows = self.memory.trace(0, 0, 100)
+        return [(row["outcome"], DropReason(cast(int, row["reason"]))) for row in rows]
 
 
 @pytest.fixture
@@ -148,6 +156,7 @@ def test_what_is_no_longer_true_is_dropped(ground: Ground, change: Any) -> None:
     ground.commit()
     assert ground.queue.release(NOW) == []
     assert (ground.queue.waiting, ground.stale()) == (0, 1)
+    assert ground.fates() == [(Outcome.OUTCOME_DROPPED, DropReason.DROP_HELD_STALE)]
 
 
 def test_nothing_left_of_it_is_dropped(ground: Ground) -> None:
@@ -160,9 +169,25 @@ def test_nothing_left_of_it_is_dropped(ground: Ground) -> None:
 def test_what_the_store_cannot_commit_does_not_fill_the_queue_for_ever(ground: Ground) -> None:
     ground.hold(ground.bind())
     assert ground.queue.release(NOW + 8) == []
-    assert (ground.queue.waiting, ground.stale()) == (1, 0)
+    assert ground.queue.waiting == 1
+    assert ground.fates() == [(Outcome.OUTCOME_HELD, DropReason.DROP_NONE)]
     ground.queue.release(NOW + 9)
-    assert (ground.queue.waiting, ground.stale()) == (0, 1)
+    assert (ground.queue.waiting, ground.stale()) == (0, 0)
+    assert ground.dropped(DropReason.DROP_HELD_AGED) == 1
+    assert ground.fates() == [(Outcome.OUTCOME_DROPPED, DropReason.DROP_HELD_AGED)]
+
+
+def test_what_becomes_of_it_is_not_written_upon_another_packet(ground: Ground) -> None:
+    """The ring of these segments has 64 entries: that of the first reply is the 65th's by then."""
+    number, incarnation, ring, position = bound = ground.bind()
+    ground.hold(bound)
+    for _ in range(64):
+        ground.queue.push(number, incarnation, ring, position, EXPIRY, NOW + 5, LEASE)
+    ground.queue.release(NOW + 9)
+    assert ground.dropped(DropReason.DROP_HELD_AGED) == 1
+    (last,) = ground.memory.trace_last(0, 1)
+    assert (last["number"], last["outcome"]) == (64, Outcome.OUTCOME_HELD)
+    assert set(ground.fates()) == {(Outcome.OUTCOME_HELD, DropReason.DROP_NONE)}
 
 
 def test_a_locked_record_is_looked_at_again_and_holds_up_nobody(ground: Ground) -> None:

@@ -8,16 +8,19 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from fastdhcp._trace import Outcome
 from fastdhcp.supervisor.listeners import open_frames, open_group
 from tests._trial_replies import Sockets
 from tests.lab import Lab
 from tests.lab.capture import Capture
 from tests.lab.patience import PATIENCE_S, Stopwatch
+from tests.segments import make_memory
 
 pytestmark = pytest.mark.net
 
 SERVER, RELAY, NOBODY = "10.67.0.1", "10.67.0.2", "10.67.0.99"
 CHADDR = bytes.fromhex("02ee00000007")
+SENT, FAILED = Outcome.OUTCOME_SENT, Outcome.OUTCOME_SEND_FAILED
 
 
 def number(address: str) -> int:
@@ -40,7 +43,8 @@ class Ground:
         self.client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"cli0")
         self.client.bind(("0.0.0.0", 6767))
         self.client.settimeout(PATIENCE_S)
-        self.sockets = Sockets(self.udp.fileno(), self.packet.fileno())
+        self.memory = make_memory()
+        self.sockets = Sockets(self.memory, self.udp.fileno(), self.packet.fileno())
 
     def receive(self) -> list[tuple[bytes | None, dict[str, int]]]:
         assert select.select([self.udp], [], [], PATIENCE_S)[0]
@@ -58,6 +62,10 @@ class Ground:
     def message(self, data: bytes, way: str = "udp", to: str = RELAY, source: str = SERVER,
                 port: int = 6767) -> tuple[bytes, str, int, int, int, int, bytes]:
         return data, way, number(to), port, number(source), self.ifindex, CHADDR
+
+    def outcomes(self) -> list[object]:
+        """What became of each reply, in the order in which they were made."""
+        return [row["outcome"] for row in self.memory.trace(0, 0, 1000)]
 
     def close(self) -> None:
         for sock in (self.udp, self.packet, self.client):
@@ -147,6 +155,7 @@ def test_sending_goes_on_behind_one_that_fails(ground: Ground) -> None:
     ground.sockets.send([foreign, ground.message(b"a"), foreign, foreign, ground.message(b"b")])
     assert [ground.client.recv(99) for _ in "ab"] == [b"a", b"b"]
     assert (ground.sockets.sent, ground.sockets.failed) == (2, 3)
+    assert ground.outcomes() == [FAILED, SENT, FAILED, FAILED, SENT]
 
 
 def test_a_full_send_buffer_is_waited_for_once_and_then_counted(ground: Ground) -> None:
@@ -157,6 +166,8 @@ def test_a_full_send_buffer_is_waited_for_once_and_then_counted(ground: Ground) 
     assert watch.seconds() < 0.3
     assert 0 < ground.sockets.sent < 50
     assert ground.sockets.sent + ground.sockets.failed == 50
+    assert ground.outcomes().count(SENT) == ground.sockets.sent
+    assert ground.outcomes().count(FAILED) == ground.sockets.failed
     ground.lab.ip("server", "neighbour", "flush", "dev", "srv0")
     ground.sockets.send([ground.message(b"again")])
     assert ground.client.recv(99) == b"again"
@@ -181,7 +192,7 @@ def test_rfc2131_4_1_a_frame_reaches_a_client_without_an_address(ground: Ground)
 
 
 def test_without_a_packet_socket_such_a_client_is_sent_a_broadcast(ground: Ground) -> None:
-    ground.sockets = Sockets(ground.udp.fileno(), -1)
+    ground.sockets = Sockets(ground.memory, ground.udp.fileno(), -1)
     ground.sockets.send([ground.message(b"offer", "frame", NOBODY)])
     assert ground.client.recv(99) == b"offer"
 

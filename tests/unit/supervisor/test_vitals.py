@@ -41,15 +41,19 @@ def test_full_pools_are_an_alarm_until_nobody_asked_in_vain_for_a_while() -> Non
 
 
 def test_counters_have_their_names_and_zeros_are_left_out() -> None:
-    words = [0] * 320
     at = counter_words()
+    words = [0] * at["COUNT_WORDS"]
     words[at["COUNT_RECEIVED"] + 1] = 5
     words[at["COUNT_SENT"] + 2] = 4
+    words[at["COUNT_DONE"] + 7] = 3
+    words[at["COUNT_WAITING"]] = 6
     words[at["COUNT_DROPPED"] + drop_names().index("bad-hlen")] = 1
     words[at["COUNT_COMMITS"]] = 2
     assert counters_in_words(words) == {
         "received-discover": 5,
         "sent-offer": 4,
+        "done-release": 3,
+        "waiting": 6,
         "dropped-bad-hlen": 1,
         "commits": 2,
     }
