@@ -105,6 +105,8 @@ cdef uint32_t open_next(Table* t, const Pool* pool, uint32_t now) noexcept nogil
 
 # Where to begin in a block that is opened: where the furthest of the others is that have it open,
 # so that an address just freed is not the next one given. Who opens it once more has been round.
+# Nothing is left behind the furthest: at the start, or who finds others at the end of every block
+# that is not full would open them in turn without end.
 cdef uint32_t begin_at(Table* t, const Pool* pool, uint32_t ordinal) noexcept nogil:
     cdef const OpenBlock* open = <const OpenBlock*>(pool_hint(t, pool) + 1)
     cdef uint32_t furthest = 0
@@ -114,7 +116,7 @@ cdef uint32_t begin_at(Table* t, const Pool* pool, uint32_t ordinal) noexcept no
     for i in range(t.node.workers):
         if open[i].opened == ordinal + 1:
             furthest = max(furthest, open[i].position)
-    return furthest
+    return furthest if block_next(t, pool, ordinal, furthest) < 256 else 0
 
 
 cdef uint32_t bitmap_next(Table* t, const Pool* pool, uint32_t now) noexcept nogil:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 import time
 from ipaddress import IPv4Interface
 from pathlib import Path
@@ -20,19 +21,20 @@ FULL = b"\xff" * 32
 
 
 def give(tmp_path: Path, pool: str, subnet: str = "10.0.0.0/8", exclude: str = "",
-         blocks: int = 64) -> tuple[Segments, list]:
-    """Segments and the views of two workers, under a configuration with one pool."""
+         blocks: int = 64, workers: int = 2) -> tuple[Segments, list]:
+    """Segments and the views of the workers, under a configuration with one pool."""
     path = tmp_path / "fastdhcp.toml"
     path.write_text(
-        f'[server]\nworkers = 2\nmax-addresses = {blocks * 256}\n[[subnets]]\nsubnet = "{subnet}"\n'
+        f'[server]\nworkers = {workers}\nmax-addresses = {blocks * 256}\n'
+        f'[[subnets]]\nsubnet = "{subnet}"\n'
         f'interface = "srv0"\npools = ["{pool}"]\nexclude = [{exclude}]\n'
     )
     link = Link(3, "srv0", (IPv4Interface("10.255.255.253/8"),))
     compiled = compile_image(load(path), Ids({"": 0, "default": 0}, [1]), [link], 1)
     fds = Segments(image=compiled.memfd())
-    segments = make_segments(blocks=blocks)
+    segments = make_segments(workers=workers, blocks=blocks)
     views = []
-    for process in range(2):
+    for process in range(workers):
         memory = make_memory(process, fds=segments)
         memory.epoch = 1
         memory.set_image(fds["image"])
@@ -70,6 +72,28 @@ def test_what_was_freed_last_comes_last(tmp_path):
     give_back(one, first)
     given = [take(one) for _ in range(200)]
     assert given[-1] == first
+
+
+def within_seconds(function, limit_s=10):
+    """What it returns, made in a process of its own: one that goes round for good is killed."""
+    read_end, write_end = os.pipe()
+    if (pid := os.fork()) == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(limit_s)
+        os.write(write_end, str(function()).encode())
+        os._exit(0)
+    os.close(write_end)
+    with os.fdopen(read_end) as told:
+        answer = told.read()
+    assert os.waitpid(pid, 0)[1] == 0, "it found no end"
+    return int(answer)
+
+
+def test_where_all_others_are_at_the_end_a_worker_begins_at_the_start(tmp_path):
+    _, (one, two, three) = give(tmp_path, "10.0.0.250-10.0.1.5", workers=3)
+    given = [_bitmap.next_free(memory, 0, 1) for memory in [one] * 6 + [two] * 6]
+    assert given == [*range(number("10.0.0.250"), number("10.0.1.6"))]
+    assert within_seconds(lambda: _bitmap.next_free(three, 0, 1)) == number("10.0.0.250")
 
 
 def test_two_workers_open_blocks_of_their_own(tmp_path):
