@@ -230,8 +230,11 @@ cdef bint next_record(Table* t, const Change* c, const Record* r, Record* after,
     entry_kept(r, leases_longs(t, c.number), ids)
     after.vrf = c.vrf
     after.address = c.address
-    # What is made anew may have been here before, and its record gone from the disk.
-    after.version = (r.version if r.version else t.node.version_floor) + 1
+    if r.version == 0:
+        # What is made anew may have been here before, and its record gone from the disk.
+        after.version = t.node.version_floor
+        after.inc_n = t.node.inc_floor
+    after.version += 1
     after.flags = c.flags
     if c.kind == CHANGE_END:
         # A free record's expiry is when its last binding ended.
@@ -249,7 +252,7 @@ cdef bint next_record(Table* t, const Change* c, const Record* r, Record* after,
     if anew:
         after.state = ACTIVE
         after.inc_epoch = t.node.epoch
-        after.inc_n = (r.inc_n if r.version else t.node.inc_floor) + 1
+        after.inc_n += 1
         after.start = c.now
         after.expiry = c.expiry
         after.acked_expiry = 0

@@ -25,6 +25,7 @@ hw-address = "02:ee:00:00:00:01"
 address = "10.77.2.133"
 """
 BIND, END, RENEW = ChangeKind.CHANGE_BIND, ChangeKind.CHANGE_END, ChangeKind.CHANGE_RENEW
+DECLINE = ChangeKind.CHANGE_DECLINE
 
 
 class Disk:
@@ -113,6 +114,17 @@ def test_a_record_made_anew_begins_above_what_is_gone(disk, address):
     disk.change(RENEW, address)
     assert disk.record(address).version == 5
     assert disk.record(address).incarnation[1] == 2
+
+
+def test_and_so_it_does_if_it_was_declined_before_it_was_bound(disk):
+    """A client may decline what it was only offered: no binding began, but the record did."""
+    ended_behind_the_checkpoint(disk, OUTSIDE)
+    disk.restart()
+    disk.change(DECLINE, OUTSIDE)
+    disk.change(END, OUTSIDE)
+    disk.change(BIND, OUTSIDE)
+    assert disk.record(OUTSIDE).version == 6
+    assert disk.record(OUTSIDE).incarnation[1] == 2
 
 
 def test_how_high_it_was_is_never_forgotten(disk):
