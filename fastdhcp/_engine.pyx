@@ -58,8 +58,9 @@ cdef inline bint is_free(const View* v, const Place* p) noexcept nogil:
             and (p.binding.offer_until <= v.now or p.binding.offer_key == v.key[0]))
 
 
+# With hlen 0 (RFC 4390: InfiniBand) it tells nobody apart: who it is stands in option 61 then.
 cdef inline bint is_same_hardware(const View* v, const Binding* b) noexcept nogil:
-    return (v.hlen != 0 and b.hlen == v.hlen and b.htype == v.htype
+    return (b.hlen == v.hlen and b.htype == v.htype
             and memcmp(b.chaddr, v.chaddr, v.hlen) == 0)
 
 
@@ -70,7 +71,7 @@ cdef inline bint is_reserved_here(const View* v, const Place* p) noexcept nogil:
     return (v.reservation != NOWHERE and p.known and v.reserved.known
             and p.binding.address == v.reserved.binding.address
             and p.binding.state == ACTIVE and p.binding.flags & RECORD_RESERVED
-            and is_same_hardware(v, &p.binding))
+            and v.hlen != 0 and is_same_hardware(v, &p.binding))
 
 
 cdef inline bint is_mine(const View* v, const Place* p) noexcept nogil:

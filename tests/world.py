@@ -20,6 +20,8 @@ DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM = range(1, 9)
 NAMES = {0: "silence", OFFER: "OFFER", ACK: "ACK", NAK: "NAK"}
 DROPS = ["done", *drop_names()[1:]]
 """What silence means, by its reason; without one it is what was carried out."""
+INFINIBAND = 32
+"""htype whose clients leave chaddr empty (RFC 4390 2.1)."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,9 @@ class World:
     def send(self, message_type: int, mac: int = 1, *, to: str = "255.255.255.255",
              ciaddr: str = "0.0.0.0", giaddr: str = "0.0.0.0", options: dict | None = None,
              ifindex: int = 3, local: str = "10.77.0.1", htype: int = 1) -> Answer:
+        chaddr = b"" if htype == INFINIBAND else b"\x02\xee" + mac.to_bytes(4, "big")
         data = self.data = encode(
-            htype=htype, xid=mac, chaddr=b"\x02\xee" + mac.to_bytes(4, "big"), ciaddr=ciaddr,
+            htype=htype, xid=mac, chaddr=chaddr, ciaddr=ciaddr,
             giaddr=giaddr, message_type=message_type, options=options or {},
         )
         out = self.out = handle(self.memory, data, ifindex=ifindex, destination=number(to),

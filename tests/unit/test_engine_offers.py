@@ -4,7 +4,7 @@ import pytest
 
 from fastdhcp import _store
 from fastdhcp._leases import BindingState
-from tests.world import World, number
+from tests.world import INFINIBAND, World, number
 
 POOL = """
 [defaults]
@@ -147,6 +147,16 @@ def test_other_hardware_within_the_second_is_recorded(tmp_path):
     address = world.bind(1, options=who)
     assert world.reboot(address, 2, options=dict(who)).text == f"ACK {address}"
     assert world.memory.lease(0, number(address)).chaddr == b"\2\xee\0\0\0\2"
+
+
+def test_who_has_no_hardware_address_is_heard_once_a_second_too(tmp_path):
+    world = World(tmp_path, text())
+    who = {"htype": INFINIBAND, "options": {61: b"\xff\0\0\0\1\0\4port"}}
+    address = world.bind(1, **who)
+    lease = world.memory.lease(0, number(address))
+    for _ in range(3):
+        assert world.select(address, 1, **who).text == f"ACK {address}"
+    assert world.memory.lease(0, number(address)).version == lease.version
 
 
 def test_what_is_left_unsaid_within_the_second_changes_nothing(tmp_path):
