@@ -51,8 +51,8 @@ def advise_on_addresses(
     if listen is not None and not ip_address(listen[0]).is_loopback:
         report.warn(
             control[0].at("listen"),
-            f"whoever reaches {listen[0]} can read and release leases: there is no login and no "
-            f'encryption yet; write "127.0.0.1:{listen[1]}"',
+            f"whoever reaches {listen[0]} can read all leases: there is no login and no encryption "
+            f'yet; write "127.0.0.1:{listen[1]}"',
         )
 
 

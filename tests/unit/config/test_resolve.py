@@ -234,7 +234,7 @@ GIVING = SUBNET + 'pools = ["10.0.0.9"]\n'
         *((f'[control]\nlisten = "{host}:8067"\n' + GIVING, []) for host in
           ("127.0.0.1", "127.9.9.9", "[::1]")),
         *((f'[control]\nlisten = "{host}:8067"\n' + GIVING,
-           [f"2: control.listen: whoever reaches {host.strip('[]')} can read and release leases: "
+           [f"2: control.listen: whoever reaches {host.strip('[]')} can read all leases: "
             'there is no login and no encryption yet; write "127.0.0.1:8067"'])
           for host in ("0.0.0.0", "10.0.0.1", "[::]")),
         ('[server]\nlisten = "10.0.0.1:67"\n' + GIVING,
