@@ -260,7 +260,8 @@ cdef void decide_holding(const Image* image, const Packet* packet, const Scope* 
 
 cdef void decide_request(const Image* image, const Packet* packet, const Scope* scope,
                          const View* v, Verdict* out) noexcept nogil:
-    cdef bint ours = packet.server_id == scope.server_id or image_is_own(image, packet.server_id)
+    cdef bint ours = (packet.server_id == scope.server_id
+                      or image_is_own(image, scope.vrf, packet.server_id))
     if packet.has & HAS_SERVER_ID and not ours:
         take_back(image, v, out)
     elif engine_asked(packet) == 0:
@@ -279,7 +280,7 @@ cdef void decide_request(const Image* image, const Packet* packet, const Scope* 
 
 cdef bint for_another(const Image* image, const Packet* packet, const Scope* scope) noexcept nogil:
     return (packet.has & HAS_SERVER_ID and packet.server_id != scope.server_id
-            and not image_is_own(image, packet.server_id))
+            and not image_is_own(image, scope.vrf, packet.server_id))
 
 
 cdef void decide_release(const Image* image, const View* v, Verdict* out) noexcept nogil:

@@ -60,7 +60,7 @@ cdef struct Image:
     Table_ by_identity           # uint32_t: reservation index + 1; 0 = empty. Power of two
     Table_ by_address            # uint32_t: reservation index + 1; 0 = empty. Power of two
     Table_ interfaces            # Interface, sorted by ifindex
-    Table_ own                   # uint32_t: the server's own addresses, sorted
+    Table_ own                   # Own: the addresses of this machine, sorted
     Table_ blob                  # bytes: option values, names, identifiers (count = size)
 
 
@@ -171,6 +171,11 @@ cdef struct Interface:
     uint32_t mtu                 # octets of an IP packet; 0: not known
 
 
+cdef struct Own:                 # an address of this machine, on an interface of the VRF
+    uint32_t vrf
+    uint32_t address
+
+
 cdef inline const void* image_table(const Image* image, const Table_* table) noexcept nogil:
     return <const char*>image + table.at
 
@@ -206,7 +211,8 @@ cdef uint32_t image_reserved_at(const Image* image, uint32_t vrf, uint32_t addre
 # its pool's, else the subnet's.
 cdef uint32_t image_reuse_grace(const Image* image, const Subnet* subnet,
                                 uint32_t address) noexcept nogil
-cdef bint image_is_own(const Image* image, uint32_t address) noexcept nogil
+# Ours in the VRF; in another the same address may be another server's.
+cdef bint image_is_own(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil
 # The number of the network whose link the address belongs to; 0: no subnet holds it.
 cdef uint32_t image_network_number(const Image* image, uint32_t vrf,
                                    uint32_t address) noexcept nogil

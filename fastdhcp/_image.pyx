@@ -100,18 +100,20 @@ cdef uint32_t image_find_interface(const Image* image, int32_t ifindex) noexcept
     return NOWHERE
 
 
-cdef bint image_is_own(const Image* image, uint32_t address) noexcept nogil:
-    cdef const uint32_t* own = <const uint32_t*>image_table(image, &image.own)
+cdef bint image_is_own(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil:
+    cdef const Own* own = <const Own*>image_table(image, &image.own)
+    cdef uint64_t wanted = sort_key(vrf, address)
     cdef uint32_t low = 0
     cdef uint32_t high = image.own.count
     cdef uint32_t middle
     while low < high:
         middle = (low + high) // 2
-        if own[middle] < address:
+        if sort_key(own[middle].vrf, own[middle].address) < wanted:
             low = middle + 1
         else:
             high = middle
-    return low < image.own.count and own[low] == address
+    return (low < image.own.count
+            and sort_key(own[low].vrf, own[low].address) == wanted)
 
 
 # ---- reservations: open addressing over an index table
@@ -189,7 +191,8 @@ STRUCT_SIZES = {
     "header": sizeof(Image), "networks": sizeof(Network), "subnets": sizeof(Subnet),
     "pools": sizeof(Pool), "masks": sizeof(Mask), "params": sizeof(Params),
     "layers": sizeof(Layer), "options": sizeof(Option), "reservations": sizeof(Reservation),
-    "interfaces": sizeof(Interface), "members": 4, "by_identity": 4, "by_address": 4, "own": 4,
+    "interfaces": sizeof(Interface), "members": 4, "by_identity": 4, "by_address": 4,
+    "own": sizeof(Own),
     "blob": 1,
 }
 
@@ -323,8 +326,8 @@ cdef class ImageView:
         """The number of the network that holds an address; 0: none."""
         return image_network_number(self.image, vrf, address)
 
-    def is_own(self, uint32_t address):
-        return image_is_own(self.image, address)
+    def is_own(self, uint32_t vrf, uint32_t address):
+        return image_is_own(self.image, vrf, address)
 
     def pool_mask(self, uint32_t pool, uint32_t block):
         """Which addresses of a block the pool may give: bit i of the number is address i."""

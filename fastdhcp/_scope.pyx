@@ -44,9 +44,10 @@ cdef DropReason scope_by_interface(const Image* image, const Interface* interfac
 # is answered by that one, wherever the packet came to; else it is the one that it came to. 0: the
 # interface has none.
 cdef inline uint32_t server_address(const Image* image, const Packet* packet,
-                                    const Arrival* arrival, uint32_t on_link) noexcept nogil:
+                                    const Arrival* arrival, uint32_t vrf,
+                                    uint32_t on_link) noexcept nogil:
     if (packet.message_type == REQUEST and packet.has & HAS_SERVER_ID
-            and image_is_own(image, packet.server_id)):
+            and image_is_own(image, vrf, packet.server_id)):
         return packet.server_id
     return on_link if arrival.broadcast else arrival.destination
 
@@ -79,5 +80,5 @@ cdef DropReason scope_select(const Image* image, const Packet* packet, const Arr
     if reason != DROP_NONE:
         return reason
     scope.network_number = image_network(image, scope.network).number
-    scope.server_id = server_address(image, packet, arrival, on_link)
+    scope.server_id = server_address(image, packet, arrival, scope.vrf, on_link)
     return DROP_NONE if scope.server_id else DROP_NO_SERVER_ADDRESS

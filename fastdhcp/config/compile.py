@@ -240,7 +240,7 @@ def compile_image(
         run.add_subnet(place, index)
     networks, members = run.networks(order)
     rows = run.rows
-    own = sorted({address for link in links for address in link.addresses})
+    own = sorted({(link.vrf, address) for link in links for address in link.addresses})
     room = _lookup_room(len(rows.reservations))
     image = tables.assemble(
         {
@@ -266,7 +266,7 @@ def compile_image(
             "by_identity": [bytes(4)] * room,
             "by_address": [bytes(4)] * room,
             "interfaces": [_pack_link(link) for link in links],
-            "own": [tables.INDEX.pack(value=address) for address in own],
+            "own": [tables.OWN.pack(vrf=vrf, address=address) for vrf, address in own],
         },
     )
     fill_lookups(image)

@@ -85,6 +85,7 @@ RESERVATION = Row(
     identity_len="H", kind="B", spare="x", hostname_at="I", hostname_len="I",
 )  # fmt: skip
 INTERFACE = Row(ifindex="i", network="I", vrf="I", address="I", mtu="I")
+OWN = Row(vrf="I", address="I")
 INDEX = Row(value="I")
 
 # In the order of the header, after its fixed fields.
@@ -95,7 +96,7 @@ TABLES = (
 ROWS = {
     "networks": NETWORK, "members": INDEX, "subnets": SUBNET, "pools": POOL, "masks": MASK,
     "params": PARAMS, "layers": LAYER, "options": OPTION, "reservations": RESERVATION,
-    "by_identity": INDEX, "by_address": INDEX, "interfaces": INTERFACE, "own": INDEX,
+    "by_identity": INDEX, "by_address": INDEX, "interfaces": INTERFACE, "own": OWN,
 }  # fmt: skip
 """Of each table but `blob`, which has none."""
 HEADER_SIZE = HEADER.size + TABLE.size * len(TABLES)

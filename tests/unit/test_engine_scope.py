@@ -99,3 +99,15 @@ def test_a_known_interface_is_of_the_vrf_that_it_has(tmp_path):
     assert world.discover(1, ifindex=4).text == "OFFER 10.77.1.1"
     assert world.memory.bit(0, 0x0A4D0101)
     assert world.memory.bit(1, 0x0A4D0101)
+
+
+def test_an_address_that_is_ours_in_one_vrf_may_be_another_servers_in_the_next(tmp_path):
+    """VRFs may have the same addresses; whose they are is a matter of each."""
+    blue = Link(4, "blue0", (IPv4Interface("10.77.0.1/22"),))
+    world = World(tmp_path, LOCAL + BLUE, (*links("10.77.0.1/22", "10.77.0.2/22"), blue))
+    offered = world.discover(1, ifindex=4).address
+    answer = world.select(offered, 1, server="10.77.0.2", ifindex=4)
+    assert (answer.text, answer.server) == ("silence: other-server", "10.77.0.1")
+    held = world.bind(1, ifindex=4)
+    assert world.release(held, 1, "10.77.0.2", ifindex=4).text == "silence: other-server"
+    assert world.release(held, 1, ifindex=4).text == "silence: done"

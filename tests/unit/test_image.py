@@ -298,9 +298,9 @@ def test_an_interface_is_the_link_of_one_network(image: ImageView) -> None:
 
 
 def test_own_addresses(image: ImageView) -> None:
-    own = ["10.0.0.3", "10.0.4.1", "127.0.0.1", "172.16.0.1"]
-    assert [image.is_own(address(text)) for text in own] == [True] * 4
-    assert not image.is_own(address("10.0.4.2"))
+    own = ["10.0.0.3", "10.0.4.1", "127.0.0.1", "172.16.0.1", "10.0.4.2"]
+    found = {vrf: {text for text in own if image.is_own(vrf, address(text))} for vrf in (0, BLUE)}
+    assert found == {BLUE: {"10.0.0.3"}, 0: {"10.0.4.1", "127.0.0.1", "172.16.0.1"}}
 
 
 def test_own_addresses_are_never_given_in_their_vrf(image: ImageView) -> None:
