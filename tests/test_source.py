@@ -1,7 +1,7 @@
 """The style guide that runs: what every file of the project keeps to.
 
 That every option has a test and every key stands in reference.toml is held by test_options and
-test_config_reference.
+config/test_reference.
 """
 
 import ast
@@ -46,6 +46,9 @@ LEVELS = (
     {"cli"}, {"demo"}, {"cli.main", "__main__"},
 )  # fmt: skip
 """Rooms and modules, the lowest first: nobody imports from above."""
+FILE_NAME = re.compile(r"(?<![\w./*-])[\w-][\w./-]*\.(?:pyx|pxd|pyi|py|md)\b(?![\w.*(])")
+ROOM_ROW = re.compile(r"^\| `(\w+)/` \|(.*)$", re.MULTILINE)
+"""In docs/ARCHITECTURE.md: a room, and the files in it."""
 CLAIM = re.compile(r"\b(assert|raise)\b|\braises\(|\bfail\(|\bbenchmark\(")
 
 
@@ -319,3 +322,23 @@ def test_nobody_imports_from_a_higher_level() -> None:
 def test_no_modules_import_one_another_in_a_circle() -> None:
     assert circles({"a": frozenset("b"), "b": frozenset("ca"), "c": frozenset("b")}) == [[*"abc"]]
     assert circles(read_graph(ROOT)) == []
+
+
+def test_files_that_are_named_exist() -> None:
+    """In documents and comments, by their name or the end of their path."""
+    paths = [f"/{path.relative_to(ROOT)}" for path in tracked(*CODE, ".md")]
+    found = [
+        (at, name)
+        for at, line in lines_of(*CODE, ".md")
+        if not at.startswith("tests/")
+        for name in FILE_NAME.findall(line)
+    ]
+    assert len(found) > 200, "the names are no longer found"
+    assert [(at, n) for at, n in found if not any(p.endswith(f"/{n}") for p in paths)] == []
+
+
+@pytest.mark.parametrize("room", ["supervisor", "store", "control"])
+def test_the_tour_shows_every_file_of_a_room(room: str) -> None:
+    rows = dict(ROOM_ROW.findall((ROOT / "docs/ARCHITECTURE.md").read_text()))
+    files = {path.name for path in tracked(".py") if path.parent == ROOT / "fastdhcp" / room}
+    assert set(FILE_NAME.findall(rows[room])) == files - {"__init__.py"}

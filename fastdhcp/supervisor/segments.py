@@ -22,7 +22,7 @@ NODE = "node"
 
 @dataclasses.dataclass(frozen=True)
 class Segments:
-    """Descriptors and sizes by name; see _leases.layout_sizes() for the names."""
+    """Descriptors and sizes by name; see _memory.layout_sizes() for the names."""
 
     fds: Mapping[str, int]
     sizes: Mapping[str, int]
