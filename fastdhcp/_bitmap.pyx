@@ -9,7 +9,7 @@ from fastdhcp._atomic cimport (
 from fastdhcp._image cimport (
     BLOCK_WORDS, NOWHERE, Pool, image_find_pool, image_pool, image_pool_mask,
 )
-from fastdhcp._leases cimport Table, leases_block, node_now
+from fastdhcp._leases cimport BLOCK_SIZE, Table, leases_block, node_now
 from fastdhcp._memory cimport Memory
 
 SIZE_OF_HINT = sizeof(Hint)
@@ -25,7 +25,7 @@ cdef inline uint64_t* pool_summary(Table* t, const Pool* pool) noexcept nogil:
 
 
 # The first address of block `ordinal` from `position` on that may be given and whose bit is clear,
-# as its last byte; 256: none.
+# as its last byte; BLOCK_SIZE: none.
 cdef uint32_t block_next(Table* t, const Pool* pool, uint32_t ordinal,
                          uint32_t position) noexcept nogil:
     cdef uint64_t allowed[BLOCK_WORDS]
@@ -34,16 +34,16 @@ cdef uint32_t block_next(Table* t, const Pool* pool, uint32_t ordinal,
     cdef uint32_t block = leases_block(t, pool.vrf, number << 8)
     cdef uint32_t word = position // 64
     image_pool_mask(t.image, pool, number, allowed)
-    while word < 4:
+    while word < BLOCK_WORDS:
         clear = allowed[word]
         if block != NOWHERE:
-            clear &= ~load_relaxed_u64(&t.bits[block * 4 + word])
+            clear &= ~load_relaxed_u64(&t.bits[block * BLOCK_WORDS + word])
         if word == position // 64:
             clear &= ~<uint64_t>0 << (position % 64)
         if clear:
             return word * 64 + lowest_bit_u64(clear)
         word += 1
-    return 256
+    return BLOCK_SIZE
 
 
 # The next block from `start` on, going round, that was not seen full; NOWHERE: there is none.
@@ -64,15 +64,13 @@ cdef uint32_t summary_next(const uint64_t* summary, uint32_t count, uint32_t sta
 
 # A block without a free address is marked full. The look after the mark is for the address that was
 # freed between the first look and the mark: who freed it may have found no mark to take away.
-cdef bint mark_full(Table* t, const Pool* pool, uint32_t ordinal) noexcept nogil:
+cdef void mark_full(Table* t, const Pool* pool, uint32_t ordinal) noexcept nogil:
     cdef uint64_t* word = pool_summary(t, pool) + ordinal // 64
     cdef uint64_t bit = <uint64_t>1 << (ordinal % 64)
     fetch_or_u64(word, bit)
     fence_full()
-    if block_next(t, pool, ordinal, 0) < 256:
+    if block_next(t, pool, ordinal, 0) < BLOCK_SIZE:
         fetch_and_u64(word, ~bit)
-        return False
-    return True
 
 
 # All blocks were seen full. Once a second the pool is looked through in spite of its hints, which
@@ -84,7 +82,7 @@ cdef uint32_t look_through(Table* t, const Pool* pool, uint32_t now) noexcept no
         return NOWHERE
     hint.looked_s = now
     for ordinal in range(pool.block_count):
-        if block_next(t, pool, ordinal, 0) < 256:
+        if block_next(t, pool, ordinal, 0) < BLOCK_SIZE:
             fetch_and_u64(pool_summary(t, pool) + ordinal // 64,
                           ~(<uint64_t>1 << (ordinal % 64)))
             return ordinal
@@ -126,10 +124,10 @@ cdef uint32_t bitmap_next(Table* t, const Pool* pool, uint32_t now) noexcept nog
         if own.opened:
             ordinal = own.opened - 1
             low = block_next(t, pool, ordinal, own.position)
-            if low < 256:
+            if low < BLOCK_SIZE:
                 own.position = low + 1
                 return ((pool.block_first + ordinal) << 8) + low
-            if block_next(t, pool, ordinal, 0) == 256:
+            if block_next(t, pool, ordinal, 0) == BLOCK_SIZE:
                 mark_full(t, pool, ordinal)
         ordinal = open_next(t, pool, now)
         if ordinal == NOWHERE:

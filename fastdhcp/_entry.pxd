@@ -79,5 +79,7 @@ cdef uint32_t entry_write_whole(uint8_t* at, const Record* r, const Kept* ids) n
 cdef uint32_t entry_write_renew(uint8_t* at, const Record* r) noexcept nogil
 cdef uint32_t entry_write_end(uint8_t* at, const Record* r, uint32_t ended) noexcept nogil
 
+# LMDB lays values at even addresses; entries are read as structs of eight-byte words.
+cdef object entry_aligned(const unsigned char[::1] data)
 # Where an entry ends; 0: the bytes are no entry.
 cdef uint32_t entry_size(const uint8_t* at, uint32_t left) noexcept nogil

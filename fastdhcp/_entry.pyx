@@ -1,13 +1,13 @@
 """Entries: how a change of a binding is written down, and read again."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uintptr_t
 from libc.string cimport memcpy, memset
 
 from fastdhcp._leases cimport (
     CLIENT_ID_INLINE, HOSTNAME_INLINE, LONG_CLIENT_ID, LONG_HOSTNAME, LONG_RELAY_INFO,
     RELAY_INFO_INLINE, Record,
 )
-from fastdhcp._wire cimport Span
+from fastdhcp._wire cimport HLEN_MAX, Span
 
 
 # ---- identifiers of a record
@@ -50,7 +50,7 @@ cdef uint32_t entry_write_whole(uint8_t* at, const Record* r, const Kept* ids) n
     cdef uint8_t* end = at + size
     cdef Record* fixed = <Record*>at
     fill_header(<EntryHeader*>at, ENTRY_WHOLE, size, r, r.flags)
-    memcpy(at + 24, <const uint8_t*>r + 24, RECORD_FIXED)
+    memcpy(at + sizeof(EntryHeader), <const uint8_t*>r + sizeof(EntryHeader), RECORD_FIXED)
     # The same offsets as in the record, so the lengths can be set through its type.
     fixed.client_id_len = <uint8_t>ids.client_id.len
     fixed.relay_info_len = <uint8_t>ids.relay_info.len
@@ -89,7 +89,11 @@ cdef uint32_t entry_write_end(uint8_t* at, const Record* r, uint32_t ended) noex
 
 # ---- read
 
-# Where an entry ends and what it is; 0: the bytes are no entry.
+cdef object entry_aligned(const unsigned char[::1] data):
+    return data if data.shape[0] == 0 or <uintptr_t>&data[0] % 8 == 0 else bytes(data)
+
+
+# No length is believed before it is compared with what is there.
 cdef uint32_t entry_size(const uint8_t* at, uint32_t left) noexcept nogil:
     cdef const EntryHeader* h = <const EntryHeader*>at
     cdef const Record* fixed = <const Record*>at
@@ -103,7 +107,7 @@ cdef uint32_t entry_size(const uint8_t* at, uint32_t left) noexcept nogil:
         return h.size
     if h.kind == ENTRY_RENEW:
         return h.size if h.size >= sizeof(RenewEntry) else 0
-    if h.kind != ENTRY_WHOLE or h.size < WHOLE_FIXED or fixed.hlen > 16:
+    if h.kind != ENTRY_WHOLE or h.size < WHOLE_FIXED or fixed.hlen > HLEN_MAX:
         return 0
     if (<uint32_t>WHOLE_FIXED + fixed.client_id_len + fixed.relay_info_len + fixed.hostname_len
             > h.size):

@@ -26,13 +26,13 @@ from fastdhcp._image cimport (
 )
 from fastdhcp._leases cimport (
     ACTIVE, BLOCK_SIZE, CHUNK_SIZE, CLIENT_ID_INLINE, DECLINED, FREE, GRACE_DEFAULT,
-    HOSTNAME_INLINE, LOCK_TRIES, LONG_CLIENT_ID, LONG_HOSTNAME, LONG_RELAY_INFO, PENDING,
+    HOSTNAME_INLINE, KEY_SIZE, LOCK_TRIES, LONG_CLIENT_ID, LONG_HOSTNAME, LONG_RELAY_INFO, PENDING,
     RELAY_INFO_INLINE, RING_HEADER, TIME_INFINITE, Binding, Record, Ring, Slot, Table, leases_index,
     leases_longs, leases_record, leases_ring, leases_step,
 )
 from fastdhcp._memory cimport Memory
 from fastdhcp._stats cimport COUNT_BINDINGS, COUNT_OFFERS, COUNT_REPAIRS, count
-from fastdhcp._wire cimport Span
+from fastdhcp._wire cimport HLEN_MAX, Span
 
 
 # ---- what an address is worth: policy at replay
@@ -163,7 +163,7 @@ cdef void replay_whole(Table* t, Record* r, uint32_t number, const uint8_t* e) n
     at += fixed.relay_info_len
     put_identifier(r.hostname, HOSTNAME_INLINE, longs + LONG_HOSTNAME, at, fixed.hostname_len)
     leases_step(t, 9)
-    memcpy(<uint8_t*>r + 24, e + 24, RECORD_FIXED)
+    memcpy(<uint8_t*>r + sizeof(EntryHeader), e + sizeof(EntryHeader), RECORD_FIXED)
     r.offer_key = 0
     r.offer_until = 0
 
@@ -226,7 +226,7 @@ cdef bint next_record(Table* t, const Change* c, const Record* r, Record* after,
                       Kept* ids) noexcept nogil:
     cdef bint bare = True        # nothing but state or times change
     cdef bint anew = c.kind == CHANGE_BIND
-    memcpy(after, r, 112)
+    memcpy(after, r, WHOLE_FIXED)
     entry_kept(r, leases_longs(t, c.number), ids)
     after.vrf = c.vrf
     after.address = c.address
@@ -262,14 +262,14 @@ cdef bint next_record(Table* t, const Change* c, const Record* r, Record* after,
         after.expiry = c.expiry
     if (bare and r.flags == c.flags and r.subnet_id == c.subnet_id and r.hlen == c.hlen
             and r.htype == c.htype and memcmp(r.chaddr, c.chaddr, c.hlen) == 0
-            and memcmp(r.key, c.key, 16) == 0 and kept_same(&c.kept, ids)):
+            and memcmp(r.key, c.key, KEY_SIZE) == 0 and kept_same(&c.kept, ids)):
         return True
     after.htype = c.htype
     after.hlen = c.hlen
     after.class_id = c.class_id
     after.subnet_id = c.subnet_id
-    memcpy(after.key, c.key, 16)
-    memset(after.chaddr, 0, 16)
+    memcpy(after.key, c.key, KEY_SIZE)
+    memset(after.chaddr, 0, HLEN_MAX)
     memcpy(after.chaddr, c.chaddr, c.hlen)
     choose(&ids.client_id, c.kept.client_id, anew)
     choose(&ids.relay_info, c.kept.relay_info, anew)

@@ -10,10 +10,8 @@ def pending_bytes(memory: Memory) -> int:
     """Bytes in all rings that have not been taken and settled."""
 
 def settle(memory: Memory, heads: list[int]) -> None:
-    """After the commit of what take() gave: moves the tails, publishes the durable positions."""
-
-def publish(memory: Memory, positions: list[int]) -> None:
-    """At attach: the committed positions of this segment id, as settle()."""
+    """After the commit of what take() gave, or at attach of what was committed: moves the tails,
+    publishes the durable positions."""
 
 def sleep_begin(memory: Memory) -> bool:
     """Asks to be woken. False: there is work already, do not sleep."""

@@ -7,7 +7,8 @@ from fastdhcp._atomic cimport (
     lowest_bit_u64, store_release_u32, store_release_u64,
 )
 from fastdhcp._entry cimport (
-    ENTRY_MAX, ENTRY_PAD, EntryHeader, Kept, entry_kept, entry_size, entry_write_whole,
+    ENTRY_MAX, ENTRY_PAD, EntryHeader, Kept, entry_aligned, entry_kept, entry_size,
+    entry_write_whole,
 )
 from fastdhcp._identity cimport (
     Identifiers, client_key, identifiers_hardware, identifiers_relay_info,
@@ -69,18 +70,14 @@ def pending_bytes(Memory memory):
 
 
 def settle(Memory memory, heads):
-    """After the commit of what take() gave: moves the tails, publishes the durable positions."""
+    """After the commit of what take() gave, or at attach of what was committed: moves the tails,
+    publishes the durable positions."""
     cdef Table* t = &memory.table
     cdef uint32_t p
     for p in range(t.node.rings):
         store_release_u64(&leases_ring(t, p).tail, heads[p])
     for p in range(t.node.rings):
         store_release_u64(&leases_ring(t, p).durable, heads[p])
-
-
-def publish(Memory memory, positions):
-    """At attach: the committed positions of this segment id, as settle()."""
-    settle(memory, positions)
 
 
 def sleep_begin(Memory memory):
@@ -131,11 +128,6 @@ cdef Recovered recover_entry(Table* t, const uint8_t* at, uint64_t sequence) noe
     return RECOVERED_NEW
 
 
-# LMDB lays values at even addresses; entries are read as structs of eight-byte words.
-def _aligned(const unsigned char[::1] data):
-    return data if <uint64_t>&data[0] % 8 == 0 else bytes(data)
-
-
 cdef int recover(Memory memory, const unsigned char[::1] data, uint64_t sequence) except -1:
     cdef Table* t = &memory.table
     cdef uint32_t at = 0
@@ -167,12 +159,12 @@ def replay_batch(Memory memory, const unsigned char[::1] data, sequence):
 
     Raises ValueError if the bytes are not a batch, MemoryError if the table has no room.
     """
-    return recover(memory, _aligned(data), sequence) if data.shape[0] else 0
+    return recover(memory, entry_aligned(data), sequence)
 
 
 def replay_chunk(Memory memory, const unsigned char[::1] data):
     """Recovery: one chunk of the checkpoint. As replay_batch."""
-    return recover(memory, _aligned(data), 0) if data.shape[0] else 0
+    return recover(memory, entry_aligned(data), 0)
 
 
 def rekey(Memory memory):
@@ -248,8 +240,7 @@ def mark_batch_dirty(Memory memory, const unsigned char[::1] data):
     cdef uint32_t at = 0
     cdef uint32_t size, block
     cdef const EntryHeader* h
-    if data.shape[0]:
-        data = _aligned(data)
+    data = entry_aligned(data)
     while at < data.shape[0]:
         size = entry_size(&data[at], data.shape[0] - at)
         if size == 0:
@@ -290,7 +281,7 @@ def chunk_key(Memory memory, uint32_t chunk):
             or memory.table.directory[chunk // (BLOCK_SIZE // CHUNK_SIZE)] == 0):
         raise IndexError(f"there is no chunk {chunk}")
     journal_place(&memory.table, chunk * CHUNK_SIZE, &vrf, &address)
-    return vrf.to_bytes(4, "big") + (address // 64).to_bytes(4, "big")
+    return vrf.to_bytes(4, "big") + (address // CHUNK_SIZE).to_bytes(4, "big")
 
 
 # One record as an entry. 0: never bound; -1: it stayed locked.

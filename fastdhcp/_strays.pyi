@@ -9,7 +9,7 @@ class Strays:
     def look(self, data: bytes | memoryview) -> None:
         """A chunk's or a batch's entries; what is damaged is left to who replays it."""
     def gone(self) -> frozenset[int]:
-        """The chunks in which nothing lives: VRF << 26 | address / 64."""
+        """The chunks in which nothing lives: their keys as numbers (_store.chunk_key)."""
     def living(self) -> frozenset[int]:
         """The other chunks outside the policy."""
     def blocks(self) -> int:

@@ -2,25 +2,23 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from fastdhcp._entry cimport ENTRY_END, ENTRY_PAD, ENTRY_WHOLE, EntryHeader, entry_size
+from fastdhcp._entry cimport (
+    ENTRY_END, ENTRY_PAD, ENTRY_WHOLE, EntryHeader, entry_aligned, entry_size,
+)
 from fastdhcp._image cimport NOWHERE, Image, image_find_pool, image_reserved_at
-from fastdhcp._leases cimport CHUNK_SIZE, FREE, Record
+from fastdhcp._leases cimport BLOCK_SIZE, CHUNK_SIZE, FREE, Record
 from fastdhcp._memory cimport Memory
 
 
-# LMDB lays values at even addresses; entries are read as structs of eight-byte words.
-cdef object aligned(const unsigned char[::1] data):
-    return data if data.shape[0] == 0 or <uint64_t>&data[0] % 8 == 0 else bytes(data)
-
-
+# A chunk's key (_store.chunk_key) as a number.
 cdef inline uint64_t chunk_of(const EntryHeader* h) noexcept nogil:
-    return <uint64_t>h.vrf << 26 | h.address // CHUNK_SIZE
+    return <uint64_t>h.vrf << 32 | h.address // CHUNK_SIZE
 
 
 # Whether a pool or a reservation touches any address of the chunk.
 cdef bint in_policy(const Image* image, uint64_t chunk) noexcept nogil:
-    cdef uint32_t vrf = <uint32_t>(chunk >> 26)
-    cdef uint32_t first = <uint32_t>(chunk & 0x3FFFFFF) * CHUNK_SIZE
+    cdef uint32_t vrf = <uint32_t>(chunk >> 32)
+    cdef uint32_t first = <uint32_t>chunk * CHUNK_SIZE
     cdef uint32_t i
     for i in range(CHUNK_SIZE):
         if (image_find_pool(image, vrf, first + i) != NOWHERE
@@ -71,7 +69,7 @@ cdef class Strays:
         cdef uint32_t at = 0
         cdef uint32_t size
         cdef const EntryHeader* h
-        data = aligned(data)
+        data = entry_aligned(data)
         while at < data.shape[0]:
             size = entry_size(&data[at], data.shape[0] - at)
             if size == 0:
@@ -91,7 +89,7 @@ cdef class Strays:
         highest[1] = max(highest[1], incarnation(h))
 
     def gone(self):
-        """The chunks in which nothing lives: VRF << 26 | address / 64."""
+        """The chunks in which nothing lives: their keys as numbers."""
         return frozenset(self.highest) - self.living()
 
     def living(self):
@@ -100,9 +98,10 @@ cdef class Strays:
 
     def blocks(self):
         """How many blocks the living ones need that the policy does not touch."""
-        blocks = {chunk >> 2 for chunk in self.living()}
-        return sum(not any(in_policy(self.memory.table.image, block << 2 | i) for i in range(4))
-                   for block in blocks)
+        chunks = BLOCK_SIZE // CHUNK_SIZE
+        firsts = {chunk - chunk % chunks for chunk in self.living()}
+        return sum(not any(in_policy(self.memory.table.image, first + i) for i in range(chunks))
+                   for first in firsts)
 
     def floors(self):
         """The highest version and incarnation number of what is gone."""
@@ -117,7 +116,7 @@ def without(const unsigned char[::1] data, gone):
     cdef uint32_t size
     cdef const EntryHeader* h
     parts = []
-    data = aligned(data)
+    data = entry_aligned(data)
     while at < data.shape[0]:
         size = entry_size(&data[at], data.shape[0] - at)
         h = <const EntryHeader*>&data[at]

@@ -6,15 +6,13 @@ of the configuration has changed.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from fastdhcp._bitmap import SIZE_OF_HINT, SIZE_OF_OPEN_BLOCK
+from fastdhcp._leases import BLOCK_SIZE
 from fastdhcp.config.model import DEFAULT_VRF, Configuration
 from fastdhcp.config.tables import aligned
 
 PoolKey = tuple[int, int, int]
 """The VRF's number, first and last address."""
-
-# _bitmap.pxd: Hint, OpenBlock of each worker, one bit per block; zeros mean "look everywhere".
-HINT_SIZE = 64
-OPEN_BLOCK_SIZE = 64
 
 
 def pool_keys(config: Configuration, vrfs: Mapping[str, int]) -> Iterator[PoolKey]:
@@ -55,10 +53,10 @@ class HintPlaces:
         return freed
 
     def size_of(self, key: PoolKey) -> int:
-        """Octets of a pool's hints: whole cache lines."""
+        """Octets of a pool's hints (_bitmap.pxd): whole cache lines."""
         _, first, last = key
-        blocks = (last >> 8) - (first >> 8) + 1
-        return HINT_SIZE + OPEN_BLOCK_SIZE * self._workers + aligned(-(-blocks // 64) * 8)
+        blocks = last // BLOCK_SIZE - first // BLOCK_SIZE + 1
+        return SIZE_OF_HINT + SIZE_OF_OPEN_BLOCK * self._workers + aligned(-(-blocks // 64) * 8)
 
     def _room(self, size: int) -> int:
         if places := self._free.get(size):

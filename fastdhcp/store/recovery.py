@@ -138,7 +138,7 @@ def attach(database: Database, memory: Memory, clock: Clock) -> None:
         transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, clock.read()).packed())
         crash_point("attach-before-sync")
     crash_point("attach-committed")
-    _store.publish(memory, positions)
+    _store.settle(memory, positions)
     crash_point("attach-published")
 
 
@@ -224,8 +224,7 @@ def drop_strays(database: Database, memory: Memory, strays: Strays) -> None:
         with database.write() as transaction:
             transaction.put_meta(META_GONE, memory.floors)
             for chunk in gone[first : first + DROP_MAX]:
-                vrf, number = divmod(chunk, 1 << 26)
-                transaction.drop_chunk(vrf.to_bytes(4, "big") + number.to_bytes(4, "big"))
+                transaction.drop_chunk(chunk.to_bytes(8))
         crash_point("strays-dropped")
 
 
@@ -246,13 +245,13 @@ def _first_batch(database: Database) -> int:
 
 def replay_disk(database: Database, memory: Memory, gone: frozenset[int] = frozenset()) -> None:
     """The table as the disk has it: chunks, then the journal behind the checkpoint, by version;
-    but the chunks that are ``gone``.
+    but the chunks that are ``gone``, keys as numbers.
 
     Raises ValueError for damaged entries, MemoryError if the table has no room, DatabaseError.
     """
     count = 0
     for key, chunk in database.chunks():
-        if gone and int.from_bytes(key[:4], "big") << 26 | int.from_bytes(key[4:], "big") in gone:
+        if int.from_bytes(key) in gone:
             continue
         _store.replay_chunk(memory, chunk)
         count += 1

@@ -2,17 +2,12 @@
 
 import pytest
 
-from fastdhcp._bitmap import SIZE_OF_HINT, SIZE_OF_OPEN_BLOCK
-from fastdhcp.config.hints import HINT_SIZE, OPEN_BLOCK_SIZE, HintPlaces
+from fastdhcp.config.hints import HintPlaces
 
 A = (0, 0x0A000001, 0x0A0000FE)  # one block
 B = (0, 0x0A000100, 0x0A00FFFF)  # 255 blocks
 WIDE = (0, 0x0B000000, 0x0B0201FF)  # 514 blocks: 9 words of summary, so two lines
 OTHER_VRF = (7, *A[1:])
-
-
-def test_python_and_c_agree_on_the_size_of_hints() -> None:
-    assert (HINT_SIZE, OPEN_BLOCK_SIZE) == (SIZE_OF_HINT, SIZE_OF_OPEN_BLOCK)
 
 
 def test_places_are_apart() -> None:
