@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
-from fastdhcp.config import values
 from fastdhcp.config.model import Control, Options, Server
 from fastdhcp.config.report import Report, Where
 from fastdhcp.config.subnets import Draft
 from fastdhcp.options import BY_NAME
+from fastdhcp.words import address_text
 
 _ROUTERS = BY_NAME["routers"].code
 _ROUTES = BY_NAME["classless-static-routes"].code
@@ -70,7 +70,7 @@ def _check_empty(report: Report, link: list[Draft]) -> None:
 
 
 def _check_given(report: Report, draft: Draft, router: int) -> None:
-    text = values.dotted(router)
+    text = address_text(router)
     for pool in draft.pools:
         within = pool.first <= router <= pool.last
         if within and not any(first <= router <= last for first, last in pool.holes):
@@ -90,7 +90,7 @@ def _check_on_link(report: Report, draft: Draft, router: int, link: list[Draft])
         return
     report.warn(
         draft.where.at("options", "routers"),
-        f"{values.dotted(router)} is not on this link; clients reach only routers in {draft.name}",
+        f"{address_text(router)} is not on this link; clients reach only routers in {draft.name}",
     )
 
 
@@ -98,7 +98,7 @@ def _check_routes(report: Report, where: Where, own: Options, reaching: Options)
     """RFC 3442: who takes the routes ignores the routers, so the default route is to be there."""
     routes, routers = reaching.get(_ROUTES), reaching.get(_ROUTERS)
     if routes and routers and 0 not in _prefix_lens(routes):
-        first = values.dotted(next(_addresses(routers)))
+        first = address_text(next(_addresses(routers)))
         report.warn(
             where.at("options", "classless-static-routes") if _ROUTES in own else where,
             "clients that take classless-static-routes ignore routers (RFC 3442); write the "

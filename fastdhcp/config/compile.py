@@ -16,7 +16,7 @@ from fastdhcp.config.links import Interface, Link, bind_links
 from fastdhcp.config.model import DEFAULT_VRF, IDENTITY_KINDS, Configuration, Pool, Range, Subnet
 from fastdhcp.config.subnets import merged
 from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, ParamsTable
-from fastdhcp.config.values import dotted
+from fastdhcp.words import address_text
 
 BLOCK_BITS_ALL = (1 << 256) - 1
 
@@ -42,10 +42,10 @@ class Ids:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """An image. `warnings`: what the interfaces lack."""
+    """An image. `not_given`: the reservations that are not in it, in words."""
 
     image: bytearray
-    warnings: tuple[str, ...]
+    not_given: tuple[str, ...]
 
     def memfd(self) -> int:
         """A new descriptor of the image, sealed."""
@@ -90,7 +90,7 @@ class _Compiler:
             self.own.setdefault(link.vrf, []).extend(link.addresses)
         for addresses in self.own.values():
             addresses.sort()
-        self.warnings: list[str] = []
+        self.not_given: list[str] = []
 
     def own_within(self, vrf: int, first: int, last: int) -> list[int]:
         """The server's own addresses in a range."""
@@ -168,8 +168,9 @@ class _Compiler:
         firsts = [pool.first for pool in subnet.pools]
         for kept in subnet.reservations:
             if self.own_within(vrf, kept.address, kept.address):
-                text = dotted(kept.address)
-                self.warnings.append(f"{text} is reserved, but the server's own: it is not given")
+                text = address_text(kept.address)
+                words = "is reserved, but the server's own: it is not given; reserve another"
+                self.not_given.append(f"{text} {words}")
                 continue
             near = bisect_right(firsts, kept.address) - 1
             inside = near >= 0 and kept.address <= subnet.pools[near].last
@@ -228,7 +229,7 @@ def compile_image(
 ) -> Compiled:
     """The policy image of a configuration on this machine; `hints`: where those of its pools stand,
     by default in fresh room. Raises OverflowError over 4 GiB."""
-    links, warnings = bind_links(config, ids.vrfs, interfaces)
+    links = bind_links(config, ids.vrfs, interfaces)
     if hints is None:
         fresh = HintPlaces(config.server.workers, tables.SIZE_MAX)
         hints = fresh.take(pool_keys(config, ids.vrfs))
@@ -270,7 +271,7 @@ def compile_image(
         },
     )
     fill_lookups(image)
-    return Compiled(image, (*warnings, *run.warnings))
+    return Compiled(image, tuple(run.not_given))
 
 
 def pool_masks(first: int, last: int, holes: Sequence[Range]) -> list[tuple[int, int]]:

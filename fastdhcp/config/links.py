@@ -38,7 +38,7 @@ class Link:
 
 def bind_links(
     config: Configuration, vrfs: Mapping[str, int], interfaces: Sequence[Interface]
-) -> tuple[list[Link], list[str]]:
+) -> list[Link]:
     """Which network is on which interface: as the configuration names it, else by an address.
 
     An address chooses among the default VRF's subnets only: a VRF is never guessed.
@@ -49,13 +49,6 @@ def bind_links(
     ]
     by_name = {link.name: link for link in links}
     served = config.server.interfaces
-    warnings = [
-        f'interface "{name}" is not there'
-        for name in dict.fromkeys(
-            [*(served or ()), *(net.interface for net in config.networks if net.interface)]
-        )
-        if name not in by_name
-    ]
     for place, network in enumerate(config.networks):
         link = by_name.get(network.interface or "")
         if link is not None:
@@ -70,9 +63,7 @@ def bind_links(
         if link.network == NOWHERE and (served is None or link.name in served):
             _bind_by_address(config, default, link)
         link.address = _address_on(config, link)
-        if link.network != NOWHERE and not link.address:
-            warnings.append(f'interface "{link.name}" has no address')
-    return links, warnings
+    return links
 
 
 def _bind_by_address(

@@ -21,6 +21,7 @@ from fastdhcp.config.model import (
 )
 from fastdhcp.config.report import Report, Where
 from fastdhcp.config.scopes import ScopeValues, scope_options, scope_values
+from fastdhcp.words import address_text
 
 PREFIX_LEN_MIN = 8
 DEFAULT_VRF_NAME = "default"  # may be written for the VRF that needs no name
@@ -153,7 +154,7 @@ def _unusable(first: int, last: int) -> list[Range]:
 
 def _usable(first: int, last: int) -> str:
     edge = 1 if last - first > 1 else 0
-    return f"{values.dotted(first + edge)} to {values.dotted(last - edge)}"
+    return f"{address_text(first + edge)} to {address_text(last - edge)}"
 
 
 def _vrf(report: Report, where: Where, subnet: schema.Subnet) -> str:
@@ -265,7 +266,7 @@ def _reservations(
         found = _reservation(report, here, table, address, outer)
         if found is None or not address:
             continue
-        text = values.dotted(found.address)
+        text = address_text(found.address)
         if not first <= found.address <= last or (found.address, found.address) in _unusable(
             first, last
         ):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fastdhcp.options import address_bytes, hex_bytes, shown
+from fastdhcp.words import address_text
 
 TIME_MAX = 0x7FFFFFFF  # seconds: a dynamic lease is shorter than 2^31 s
 NAME_MAX = 64
@@ -175,11 +176,6 @@ def address(text: str) -> int:
     return int.from_bytes(address_bytes(text))
 
 
-def dotted(number: int) -> str:
-    """The dotted quad of an address in host order."""
-    return socket.inet_ntop(socket.AF_INET, number.to_bytes(4))
-
-
 def prefix(text: str) -> tuple[int, int]:
     """Address and length of "10.77.0.0/22"."""
     written, slash, length_text = text.partition("/")
@@ -190,7 +186,7 @@ def prefix(text: str) -> tuple[int, int]:
     network = first >> (32 - length) << (32 - length)
     if network != first:
         raise ValueError(
-            f'{shown(text)} has bits beyond its length; write "{dotted(network)}/{length}"'
+            f'{shown(text)} has bits beyond its length; write "{address_text(network)}/{length}"'
         )
     return first, length
 
@@ -204,9 +200,8 @@ def address_range(text: str) -> tuple[int, int]:
     first = address(low.strip())
     last = address(high.strip()) if dash else first
     if last < first:
-        raise ValueError(
-            f'{shown(text)} ends before it begins; write "{dotted(last)}-{dotted(first)}"'
-        )
+        right = f"{address_text(last)}-{address_text(first)}"
+        raise ValueError(f'{shown(text)} ends before it begins; write "{right}"')
     return first, last
 
 

@@ -133,13 +133,7 @@ def lease_of(
 
 def _is_kept_for(reservation: Reservation, record: Record, relay: Mapping[int, bytes]) -> bool:
     """Whether the last client of the record is the one that its address is kept for."""
-    identities = {
-        "client-id": record.client_id,
-        "hw-address": bytes([record.htype]) + record.chaddr,
-        "circuit-id": relay.get(words.CIRCUIT_ID),
-        "remote-id": relay.get(words.REMOTE_ID),
-    }
-    return identities[reservation.kind] == reservation.identity
+    return words.identities(record, relay)[reservation.kind] == reservation.identity
 
 
 def unbound(vrf: int, address: int, subnet: str | None, reservation: Reservation | None) -> Lease:

@@ -23,13 +23,14 @@ def ids_of(message: Message) -> Ids:
 
 @dataclasses.dataclass(frozen=True)
 class Generation:
-    """``image`` is a sealed memfd."""
+    """``image`` is a sealed memfd; ``not_given``: reservations that are not in it, in words."""
 
     number: int
     config: Configuration
     interfaces: tuple[Interface, ...]
     ids: Ids
     image: int
+    not_given: tuple[str, ...]
 
     @property
     def vrfs(self) -> Mapping[str, int]:
@@ -46,9 +47,10 @@ class Generation:
         return [name for _, _, name in sorted(found)]
 
     @functools.cached_property
-    def interface_warnings(self) -> list[tuple[str, str]]:
-        """Event and words for each interface that is named and serves nobody."""
-        return list(interface_warnings(self.config, self.interfaces))
+    def unserved(self) -> list[tuple[str, str]]:
+        """Event and words for each interface and reservation that is named and serves nobody."""
+        reserved = [("reservation-not-given", text) for text in self.not_given]
+        return [*interface_warnings(self.config, self.interfaces), *reserved]
 
     @functools.cached_property
     def served(self) -> list[Interface]:
@@ -59,7 +61,7 @@ class Generation:
     def warnings(self) -> list[str]:
         """What status shows of it."""
         told = [str(warning) for warning in self.config.warnings]
-        return [*told, *(text for _, text in self.interface_warnings)]
+        return [*told, *(text for _, text in self.unserved)]
 
     @functools.cached_property
     def pool_keys(self) -> set[PoolKey]:
@@ -100,8 +102,8 @@ def compile_generation(
 ) -> Generation:
     """Takes about as long as the configuration is large. Raises OverflowError, OSError."""
     hints = places.take(pool_keys(config, ids.vrfs))
-    image = compile_image(config, ids, interfaces, number, hints).memfd()
-    return Generation(number, config, interfaces, ids, image)
+    made = compile_image(config, ids, interfaces, number, hints)
+    return Generation(number, config, interfaces, ids, made.memfd(), made.not_given)
 
 
 def _networks(config: Configuration) -> dict[tuple[str, str], int]:

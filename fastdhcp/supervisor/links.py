@@ -17,6 +17,6 @@ def wants_links(config: Configuration) -> bool:
 def served_links(config: Configuration, interfaces: Sequence[Interface]) -> list[Interface]:
     """The interfaces with a network of ours on them."""
     numbers = {network.vrf: 0 for network in config.networks}  # which one is no matter here
-    links, _ = bind_links(config, numbers, interfaces)
+    links = bind_links(config, numbers, interfaces)
     served = {link.index for link in links if link.network != NOWHERE}
     return [interface for interface in interfaces if interface.index in served]

@@ -143,7 +143,7 @@ class Policy:
     def _take(self, new: Generation) -> None:
         """Whoever starts from now on starts with it."""
         self._server.known = new
-        for event, text in new.interface_warnings:
+        for event, text in new.unserved:
             log.warning(event, text=text)
         if wants_links(new.config) and not new.served:
             text = "no interface of this host has a subnet on it: local clients go unanswered"

@@ -48,12 +48,7 @@ def _lease(memory: Memory, vrf: int, address: int) -> Lease | None:
 
 def _is_of(kept: Reservation, lease: Lease) -> bool:
     relay = words.relay_sub_options(lease.relay_info)
-    return kept.identity == {
-        "client-id": lease.client_id,
-        "hw-address": bytes([lease.htype]) + lease.chaddr,
-        "circuit-id": relay.get(words.CIRCUIT_ID),
-        "remote-id": relay.get(words.REMOTE_ID),
-    }.get(KIND_NAMES[kept.kind])
+    return words.identities(lease, relay)[KIND_NAMES[kept.kind]] == kept.identity
 
 
 def _owner(kept: Reservation) -> str:

@@ -16,7 +16,7 @@ from tests.lab.servers import FastDHCP
 from tests.lab.toml import Config
 from tests.lab.wire import dora, leases_of
 
-from .conftest import lan
+from .conftest import SERVER, lan
 
 pytestmark = pytest.mark.net
 
@@ -157,6 +157,17 @@ def test_a_configuration_that_does_not_answer_is_given_up_in_words(
     server.reload()
     assert dora(link.ask, mac(1)).yiaddr.startswith("10.77.2.")
     assert server.stop() == 0
+
+
+def test_a_reservation_of_the_servers_own_address_is_said(lab: Lab, link: LinkClient) -> None:
+    config = lan()
+    config["subnets"][0]["reservations"] = [{"hw-address": mac(1).hex(":"), "address": SERVER}]
+    server = FastDHCP(lab, "server", config)
+    server.process.wait_for(f"reservation-not-given text=.*{SERVER} is reserved")
+    warnings = server.status()["warnings"]
+    assert isinstance(warnings, list)
+    assert [text for text in warnings if text.startswith(f"{SERVER} is reserved")]
+    assert dora(link.ask, mac(1)).yiaddr != SERVER
 
 
 def test_a_reservation_on_an_address_that_somebody_else_holds_is_said(
