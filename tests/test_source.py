@@ -140,6 +140,13 @@ def test_a_module_says_what_it_is_in_its_first_line() -> None:
     assert [str(p) for p, t in texts.items() if t.strip() and not re.match(r'"""\S.{8,}', t)] == []
 
 
+def test_sections_are_marked_one_way() -> None:
+    """`# ---- what follows`, with a line left free after it; two before, outside of classes."""
+    alone = re.compile(r"(?<=\n\n\n)# (?!---- \S)[^\n]*(?=\n\n)")
+    wrong = {str(p): alone.findall(p.read_text()) for p in tracked(".py", ".pyx", ".pxd")}
+    assert {path: marks for path, marks in wrong.items() if marks} == {}
+
+
 def test_nothing_is_left_unfinished() -> None:
     assert [at for at, line in lines_of(*CODE) if UNFINISHED.search(line)] == []
 

@@ -49,7 +49,7 @@ CASES = {
 }
 
 
-# The work; it is done by either tree, so it uses only what both have
+# ---- the work; it is done by either tree, so it uses only what both have
 
 
 def work(kind: str, relayed: bool, count: int) -> None:
@@ -116,7 +116,7 @@ def message_of(relayed: bool) -> Callable[..., bytes]:
     return message
 
 
-# The count
+# ---- the count
 
 
 def instructions(tree: Path, kind: str, relayed: bool, count: int) -> int:

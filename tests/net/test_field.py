@@ -33,7 +33,7 @@ def in_subnet(address: str, prefix: str) -> bool:
     return address.startswith(prefix)
 
 
-# Option 82
+# ---- option 82
 
 
 def test_rfc3046_2_2_82_is_echoed_to_access_gear_that_is_no_relay_agent(ground: Ground) -> None:
@@ -69,7 +69,7 @@ def test_rfc3046_2_2_82_stands_last_before_end(ground: Ground) -> None:
     assert [code for code in offer.layout if code][-2:] == [82, 255]
 
 
-# Where a reply goes (RFC 2131 4.1): by giaddr, ciaddr and the broadcast flag alone
+# ---- where a reply goes (RFC 2131 4.1): by giaddr, ciaddr and the broadcast flag alone
 
 
 def test_rfc2131_4_1_the_reply_goes_to_port_67_of_a_relay_agent_that_sends_from_another(
@@ -106,7 +106,7 @@ def test_rfc2131_4_1_the_reply_comes_from_the_address_that_the_packet_came_to(
     assert received.message.server_id == Ground.RELAYED_SERVER
 
 
-# A binding belongs to (network, client)
+# ---- a binding belongs to (network, client)
 
 
 def test_one_mac_on_two_vlans_holds_two_leases(ground: Ground) -> None:
@@ -127,7 +127,7 @@ def test_a_reservation_of_another_link_is_not_given_here(ground: Ground) -> None
     assert in_subnet(elsewhere.yiaddr, "10.88.0.")
 
 
-# An option that is not needed never costs a client its lease
+# ---- an option that is not needed never costs a client its lease
 
 
 @pytest.mark.parametrize("client_id", [b"", b"\x01"], ids=["empty", "one octet"])
@@ -191,7 +191,7 @@ def test_no_class_in_a_reply_to_a_boot_rom(ground: Ground) -> None:
     assert 60 not in ack.options
 
 
-# RELEASE, DECLINE, INFORM
+# ---- RELEASE, DECLINE, INFORM
 
 
 @pytest.mark.parametrize("named", [None, "10.77.1.222"], ids=["plain", "with option 50"])
@@ -233,7 +233,7 @@ def test_rfc2131_4_3_5_inform_is_told_to_ciaddr_without_a_lease(ground: Ground) 
     assert ack.message.options[6]
 
 
-# REQUEST
+# ---- REQUEST
 
 
 def test_rfc2131_4_3_2_another_servers_offer_taken_is_silence(ground: Ground) -> None:
@@ -318,7 +318,7 @@ def test_a_link_that_no_subnet_serves_is_silence(ground: Ground) -> None:
     relay.silence(asked, timeout=0.3)
 
 
-# NAK (RFC 2131 table 3)
+# ---- NAK (RFC 2131 table 3)
 
 
 @pytest.mark.parametrize(

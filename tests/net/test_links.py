@@ -163,7 +163,7 @@ def test_a_server_that_serves_no_link_of_its_host_says_so(lab: Lab, link: LinkCl
     server.process.wait_for("alarm-off name=no-link-served", after=at)
 
 
-# An address that goes and comes, and what the link carries
+# ---- an address that goes and comes, and what the link carries
 
 
 def test_a_link_that_loses_its_address_is_silence_and_served_again_when_it_has_one(

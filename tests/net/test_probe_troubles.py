@@ -84,7 +84,7 @@ def both_ways(lab: Lab, request: pytest.FixtureRequest) -> Server:
     return made
 
 
-# A lease, and back
+# ---- a lease, and back
 
 
 WAYS = {
@@ -160,7 +160,7 @@ def test_a_lease_that_this_host_lives_on_is_not_given_back(lab: Lab) -> None:
     assert "DHCPRELEASE" not in server.process.text()
 
 
-# The interface
+# ---- the interface
 
 
 def test_no_such_interface(lab: Lab) -> None:
@@ -186,7 +186,7 @@ def test_no_ethernet_link(lab: Lab) -> None:
     stopped(run(lab, "client", "-i", "lo"), "not-ethernet", "--relay ADDR")
 
 
-# Permissions and ports
+# ---- permissions and ports
 
 
 @pytest.mark.parametrize("words", [["-i", "cli0"], ["--relay", "10.77.0.9"]], ids=["link", "relay"])
@@ -213,7 +213,7 @@ def test_port_67_in_use_by_a_named_process(lab: Lab) -> None:
     stopped(report, "port-67-in-use", "dnsmasq", f"pid {server.process.pid}", SERVER)
 
 
-# Silence
+# ---- silence
 
 
 def test_silent_link(lab: Lab) -> None:
@@ -265,7 +265,7 @@ def test_answer_dropped_on_its_last_step(lab: Lab) -> None:
     assert run(lab, "client", "-i", "cli0")["lease"], "frames come before any firewall"
 
 
-# The relay agent's address
+# ---- the relay agent's address
 
 
 def test_relay_address_is_not_of_this_host(lab: Lab) -> None:
@@ -345,7 +345,7 @@ def _filter_reverse_path(lab: Lab, namespace: str, interface: str) -> None:
         Path(f"/proc/sys/net/ipv4/conf/{interface}/rp_filter").write_text("1")
 
 
-# Two servers, and servers that take back
+# ---- two servers, and servers that take back
 
 
 @pytest.fixture
@@ -408,7 +408,7 @@ def test_nak_with_the_servers_words(lab: Lab) -> None:
     assert "RELEASE" not in probe.text()
 
 
-# A server that answers as no server should
+# ---- a server that answers as no server should
 
 
 class Scripted:
@@ -516,7 +516,7 @@ def test_a_server_that_answers_as_none_should(lab: Lab, script: Callable[[Script
     script(Scripted(lab))
 
 
-# Usage
+# ---- usage
 
 
 @pytest.mark.parametrize(

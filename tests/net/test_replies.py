@@ -15,7 +15,7 @@ pytestmark = pytest.mark.net
 VLAN_A = "10.88.0.1"
 
 
-# To a client on the link (RFC 2131 4.1)
+# ---- to a client on the link (RFC 2131 4.1)
 
 
 def test_rfc2131_4_1_a_client_without_an_address_gets_a_unicast_frame(ground: Ground) -> None:
@@ -58,7 +58,7 @@ def test_rfc4390_2_a_client_whose_hlen_is_0_is_known_by_option_61(ground: Ground
     assert len(seen) == 2
 
 
-# Header fields (RFC 2131 table 3)
+# ---- header fields (RFC 2131 table 3)
 
 
 @pytest.mark.parametrize("kind", [OFFER, ACK], ids=["OFFER", "ACK"])
@@ -81,7 +81,7 @@ def test_rfc2131_table_3_giaddr_and_flags_are_copied(ground: Ground) -> None:
     assert (offer.giaddr, offer.flags) == (VLAN_A, BROADCAST_FLAG)
 
 
-# Options
+# ---- options
 
 
 def offered(ground: Ground, **header: Any) -> Message:

@@ -52,7 +52,7 @@ def test_20_000_clients_of_one_relay_agent_hold_20_000_addresses(
     assert not server.dropped()
 
 
-# What is not answered is counted
+# ---- what is not answered is counted
 
 
 def test_a_20_byte_packet_is_counted_under_a_drop_reason(
@@ -146,7 +146,7 @@ def test_hostile_packets_are_answered_or_counted_and_good_clients_served(
     assert eventually(lambda: total() == sent), (sent, server.metrics())
 
 
-# Not authoritative (RFC 2131 4.3.2): strangers are met with silence
+# ---- not authoritative (RFC 2131 4.3.2): strangers are met with silence
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def test_rfc3442_who_gets_classless_routes_gets_no_routers_beside_them() -> None
     assert decode(make(maker, request(options={55: b"\x03"}))).options.keys() & {3, 121} == {3}
 
 
-# The header (RFC 2131 table 3)
+# ---- the header (RFC 2131 table 3)
 
 
 def test_rfc2131_table_3_header_of_an_offer(maker: ReplyMaker) -> None:
@@ -229,7 +229,7 @@ def test_the_servers_name_stands_in_sname() -> None:
     assert decode(make(ReplyMaker(compiled(text)), request())).sname == b"boot.campus.example"
 
 
-# Times (RFC 2131 4.4.5)
+# ---- times (RFC 2131 4.4.5)
 
 TIME_CASES = [
     ("half and seven eighths", "", 3600, (3600, 1800, 3150)),
@@ -284,7 +284,7 @@ def test_a_held_reply_without_end_stays_so(maker: ReplyMaker) -> None:
     assert times_of(reply["message"]) == (INFINITE, None, None)
 
 
-# Size (RFC 2132 9.3, 9.10; RFC 3396)
+# ---- size (RFC 2132 9.3, 9.10; RFC 3396)
 
 
 def big_policy(size: int) -> str:

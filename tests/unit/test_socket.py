@@ -79,7 +79,7 @@ def ground(lab: Lab) -> Iterator[Ground]:
     made.close()
 
 
-# In
+# ---- in
 
 
 def test_how_a_unicast_packet_came(ground: Ground) -> None:
@@ -123,7 +123,7 @@ def test_a_batch_is_64_and_its_places_are_clean_for_the_next(ground: Ground) -> 
     assert ground.sockets.receive() == []
 
 
-# Out
+# ---- out
 
 
 def test_a_reply_leaves_from_the_address_that_its_packet_came_to(ground: Ground) -> None:

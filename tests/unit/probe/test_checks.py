@@ -71,7 +71,7 @@ def test_unusable_offers(packet: Packet, why: str | None) -> None:
     assert found is None if why is None else why in str(found)
 
 
-# Messages (RFC 2131 4.4.1 table 5)
+# ---- messages (RFC 2131 4.4.1 table 5)
 
 
 def test_discover() -> None:
@@ -126,7 +126,7 @@ def test_random_hardware_addresses_are_local_and_of_one_station() -> None:
     assert all(octets[0] & 3 == 2 for octets in made)
 
 
-# Frames
+# ---- frames
 
 
 @pytest.mark.parametrize("size", [0, 1, 300, 1471])
