@@ -3,11 +3,13 @@ declines an address. Read from the traces once a second: workers write no text.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from fastdhcp import words
 from fastdhcp._memory import Memory
 from fastdhcp._stats import counter_words, drop_names
+from fastdhcp._trace import Outcome
 from fastdhcp.log import Log
 
 LINES_MAX = 10
@@ -20,7 +22,6 @@ PLACES_MAX = 1024
 ENTRIES_MAX = 2048
 """Of a worker, the newest, looked at in one go: a storm must not keep the supervisor busy."""
 NO_SUBNET = drop_names().index("no-subnet")
-CARRIED_OUT = [number for number, name in enumerate(drop_names()) if name in ("none", "done")]
 DECLINE = words.MESSAGE_NAMES.index("decline")
 
 Row = Mapping[str, Any]
@@ -67,31 +68,35 @@ class Troubles:
         """``interfaces``: names by index."""
         self._no_subnet.turn(now_s)
         self._declined.turn(now_s)
-        for row in self._news(memory):
-            interface = interfaces.get(row["ifindex"])
-            if row["reason"] == NO_SUBNET:
-                self._see_stranger(row, interface, now_s)
-            elif row["message_type"] == DECLINE and row["reason"] in CARRIED_OUT:
-                self._declined.say(
-                    address=words.address_text(row["requested"]), vrf=row["vrf"] or None,
-                    **_sender(row, interface),
-                )  # fmt: skip
+        for worker, first, head in self._news(memory):
+            news = partial(memory.trace, worker, first, ENTRIES_MAX, until=head)
+            for row in news(reason=NO_SUBNET):
+                self._see_stranger(row, interfaces, now_s)
+            for row in news(message_type=DECLINE):
+                self._see_decline(row, interfaces)
 
-    def _news(self, memory: Memory) -> Iterator[Row]:
-        """Entries since the last look. The traces are read only if a counter says that there is
-        something; a look later is soon enough for an entry whose count was not there yet."""
+    def _news(self, memory: Memory) -> Iterator[tuple[int, int, int]]:
+        """Workers, and their entries since the last look: from which on, and before which. They are
+        read only if a counter says that there is something; a look later is soon enough for an
+        entry whose count was not there yet."""
         counted = _interesting(memory.counters())
         heads = {worker: memory.trace_head(worker) for worker in range(memory.workers)}
         if counted == self._counted:
             self._read, self._heads = self._heads, heads
             return
         for worker, head in heads.items():
-            first = max(self._read.get(worker, 0), head - ENTRIES_MAX)
-            yield from memory.trace(worker, first, head - first)
+            yield worker, max(self._read.get(worker, 0), head - ENTRIES_MAX), head
         self._counted, self._read, self._heads = counted, heads, heads
 
-    def _see_stranger(self, row: Row, interface: str | None, now_s: float) -> None:
+    def _see_decline(self, row: Row, interfaces: Mapping[int, str]) -> None:
+        if row["outcome"] == Outcome.OUTCOME_DONE:
+            address, vrf = words.address_text(row["requested"]), row["vrf"] or None
+            sender = _sender(row, interfaces.get(row["ifindex"]))
+            self._declined.say(address=address, vrf=vrf, **sender)
+
+    def _see_stranger(self, row: Row, interfaces: Mapping[int, str], now_s: float) -> None:
         """One line a place and minute, with the packets since the last."""
+        interface = interfaces.get(row["ifindex"])
         place = words.address_text(row["giaddr"]) if row["giaddr"] else f"on {interface}"
         said_s, packets = self._places.get(place, (now_s - AGAIN_S, 0))
         packets += 1
