@@ -10,11 +10,11 @@ from fastdhcp._scope cimport Arrival
 from fastdhcp._socket cimport inbox_arrival, inbox_data, inbox_size, outbox_add
 from fastdhcp._stats cimport (
     COUNT_DONE, COUNT_HELD, COUNT_RECEIVED, DROP_HELD_FULL, DROP_NONE, DROP_REPLY_TOO_LONG,
-    DROP_TOO_LONG, DropReason, count, count_drop,
+    DROP_TOO_LONG, RECEIVED_UNREADABLE, DropReason, count, count_drop,
 )
 from fastdhcp._trace cimport (
-    OUTCOME_DECIDED, OUTCOME_DONE, OUTCOME_DROPPED, OUTCOME_HELD, RECEIVED_UNREADABLE, Outcome,
-    trace_number, trace_write,
+    OUTCOME_DECIDED, OUTCOME_DONE, OUTCOME_DROPPED, OUTCOME_HELD, Outcome, trace_number,
+    trace_write,
 )
 from fastdhcp._wire cimport REQUEST
 

@@ -174,8 +174,8 @@ cdef struct Node:
     int64_t time_offset_ns       # node time = CLOCK_BOOTTIME + this (store/clock.py)
     uint8_t secret[SECRET_SIZE]  # SipHash key of the client keys
     uint32_t rings               # processes that apply changes: workers, store, link
-    uint32_t inc_floor           # of incarnation numbers, likewise
-    uint64_t version_floor       # a record that was never bound begins above it; set by recovery
+    uint32_t inc_floor           # incarnation number and version above which a record begins that
+    uint64_t version_floor       # was never bound; set by recovery
     uint32_t pad0[10]
     uint32_t ready               # 1: recovery is complete (a line of its own from here)
     uint32_t store_state         # StoreState

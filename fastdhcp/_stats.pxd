@@ -46,8 +46,8 @@ cpdef enum DropReason:
 
 # What else is counted. COUNT_RECEIVED + message type, COUNT_SENT + message type.
 cpdef enum Counter:
-    COUNT_RECEIVED = 0       # 32 words, by message type; 0 = BOOTP, 31 = could not be decoded
-    COUNT_SENT = 32          # 32 words, by message type
+    COUNT_RECEIVED = 0       # MESSAGE_TYPES words; 0 = BOOTP, RECEIVED_UNREADABLE
+    COUNT_SENT = 32          # MESSAGE_TYPES words
     COUNT_DROPPED = 64       # 64 words, by DropReason
     COUNT_REPLY_TIME = 128   # 4 histograms of 32 words: OFFER, ACK, NAK, INFORM's ACK
     COUNT_REPLY_SUM = 256    # 4 words: the sum of the four, in microseconds
@@ -68,11 +68,14 @@ cpdef enum Counter:
     COUNT_LOG_DROPPED        # lines of the log that nobody read
     COUNT_INTERNAL_ERRORS    # what nobody foresaw in the supervisor
     COUNT_WAITING            # no counter: replies that wait for the store now
-    COUNT_DONE = 320         # 32 words, by message type: carried out, and no answer is due
+    COUNT_DONE = 320         # MESSAGE_TYPES words: carried out, and no answer is due
     COUNT_WORDS = 352
 
-# Histogram bucket i counts times under 2**i microseconds (and not under 2**(i-1)); 31 = the rest.
-cdef enum:
+# Bucket i of a histogram counts times under 2**i microseconds (and not under 2**(i-1)), the last
+# one the rest.
+cpdef enum:
+    MESSAGE_TYPES = 32       # words of an array by message type
+    RECEIVED_UNREADABLE = 31  # the type under which what could not be decoded is counted
     HISTOGRAM_BUCKETS = 32
 
 
@@ -92,7 +95,7 @@ cdef inline void count_drop(Counters* c, DropReason reason) noexcept nogil:
 cdef inline uint64_t count_open(const Counters* c) noexcept nogil:
     cdef uint64_t open = 0
     cdef uint32_t i
-    for i in range(32):
+    for i in range(<uint32_t>MESSAGE_TYPES):
         open += (c.words[<uint32_t>COUNT_RECEIVED + i] - c.words[<uint32_t>COUNT_SENT + i]
                  - c.words[<uint32_t>COUNT_DONE + i])
     for i in range(<uint32_t>DROP_REASON_COUNT):

@@ -23,6 +23,10 @@ class Counter(IntEnum):
     COUNT_WAITING = 310
     COUNT_DONE = 320
 
+MESSAGE_TYPES: int
+RECEIVED_UNREADABLE: int
+HISTOGRAM_BUCKETS: int
+
 def drop_names() -> list[str]:
     """The names of the drop reasons by number, as metrics and log write them (`bad-hlen`)."""
 

@@ -39,9 +39,6 @@ from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport DropReason
 from fastdhcp._wire cimport HLEN_MAX
 
-cdef enum:
-    RECEIVED_UNREADABLE = 31     # a message type: of what could not be decoded
-
 cpdef enum:
     CIRCUIT_ID_TRACED = 40       # octets
     TRACE_ENTRIES_MAX = 1 << 17  # of a worker: 2.6 s at 50,000 packets a second

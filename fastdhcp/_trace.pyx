@@ -9,6 +9,7 @@ from fastdhcp._atomic cimport (
 )
 from fastdhcp._codec cimport HAS_SERVER_ID
 from fastdhcp._image cimport NOWHERE, image_subnet
+from fastdhcp._stats cimport RECEIVED_UNREADABLE
 from fastdhcp._wire cimport Span
 
 

@@ -1,10 +1,10 @@
-"""Numbers and octets of the data plane as people read and write them."""
+"""What the data plane counts and keeps, as people read and write it: names, addresses, octets."""
 
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fastdhcp._stats import counter_words, drop_names
+from fastdhcp._stats import RECEIVED_UNREADABLE, counter_words, drop_names
 
 if TYPE_CHECKING:
     from fastdhcp._lease import Lease
@@ -15,8 +15,6 @@ MESSAGE_NAMES = (
     "bulkleasequery", "leasequerydone", "activeleasequery", "leasequerystatus", "tls",
 )  # fmt: skip
 """By option 53 (RFC 2132 9.6 and its followers); 0 stands for BOOTP, which has none."""
-UNDECODED = 31
-"""The number under which what could not be decoded is counted."""
 
 COUNTERS: Mapping[str, tuple[str, str]] = {
     "COUNT_BINDINGS": ("bindings_total", "Changes of bindings applied."),
@@ -62,7 +60,7 @@ def message_name(number: int) -> str:
     """`discover` for 1; what has no name is `undecoded` or its number."""
     if number < len(MESSAGE_NAMES):
         return MESSAGE_NAMES[number]
-    return "undecoded" if number == UNDECODED else str(number)
+    return "undecoded" if number == RECEIVED_UNREADABLE else str(number)
 
 
 def counters_in_words(words: Sequence[int]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
@@ -24,7 +24,7 @@ from fastdhcp.control.errors import BadField, CommandError, Kind
 from fastdhcp.control.journal import Journal
 from fastdhcp.control.lease import STATES, Lease
 from fastdhcp.control.store_link import StoreLink
-from fastdhcp.control.table import Place, Table
+from fastdhcp.control.table import POOL_STATES, Place, Table
 from fastdhcp.kernel import kernel_drops
 
 
@@ -47,6 +47,7 @@ class Context:
     status: Mapping[str, Any] = field(default_factory=dict)
 
 
+T = TypeVar("T")
 Handler = Callable[[Context, Any], Awaitable[Any]]
 Streamer = Callable[[Context, Any], AsyncIterator[bytes]]
 
@@ -145,12 +146,7 @@ async def pools(context: Context, request: messages.Nothing) -> messages.PoolsRe
             subnet=pool.subnet,
             pool=pool.name,
             size=pool.size,
-            free=tally.free,
-            offered=tally.offered,
-            active=tally.active,
-            pending=tally.pending,
-            grace=tally.grace,
-            declined=tally.declined,
+            **{state: getattr(tally, state) for state in POOL_STATES},
         )
         for pool, tally in (await context.table.census()).pools
     ]
@@ -163,10 +159,7 @@ async def leases_list(context: Context, request: messages.ListRequest) -> messag
     if request.state is not None and request.state not in STATES:
         raise BadField("state", f"one of {', '.join(STATES)}")
     if request.subnet is not None:
-        try:
-            prefix(request.subnet)
-        except ValueError as error:
-            raise BadField("subnet", error) from error
+        _value("subnet", prefix, request.subnet)
     after = None if request.after is None else _place(request.after)
     page = await context.table.page(after, request.limit, partial(_is_wanted, request))
     following = page.next and f"{page.next[0]}/{words.address_text(page.next[1])}"
@@ -186,10 +179,15 @@ def _place(text: str) -> Place:
     vrf, _, address = text.rpartition("/")
     if not re.fullmatch("[0-9]{0,10}", vrf):
         raise BadField("after", "write the `next` of the page before, as in 0/10.0.0.1")
+    return int(vrf or "0"), _value("after", words.address_number, address)
+
+
+def _value(field: str, read: Callable[[str], T], text: str) -> T:
+    """What the text says. Raises BadField, with what is wrong by its reader."""
     try:
-        return int(vrf or "0"), words.address_number(address)
+        return read(text)
     except ValueError as error:
-        raise BadField("after", error) from error
+        raise BadField(field, error) from error
 
 
 @stream("leases-export", "/v1/leases/export")
@@ -234,10 +232,7 @@ async def leases_release(
     context: Context, request: messages.ReleaseRequest
 ) -> messages.ReleaseResponse:
     """Ends a lease in the operator's name: no renewal, or (`now`) no hold either."""
-    try:
-        address = words.address_number(request.address)
-    except ValueError as error:
-        raise BadField("address", error) from error
+    address = _value("address", words.address_number, request.address)
     result = await context.store.ask("release", vrf=request.vrf, address=address, now=request.now)
     return messages.ReleaseResponse(address=request.address, result=str(result))
 
@@ -247,10 +242,7 @@ async def trace(context: Context, request: messages.TraceRequest) -> messages.Tr
     """The last decisions, the newest last."""
     chaddr: bytes | None = None
     if request.hw_address is not None:
-        try:
-            chaddr = words.hardware_bytes(request.hw_address)
-        except ValueError as error:
-            raise BadField("hw-address", error) from error
+        chaddr = _value("hw-address", words.hardware_bytes, request.hw_address)
     rows = await asyncio.to_thread(_last, context.table.memory, chaddr, request.limit)
     return messages.TraceResponse(decisions=decisions(rows, _names(context)))
 

@@ -7,18 +7,23 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from fastdhcp import __version__
 from fastdhcp._memory import Memory
-from fastdhcp._stats import counter_words, drop_names
+from fastdhcp._stats import (
+    HISTOGRAM_BUCKETS,
+    MESSAGE_TYPES,
+    RECEIVED_UNREADABLE,
+    counter_words,
+    drop_names,
+)
 from fastdhcp.control.catalog import Catalog, PoolName
 from fastdhcp.control.journal import Journal
-from fastdhcp.control.table import Table, Tally
+from fastdhcp.control.table import POOL_STATES, Table, Tally
 from fastdhcp.kernel import kernel_drops
-from fastdhcp.words import COUNTERS, UNDECODED, message_name
+from fastdhcp.words import COUNTERS, message_name
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PREFIX = "fastdhcp_"
-HISTOGRAM_BUCKETS = 32
 REPLY_TYPES = ("offer", "ack", "nak", "inform")
-RECEIVED_ALWAYS = (0, 1, 3, 4, 7, 8, UNDECODED)
+RECEIVED_ALWAYS = (0, 1, 3, 4, 7, 8, RECEIVED_UNREADABLE)
 """Message types that are shown from the start, so that their first packet is a rate."""
 SENT_ALWAYS = (2, 5, 6)
 DONE_ALWAYS = (4, 7)
@@ -94,8 +99,8 @@ async def exposition(table: Table, journal: Journal) -> str:
 
 
 def _packets(page: Exposition, counts: Sequence[int], at: Mapping[str, int]) -> None:
-    received = counts[at["COUNT_RECEIVED"] :][:32]
-    sent = counts[at["COUNT_SENT"] :][:32]
+    received = counts[at["COUNT_RECEIVED"] :][:MESSAGE_TYPES]
+    sent = counts[at["COUNT_SENT"] :][:MESSAGE_TYPES]
     page.family(
         "packets_received_total", "counter", "Packets read, by message type.",
         _by_type(received, RECEIVED_ALWAYS),
@@ -104,7 +109,7 @@ def _packets(page: Exposition, counts: Sequence[int], at: Mapping[str, int]) -> 
         "packets_sent_total", "counter", "Replies sent, by message type.",
         _by_type(sent, SENT_ALWAYS),
     )  # fmt: skip
-    done = counts[at["COUNT_DONE"] :][:32]
+    done = counts[at["COUNT_DONE"] :][:MESSAGE_TYPES]
     page.family(
         "packets_done_total", "counter", "Packets carried out that no reply is due to, by type.",
         _by_type(done, DONE_ALWAYS),
@@ -135,8 +140,7 @@ def _pools(page: Exposition, tallies: Sequence[tuple[PoolName, Tally]]) -> None:
     samples: list[tuple[Mapping[str, object], float]] = []
     for pool, tally in tallies:
         labels = {"vrf": pool.vrf, "subnet": pool.subnet, "pool": pool.name}
-        for state in ("free", "offered", "active", "pending", "grace", "declined"):
-            samples.append(({**labels, "state": state}, getattr(tally, state)))
+        samples += [({**labels, "state": state}, getattr(tally, state)) for state in POOL_STATES]
     page.family("pool_addresses", "gauge", "Addresses of each pool, by state.", samples)
 
 

@@ -8,7 +8,7 @@ import asyncio
 import time
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import TypeVar
 
@@ -47,6 +47,9 @@ class Tally:
     pending: int
     grace: int
     declined: int
+
+
+POOL_STATES = tuple(field.name for field in fields(Tally))
 
 
 @dataclass(frozen=True, slots=True)
