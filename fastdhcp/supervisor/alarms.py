@@ -74,6 +74,12 @@ KINDS = (
         "stop it, or bind it to the device of an interface that this server does not serve",
     ),
     Kind(
+        "configuration-refused",
+        "the last reload was refused: the configuration on disk is not the one in force, and a "
+        "restart may fail",
+        "the text says why, and `fastdhcp check FILE` all that is wrong; mend it and reload",
+    ),
+    Kind(
         "internal-error",
         "a task of the supervisor met what nobody foresaw; it is tried again, and clients are "
         "served",

@@ -13,6 +13,7 @@ from fastdhcp.supervisor.obstacles import Obstacle
 from fastdhcp.supervisor.policy import Policy, Refused
 from fastdhcp.supervisor.reserved import held_by_others
 from fastdhcp.supervisor.server import Server
+from fastdhcp.supervisor.status import push_status
 from fastdhcp.supervisor.threads import in_thread
 from fastdhcp.words import printable
 
@@ -53,6 +54,7 @@ class Reloads:
             taken, text = False, "internal error; the log says more"
             with self._server.defects.caught("reload"):
                 taken, text = await self._outcome()
+            push_status(self._server)  # who reads it next sees what came of this
             self._tell(askers, taken, text)
 
     async def _outcome(self) -> tuple[bool, str]:
@@ -64,11 +66,17 @@ class Reloads:
         except (Refused, OSError) as error:
             text = f"{error}; generation {server.generation.number} stays in force"
             log.error("reload-refused", text=text)
+            server.alarms.raise_alarm("configuration-refused", str(error))
             return False, text
         finally:
             server.notifier.ready(f"serving, generation {server.generation.number}")
+        server.alarms.clear("configuration-refused")
         log.notice("reloaded", generation=server.generation.number, config=self._file)
-        return True, f"generation {server.generation.number} is in force"
+        text = f"generation {server.generation.number} is in force"
+        if warnings := len(server.generation.warnings):
+            many = "a warning" if warnings == 1 else f"{warnings} warnings"
+            text += f", with {many}: see `fastdhcp status`"
+        return True, text
 
     async def _try(self) -> None:
         """Raises Refused, OSError."""

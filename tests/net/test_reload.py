@@ -104,6 +104,24 @@ def test_a_reload_for_which_the_table_has_no_room_left_is_refused(
     assert dora(link.ask, mac(3)).yiaddr.startswith("10.77.2.")
 
 
+def test_a_refused_reload_stands_in_status_until_one_is_taken(lab: Lab, link: LinkClient) -> None:
+    """What `fastdhcp reload` answers, and `status` right after it, tell of the same policy."""
+    server = FastDHCP(lab, "server", lan())
+    server.write({**lan(), "subnets": [{"subnet": "10.77.0.0/22", "pools": ["10.78.0.0/24"]}]})
+    assert server.command("reload").returncode == 1
+    alarms = server.status()["alarms"]
+    assert isinstance(alarms, list)
+    assert [alarm["name"] for alarm in alarms] == ["configuration-refused"]
+    assert "10.78.0.0/24" in alarms[0]["text"]
+    server.write({**lan(), "leasequery": {"allow": ["10.77.0.9"]}})
+    done = server.command("reload")
+    assert done.returncode == 0
+    status = server.status()
+    assert status["alarms"] == []
+    assert status["warnings"]
+    assert f"generation {status['generation']} is in force, with " in done.stdout
+
+
 def test_a_reload_that_meets_the_stores_death_is_tried_again(lab: Lab, link: LinkClient) -> None:
     server = FastDHCP(lab, "server", lan("10.77.1.1-10.77.1.9"))
     assert dora(link.ask, mac(1)).yiaddr.startswith("10.77.1.")
