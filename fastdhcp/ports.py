@@ -10,6 +10,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from fastdhcp import netlink
+from fastdhcp.words import printable
 
 TCP_LISTEN = 10  # include/net/tcp_states.h
 ANY = IPv4Address(0)
@@ -106,15 +107,16 @@ def port_inodes(port: int, *tables: str, state: int | None = None) -> set[int]:
 
 
 def command_of(pid: int) -> str:
-    """The command line of a process, programs without their folders, cut to fit a line."""
+    """The command line of a process, programs without their folders, escaped, cut to fit a line."""
     with contextlib.suppress(OSError):
         words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
         # An interpreter's own name says nothing: its program is the next word.
         words[:2] = [os.path.basename(word) for word in words[:2]]  # noqa: PTH119
-        if len(words) > 1 and words[0].startswith(b"python"):
+        if len(words) > 1 and words[0].startswith(b"python") and not words[1].startswith(b"-"):
             del words[0]
         text = b" ".join(words).decode(errors="replace")
         text = text or Path(f"/proc/{pid}/comm").read_text().strip()
+        text = printable(text)
         return text if len(text) <= 80 else text[:77] + "..."
     return "a process"
 

@@ -30,7 +30,7 @@ def _status_text(found: dict[str, Any]) -> str:
         f"serving {found['listen']}, configuration {found['config']}, "
         f"generation {found['generation']}",
         f"{found['leases']:,} active leases, {found['addresses']:,} addresses in the pools "
-        f"of {found['subnets']:,} subnets",
+        f"of {found['subnets']:,} subnet{'' if found['subnets'] == 1 else 's'}",
         f"store {found['store']}, durability {found['durability']}; "
         f"{found['kernel-drops']:,} packets dropped by the kernel",
         "",
@@ -62,8 +62,9 @@ def _alarm(alarm: dict[str, Any]) -> str:
 
 
 def _name(process: dict[str, Any]) -> str:
+    """As the log and the alarms have it."""
     role = str(process["role"])
-    return f"{role} {process['index']}" if role == "worker" else role
+    return f"{role}-{process['index']}" if role == "worker" else role
 
 
 @click.command()

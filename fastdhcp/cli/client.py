@@ -141,7 +141,7 @@ def reaches_server(function: Command) -> Command:
     @click.option(
         "--socket",
         "socket_path",
-        type=click.Path(path_type=Path),
+        type=click.Path(readable=False, path_type=Path),  # _why() says more
         metavar="PATH",
         help=f"The server's unix socket  [default: {DEFAULT_SOCKET}]",
     )

@@ -157,7 +157,8 @@ async def pools(context: Context, request: messages.Nothing) -> messages.PoolsRe
 async def leases_list(context: Context, request: messages.ListRequest) -> messages.LeasesResponse:
     """A page of leases in the order of VRF and address."""
     if request.state is not None and request.state not in STATES:
-        raise BadField("state", f"one of {', '.join(STATES)}")
+        text = f"{request.state!r} is not a state; write one of {', '.join(STATES)}"
+        raise BadField("state", text)
     if request.subnet is not None:
         _value("subnet", prefix, request.subnet)
     after = None if request.after is None else _place(request.after)

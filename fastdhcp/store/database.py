@@ -253,7 +253,7 @@ class Database:
         if code == errno.EIO and self.path.exists() and not self.has_room():
             return DiskFull(f"{self.path}: no space left on the disk, so a write was cut ({error})")
         if isinstance(error, lmdb.InvalidError | lmdb.VersionMismatchError):
-            text = f"{self.path}: is no lease store of this version ({error}); {RESTORE}"
+            text = f"{self.path}: is not a lease store of this version ({error}); {RESTORE}"
             return DatabaseError(text)
         return DatabaseError(f"{self.path}: {error}")
 

@@ -77,7 +77,8 @@ class _File:
         flags = _PAGE_HEADER.unpack_from(page)[2]
         magic, version = _META.unpack_from(page, _PAGE_HEADER.size)
         if magic != _MAGIC or not flags & _IS_META:
-            raise ValueError("is no lease store: another program's file, or overwritten")
+            text = "is not a lease store: it is another program's file, or was overwritten"
+            raise ValueError(text)
         if version != _VERSION:
             raise ValueError(f"is of LMDB's format {version}; this version reads {_VERSION}")
         return page

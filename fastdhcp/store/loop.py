@@ -160,7 +160,8 @@ class Store:
         self._await_image()
         facts = self._start_fresh() if fresh else self._start_attached()
         facts["seconds"] = round(time.monotonic() - began_s, 6)
-        log.info("store-recovered", **facts)
+        told = {**facts, "leases": None} if facts["attached"] else facts  # none were read
+        log.info("store-recovered", **told, pid=os.getpid())
         self.channel.send({"type": "ready", **facts})
         crash_point("start-ready-sent")
         gc.freeze()  # what is here by now stays

@@ -24,7 +24,7 @@ KINDS = (
         "store-failing",
         "commits fail: the disk is full or cannot be written. Nothing new is acknowledged; holders "
         "are told what is left of their lease",
-        "make room on the disk of the state directory; it heals by itself",
+        "make room on the disk of the state directory, 1 MB at least; it heals by itself",
     ),
     Kind(
         "store-slow",
@@ -49,7 +49,8 @@ KINDS = (
     Kind(
         "process-restarting",
         "the process named dies again and again; the others serve",
-        "read its last words in the log, and report them",
+        "the log says why, in `process-failed` and `process-died`: report it. SIGKILL came from "
+        "outside: an operator, or the kernel for want of memory (`dmesg`)",
     ),
     Kind(
         "pool-exhausted",
@@ -65,8 +66,9 @@ KINDS = (
     Kind(
         "no-link-served",
         "no interface of this host has a subnet on it, so no client on a link of its own is served",
-        "give an interface an address in a subnet, or name it in the subnet by `interface`; if all "
-        "clients come by relay agents, say so with `interfaces = []`",
+        "look at the warnings of `fastdhcp status`: an interface that is named may be missing. "
+        "Else give an interface an address in a subnet, or name it in the subnet by `interface`; "
+        "if all clients come by relay agents, say so with `interfaces = []`",
     ),
     Kind(
         "port-shared",

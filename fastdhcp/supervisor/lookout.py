@@ -82,7 +82,7 @@ class Lookout:
         if busy_s:
             server.heartbeats.excuse("store", now_s)
         if busy_s >= STORE_SLOW_S:
-            text = f"a commit takes {busy_s:.1f} s so far"
+            text = f"a commit has taken {busy_s:.1f} s so far"
             server.alarms.raise_alarm("store-slow", text)
         else:
             server.alarms.clear("store-slow")

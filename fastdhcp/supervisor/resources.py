@@ -5,6 +5,7 @@ Opening is also the test of what stands in the way: see obstacles.py.
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import os
 import socket
@@ -152,5 +153,6 @@ def _make_directory(directory: Path, key: str) -> None:
 
 
 def _cannot_use(directory: Path, key: str, error: OSError) -> Obstacle:
-    text = f"cannot use {directory}: {error.strerror}: make it, or change server.{key}"
+    cure = "make it" if error.errno == errno.ENOENT else "correct that"
+    text = f"cannot use {directory}: {error.strerror}: {cure}, or change server.{key}"
     return Obstacle(f"{key}-failed", text)

@@ -332,7 +332,8 @@ class Supervisor:
         await asyncio.gather(*(child.ended(timeout_s) for child in living))
         for child in living:
             if child.returncode is None:
-                log.error("process-killed", process=child.name, pid=child.pid, silent="stop")
+                text = f"it did not stop within {timeout_s:g} s"
+                log.error("process-killed", process=child.name, pid=child.pid, text=text)
                 child.kill()
                 await child.ended(timeout_s)
         return all(child.returncode == 0 for child in living)

@@ -29,6 +29,7 @@ class Vitals:
         self._exhausted_seen = 0
         self._exhausted_at_s: float | None = None
         self._exhausted_s: float | None = None
+        self._full: list[str] = []  # pools, as told last
 
     def look(self, memory: Memory, pool_names: Sequence[str], now_s: float) -> None:
         self.look_at_kernel(kernel_drops(), now_s)
@@ -42,8 +43,8 @@ class Vitals:
         """`count`: packets so far that found no free address."""
         if count > self._exhausted_seen:
             self._exhausted_seen, self._exhausted_at_s = count, now_s
-            text = "clients get no address"
-            self._alarms.raise_alarm("pool-exhausted", text)
+            which = f"; full: {', '.join(self._full)}" if self._full else ""
+            self._alarms.raise_alarm("pool-exhausted", f"clients get no address{which}")
         elif self._exhausted_at_s is not None and now_s - self._exhausted_at_s >= EXHAUSTED_QUIET_S:
             self._exhausted_at_s = None
             self._alarms.clear("pool-exhausted")
@@ -52,7 +53,7 @@ class Vitals:
         new, self._drops = drops - self._drops, drops
         if new > 0:
             self._dropped_s = now_s
-            text = f"the kernel dropped {new} packets in a second: the receive buffer was full"
+            text = f"the kernel dropped {new:,} packets in a second: the receive buffer was full"
             self._alarms.raise_alarm("kernel-drops", text)
         elif self._dropped_s is not None and now_s - self._dropped_s >= QUIET_S:
             self._dropped_s = None
@@ -66,4 +67,5 @@ class Vitals:
             name for name, (free, *_) in zip(pool_names, memory.tally(), strict=False) if free == 0
         ]
         dropped, self._exhausted = count - self._exhausted, count
-        self._log.warning("pool-exhausted", dropped=dropped, pools=full[:8] or None)
+        self._full = full[:8]
+        self._log.warning("pool-exhausted", dropped=dropped, pools=self._full or None)

@@ -286,6 +286,8 @@ def test_a_pool_at_its_end_is_named(lab: Lab, link: LinkClient) -> None:
     dora(link.ask, mac(1))
     link.silence(build(DISCOVER, mac(2), 2))
     server.process.wait_for("pool-exhausted dropped=1 pools=10.77.0.0/22:10.77.1.1-10.77.1.1")
+    said = "clients get no address; full: 10.77.0.0/22:10.77.1.1-10.77.1.1"
+    server.process.wait_for(f'alarm-on name=pool-exhausted text="{said}"')
 
 
 def test_hup_moves_the_http_socket(lab: Lab, link: LinkClient) -> None:

@@ -285,7 +285,7 @@ def test_a_store_that_is_silent_is_named(own: ControlRig) -> None:
         ("/v1/leases?limit=0", 400, "bad-request", "limit: expected `int` >= 1"),
         ("/v1/leases?limit=ten", 400, "bad-request", "limit: expected `int`, got `str`"),
         ("/v1/leases?limit=1&limit=2", 400, "bad-request", "limit: given twice"),
-        ("/v1/leases?state=busy", 400, "bad-request", "one of free"),
+        ("/v1/leases?state=busy", 400, "bad-request", "'busy' is not a state; write one of free"),
         ("/v1/leases?after=here", 400, "bad-request", "after"),
         ("/v1/leases?colour=red", 400, "bad-request", "colour: there is no such field"),
         ("/v1/trace?limit=-1", 400, "bad-request", "limit"),

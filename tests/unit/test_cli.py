@@ -188,7 +188,9 @@ def test_status(ask: Any, rig: ControlRig) -> None:
         {
             "type": "status", "pid": 70, "started": 1.0, "receive_buffer": 1 << 20,
             "processes": [{"role": "store", "index": 0, "pid": 71, "state": "serving",
-                           "restarts": 0, "since": 1.0, "beat_age": None}],
+                           "restarts": 0, "since": 1.0, "beat_age": None},
+                          {"role": "worker", "index": 1, "pid": 72, "state": "serving",
+                           "restarts": 3, "since": 1.0, "beat_age": None}],
             "alarms": [{"name": "process-restarting", "subject": "worker-1", "since": 2.0,
                         "text": "it died 3 times", "cure": "read the log"}],
             "warnings": ["a receive buffer is 208 KB"], "interfaces": [],
@@ -200,6 +202,7 @@ def test_status(ask: Any, rig: ControlRig) -> None:
     assert f"fastdhcp {__version__}, pid 70" in text
     assert "ALARM process-restarting (worker-1) since" in text
     assert ": it died 3 times\n  cure: read the log\n" in text
+    assert "\nworker-1  72 " in text  # as the log and the alarm name it
     assert "warning: a receive buffer is 208 KB" in text
     assert "store ok, durability commit" in text
 

@@ -98,7 +98,7 @@ def test_another_format_is_refused_in_words(tmp_path):
 
 def test_what_is_no_environment_is_refused_in_words(tmp_path):
     (tmp_path / "data.mdb").write_bytes(b"no" * 8192)
-    with pytest.raises(DatabaseError, match="no lease store"):
+    with pytest.raises(DatabaseError, match="not a lease store"):
         Database(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Files that are no lease store, whole and damaged: real LMDB files, and what is said of them."""
+"""Files that are not a lease store, whole and damaged: real LMDB files, and what is said."""
 
 import os
 import random
@@ -42,9 +42,9 @@ def main_root(whole):
 
 
 DAMAGED = {
-    "a text": (lambda w: b"leases {\n}\n" * 1000, "is no lease store: another program's file"),
-    "zeros": (lambda w: bytes(1 << 20), "is no lease store"),
-    "SQLite": (lambda w: b"SQLite format 3\0" + bytes(PAGE), "is no lease store"),
+    "a text": (lambda w: b"leases {\n}\n" * 1000, "is not a lease store: it is another program's"),
+    "zeros": (lambda w: bytes(1 << 20), "is not a lease store"),
+    "SQLite": (lambda w: b"SQLite format 3\0" + bytes(PAGE), "is not a lease store"),
     "one byte": (lambda w: w[:1], "is cut short, to 1 bytes"),
     "within the first meta page": (lambda w: w[:100], "is cut short"),
     "without the second meta page": (lambda w: w[:PAGE], "is cut short"),
@@ -55,7 +55,7 @@ DAMAGED = {
     "without its last byte": (lambda w: w[:-1], "is cut short"),
     "another format of LMDB": (lambda w: patched(w, 20, b"\2"), "is of LMDB's format 2"),
     "a page size of 3": (lambda w: patched(w, 40, b"\3\0\0\0"), "is damaged: it says .* 3 bytes"),
-    "second meta page of rubbish": (lambda w: patched(w, PAGE, b"x" * 200), "is no lease store"),
+    "second meta page of rubbish": (lambda w: patched(w, PAGE, b"x" * 200), "is not a lease store"),
     "root of zeros": (lambda w: patched(w, main_root(w), bytes(PAGE)), "is damaged in page"),
     "root of rubbish": (
         lambda w: patched(w, main_root(w) + 8, b"\xff" * (PAGE - 8)),

@@ -34,6 +34,7 @@ def test_full_pools_are_an_alarm_until_nobody_asked_in_vain_for_a_while() -> Non
     assert "pool-exhausted" not in alarms
     vitals.look_at_exhausted(1, 101.0)
     vitals.look_at_exhausted(2, 102.0)
+    assert alarms.listed()[0]["text"] == "clients get no address"
     vitals.look_at_exhausted(2, 101.0 + EXHAUSTED_QUIET_S)
     assert "pool-exhausted" in alarms
     vitals.look_at_exhausted(2, 102.0 + EXHAUSTED_QUIET_S)
