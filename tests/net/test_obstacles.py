@@ -196,7 +196,8 @@ def test_who_has_the_http_port_is_named(lab: Lab) -> None:
             other.kill()
     assert caught.value.exit_code == EXIT_IN_USE
     said = str(caught.value)
-    assert said.startswith(f"TCP port 8067 on 127.0.0.1 is in use by {Path(sys.executable).name} -c ")
+    program = Path(sys.executable).name
+    assert said.startswith(f"TCP port 8067 on 127.0.0.1 is in use by {program} -c ")
     assert said.endswith(f"(pid {other.pid}): stop it, or change control.listen")
 
 
