@@ -7,7 +7,7 @@ from fastdhcp._atomic cimport (
     lowest_bit_u64, store_release_u32, store_release_u64,
 )
 from fastdhcp._entry cimport (
-    ENTRY_MAX, ENTRY_PAD, EntryHeader, Kept, entry_aligned, entry_kept, entry_size,
+    ENTRY_MAX, ENTRY_PAD, ENTRY_WHOLE, EntryHeader, Kept, entry_aligned, entry_kept, entry_size,
     entry_write_whole,
 )
 from fastdhcp._identity cimport (
@@ -121,6 +121,10 @@ cdef Recovered recover_entry(Table* t, const uint8_t* at, uint64_t sequence) noe
     number = block * BLOCK_SIZE + (h.address & 255)
     r = leases_record(t, number)
     if h.version <= r.version:
+        return RECOVERED_OLD
+    if r.version == 0 and h.kind != ENTRY_WHOLE:
+        # A short one stands upon a record that is on disk. Its chunk has gone from there since, so
+        # it was of one that has ended, outside the policy of then (_strays).
         return RECOVERED_OLD
     # Position is volatile: after a replay a record counts as durable (position 0 of ring 0).
     journal_replay(t, number, at, 0, 0)

@@ -36,9 +36,9 @@ class Disk:
         self.sequence = 0
         self.memory = self.fresh()
 
-    def fresh(self):
+    def fresh(self, policy=POLICY):
         memory = make_memory(0)
-        memory.set_image(compile_text(POLICY, 1, []).memfd())
+        memory.set_image(compile_text(policy, 1, []).memfd())
         return memory
 
     def change(self, kind, address):
@@ -64,8 +64,8 @@ class Disk:
             checkpoint.committed()
         assert checkpoint.sequence == self.sequence
 
-    def restart(self):
-        self.memory = self.fresh()
+    def restart(self, policy=POLICY):
+        self.memory = self.fresh(policy)
         strays = find_strays(self.database, self.memory)
         replay_disk(self.database, self.memory, strays.gone())
         drop_strays(self.database, self.memory, strays)
@@ -125,6 +125,20 @@ def test_and_so_it_does_if_it_was_declined_before_it_was_bound(disk):
     disk.change(BIND, OUTSIDE)
     assert disk.record(OUTSIDE).version == 6
     assert disk.record(OUTSIDE).incarnation[1] == 2
+
+
+BACK = POLICY + '[[subnets]]\nsubnet = "10.88.0.0/24"\npools = ["10.88.0.1-10.88.0.200"]\n'
+
+
+def test_a_pool_that_comes_back_finds_nothing_half_there(disk):
+    """What the journal says behind a chunk that is gone has no record to be said of."""
+    ended_behind_the_checkpoint(disk, OUTSIDE)
+    disk.restart()
+    disk.restart(BACK)
+    assert disk.record(OUTSIDE) is None or disk.record(OUTSIDE).address == OUTSIDE
+    disk.change(BIND, OUTSIDE)
+    record = disk.record(OUTSIDE)
+    assert (record.address, record.version, record.incarnation[1]) == (OUTSIDE, 4, 2)
 
 
 def test_how_high_it_was_is_never_forgotten(disk):
