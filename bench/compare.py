@@ -98,7 +98,7 @@ class ContenderError(RuntimeError):
 
 
 def _generate(namespace: Namespace, *arguments: str) -> Report:
-    argv = [sys.executable, "-m", "fastdhcp_bench.cli", "--json"]
+    argv = [sys.executable, "-P", "-m", "fastdhcp_bench.cli", "--json"]
     argv += ["--server", SERVER_ADDRESS, "--relay", RELAY_ADDRESS, *arguments]
     done = subprocess.run(namespace.argv(argv), capture_output=True)
     if not done.stdout:

@@ -72,8 +72,8 @@ def _kea() -> str:
 
 
 _PYTHON = sys.executable
-_ECHO = ("-m", "fastdhcp_bench.echo", "--listen", SERVER_ADDRESS, "--workers", "{workers}")
-_SERVE = (_PYTHON, "-m", "fastdhcp", "serve", "-c", "{directory}/fastdhcp.toml")
+_ECHO = ("-P", "-m", "fastdhcp_bench.echo", "--listen", SERVER_ADDRESS, "--workers", "{workers}")
+_SERVE = (_PYTHON, "-P", "-m", "fastdhcp", "serve", "-c", "{directory}/fastdhcp.toml")
 
 CONTENDERS = {
     contender.name: contender

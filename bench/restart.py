@@ -75,7 +75,7 @@ def start(namespace: Namespace, directory: Path, durability: str) -> subprocess.
     """`serve` on the state directory, in a process group of its own."""
     contender = Contender(
         "serve",
-        (sys.executable, "-m", "fastdhcp", "serve", "-c", "{directory}/fastdhcp.toml"),
+        (sys.executable, "-P", "-m", "fastdhcp", "serve", "-c", "{directory}/fastdhcp.toml"),
         {"fastdhcp.toml": CONFIG.replace("@", durability)},
     )
     command = contender.prepare(directory, 2)
@@ -87,7 +87,7 @@ def start(namespace: Namespace, directory: Path, durability: str) -> subprocess.
 
 def first_offer(ours: Namespace) -> subprocess.Popen[str]:
     """A process beside the server's that asks from now on."""
-    argv = [sys.executable, "-m", "fastdhcp_bench.restart", "--ask"]
+    argv = [sys.executable, "-P", "-m", "fastdhcp_bench.restart", "--ask"]
     return subprocess.Popen(ours.argv(argv), stdout=subprocess.PIPE, text=True)
 
 
@@ -97,7 +97,7 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def fill(ours: Namespace, leases: int) -> None:
-    argv = [sys.executable, "-m", "fastdhcp_bench.cli", "--server", SERVER_ADDRESS]
+    argv = [sys.executable, "-P", "-m", "fastdhcp_bench.cli", "--server", SERVER_ADDRESS]
     argv += ["--relay", RELAY_ADDRESS, "--clients", str(leases), "--exchanges", str(leases)]
     argv += ["--client-id", "--hostname", "--timeout", "2", "--tries", "8"]
     subprocess.run(ours.argv(argv), check=True, stdout=subprocess.DEVNULL)

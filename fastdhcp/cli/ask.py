@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from fastdhcp.cli import render
-from fastdhcp.cli.client import Client, as_json, reaches_server, wide
+from fastdhcp.cli.client import RELOAD_S, Client, as_json, reaches_server, wide
 
 POOLS_SPARE = ("offered", "declined", "pending", "grace", "size", "vrf")
 TRACE_SPARE = ("xid", "worker", "giaddr", "ms", "iface")
@@ -155,7 +155,7 @@ def reload(client: Client, as_json: bool) -> None:
 
     If the configuration is invalid, the old one stays in force and the exit code is 1.
     """
-    found = client.post("/v1/reload", {})
+    found = client.post("/v1/reload", {}, RELOAD_S)
     if as_json:
         click.echo(json.dumps(found))
     else:

@@ -16,8 +16,10 @@ from fastdhcp.exits import EXIT_CONFIG
 
 DEFAULT_SOCKET = Path("/run/fastdhcp/control.sock")
 SOCKET_NAME = "control.sock"
-TIMEOUT_S = 170.0
-"""A reload may take two minutes; all else answers at once."""
+TIMEOUT_S = 30.0
+"""What is asked answers at once; a lease is released when that is on disk."""
+RELOAD_S = 170.0
+"""A reload may take two minutes."""
 Values = Mapping[str, object]
 Command = Callable[..., None]
 
@@ -29,8 +31,8 @@ class ConfigUnreadable(click.ClickException):
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=TIMEOUT_S)
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
         self._path = path
 
     def connect(self) -> None:
@@ -51,8 +53,8 @@ class Client:
         asked = {key.replace("_", "-"): v for key, v in query.items() if v is not None}
         return self._json("GET", f"{path}?{urlencode(asked)}" if asked else path)
 
-    def post(self, path: str, body: Values) -> dict[str, Any]:
-        return self._json("POST", path, json.dumps(body))
+    def post(self, path: str, body: Values, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+        return self._json("POST", path, json.dumps(body), timeout_s)
 
     def lines(self, path: str) -> Iterator[bytes]:
         """A stream, line by line."""
@@ -63,14 +65,18 @@ class Client:
                 text = "the server closed the connection before its answer was complete"
                 raise click.ClickException(text) from error
 
-    def _json(self, method: str, path: str, body: str | None = None) -> dict[str, Any]:
-        with self._answer(method, path, body) as answer:
+    def _json(
+        self, method: str, path: str, body: str | None = None, timeout_s: float = TIMEOUT_S
+    ) -> dict[str, Any]:
+        with self._answer(method, path, body, timeout_s) as answer:
             found = json.load(answer)
         assert isinstance(found, dict)
         return found
 
-    def _answer(self, method: str, path: str, body: str | None = None) -> http.client.HTTPResponse:
-        connection = _UnixConnection(self.path)
+    def _answer(
+        self, method: str, path: str, body: str | None = None, timeout_s: float = TIMEOUT_S
+    ) -> http.client.HTTPResponse:
+        connection = _UnixConnection(self.path, timeout_s)
         try:
             # The connection ends with the answer: nothing is kept open.
             connection.request(method, path, body, {"Connection": "close"})
@@ -92,6 +98,8 @@ class Client:
                 f"no server answers at {self.path}: is it running? "
                 "(use -c FILE or --socket PATH to name another)"
             )
+        if isinstance(error, TimeoutError):
+            return f"the server holds {self.path} and does not answer: its log says why"
         if isinstance(error, PermissionError):
             return f"{self.path}: permission denied; run this as root or as a member of its group"
         return f"{self.path}: {getattr(error, 'strerror', None) or error or type(error).__name__}"

@@ -80,7 +80,7 @@ class Server:
         self._log = folder / "server.log"
         path = folder / "fastdhcp.toml"
         path.write_text(text)
-        argv = [sys.executable, "-m", "fastdhcp", "serve", "-c", str(path)]
+        argv = [sys.executable, "-P", "-m", "fastdhcp", "serve", "-c", str(path)]
         argv += ["--http-fd", str(http.fileno())]
         with namespace.inside(), self._log.open("wb") as log:
             self._process = subprocess.Popen(

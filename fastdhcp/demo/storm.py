@@ -63,7 +63,7 @@ class Storm:
         """Nothing if there are no clients for it."""
         if not self._clients:
             return
-        argv = [sys.executable, "-m", "fastdhcp", "bench", "--json", "--circuit-id"]
+        argv = [sys.executable, "-P", "-m", "fastdhcp", "bench", "--json", "--circuit-id"]
         argv += ["--server", STORM_SERVER, "--relay", STORM_RELAY, "--window", str(WINDOW)]
         # No trains: a veth link hands them over whole, to the worker of the first message.
         argv += ["--clients", str(self._clients), "--exchanges", str(self._clients), "--train", "1"]

@@ -43,7 +43,9 @@ class Child:
         self._exited: asyncio.Event | None = None
         ours, theirs = Channel.pair()
         self.channel = ours
-        argv = [sys.executable, "-m", "fastdhcp.process", role, str(index), str(theirs.fileno())]
+        # -P: what lies in the current directory is not to be imported, least of all by root.
+        module = ["-P", "-m", "fastdhcp.process"]
+        argv = [sys.executable, *module, role, str(index), str(theirs.fileno())]
         # Blocked until it ignores them: a signal to the whole group must not end one that is still
         # starting. The mask goes through exec, a handler would not.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)

@@ -117,6 +117,9 @@ def open_frames(count: int) -> list[socket.socket]:
     except PermissionError as error:
         purpose = "to send to clients that have no address yet"
         raise missing_capability(CAP_NET_RAW, purpose) from error
+    except OSError as error:  # no descriptor left, say
+        text = f"cannot open {count} packet sockets: {error.strerror}"
+        raise Obstacle("listen-failed", text) from error
 
 
 def receive_buffer(sock: socket.socket) -> int:

@@ -8,7 +8,7 @@ from fastdhcp.supervisor.children import Child
 from fastdhcp.supervisor.heartbeats import LOOK_S
 from fastdhcp.supervisor.listeners import inodes
 from fastdhcp.supervisor.notify import watchdog_interval
-from fastdhcp.supervisor.restarts import LIVED_S
+from fastdhcp.supervisor.restarts import QUIET_S
 from fastdhcp.supervisor.rivals import Watch
 from fastdhcp.supervisor.server import Server
 from fastdhcp.supervisor.status import push_status
@@ -102,7 +102,7 @@ class Lookout:
             with server.defects.caught("rivals"):
                 self._rivals.look({interface.index for interface in server.generation.served})
         for child in server.children.values():
-            if child.served_s() >= LIVED_S:
+            if child.served_s() >= QUIET_S:
                 server.alarms.clear("process-restarting", child.name)
         with server.defects.caught("status"):
             push_status(server)

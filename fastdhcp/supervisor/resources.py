@@ -118,8 +118,12 @@ def lock_directory(directory: Path) -> int:
         text = os.pread(fd, 32, 0).strip()
         os.close(fd)
         raise state_directory_taken(directory, int(text) if text.isdigit() else None) from error
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, b"%d\n" % os.getpid(), 0)  # for the words of who comes next
+    try:
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, b"%d\n" % os.getpid(), 0)  # for the words of who comes next
+    except OSError as error:  # the disk is full, say
+        os.close(fd)
+        raise _cannot_use(directory, "state-directory", error) from error
     return fd
 
 

@@ -7,6 +7,8 @@ DELAY_FIRST_S = 0.05
 DELAY_MAX_S = 1.0
 LIVED_S = 1.0
 """Who lived so long after its start died of something else: the count begins anew."""
+QUIET_S = 30.0
+"""Who lived so long is no longer said to die again and again."""
 FREE = 2
 """Deaths in a row that are answered at once."""
 

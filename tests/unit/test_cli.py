@@ -1,6 +1,7 @@
 """The command line: what it prints, for people and as JSON, and its exit codes."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -9,13 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from fastdhcp import __version__
 from fastdhcp._journal import ChangeKind
 from fastdhcp.cli import render
-from fastdhcp.cli.client import ConfigUnreadable, socket_of
+from fastdhcp.cli.client import Client, ConfigUnreadable, socket_of
 from fastdhcp.cli.main import SUBCOMMANDS, main
 from fastdhcp.config.model import INFINITE
 from tests.control_rig import ControlRig, until
@@ -408,3 +410,13 @@ def test_tables_align_numbers_to_the_right() -> None:
     assert render.table(("name", "count"), [("a", 1234), ("longer", 5), ("b", None)]) == (
         "name    count\na       1,234\nlonger      5\nb           -"
     )
+
+
+def test_a_server_that_does_not_answer_is_said_to_do_so(tmp_path: Path) -> None:
+    """It holds the socket, and its control process does not come up."""
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as silent:
+        silent.bind(str(path))
+        silent.listen(1)
+        with pytest.raises(click.ClickException, match="does not answer: its log says why"):
+            Client(path).post("/v1/reload", {}, timeout_s=0.2)
