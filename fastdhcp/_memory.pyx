@@ -80,12 +80,12 @@ def layout_sizes(int workers, int block_limit, int ring_size=RING_SIZE, trace_si
     return {name: (int(size) + PAGE - 1) // PAGE * PAGE for name, size in sizes.items()}
 
 
-def _hints_room(int workers, int block_limit):
+def _hints_room(workers, block_limit):
     # For two pools a block, which is more than anybody has; places in it are of 32 bits.
     return min(max(2 * block_limit * LINE * (2 + workers), HINTS_SIZE_MIN), HINTS_SIZE_MAX)
 
 
-def _bucket_count(int block_limit):
+def _bucket_count(block_limit):
     # Two entries' room for every address: load at most 50 %.
     return _power_of_two(2 * block_limit * BLOCK_SIZE // BUCKET_SIZE)
 

@@ -10,7 +10,8 @@ import pytest
 from fastdhcp import _store
 from fastdhcp._ahead import Ahead
 from fastdhcp._journal import ChangeKind
-from fastdhcp._memory import HINTS_SIZE_MIN, Memory
+from fastdhcp._leases import WORKERS_MAX
+from fastdhcp._memory import HINTS_SIZE_MAX, HINTS_SIZE_MIN, Memory, layout_sizes
 from fastdhcp.config.hints import HintPlaces
 from tests import _trial
 from tests.segments import CHADDR, KEY, Segments, make_memory, make_segments
@@ -126,3 +127,15 @@ def test_a_census_in_a_thread_is_of_one_policy_whatever_comes_meanwhile(tmp_path
         known = {(256, 0, 0, 0, 0, 0), ((1 << 22) - 3 - 55 - 16_384, 16_384, 0, 0, 0, 0)}
         os._exit(0 if counted <= known else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("workers", [2, WORKERS_MAX])
+def test_no_segment_is_smaller_for_more_addresses(workers):
+    """Up to the largest table that may be asked for, whose sizes are beyond 32 bits."""
+    before = layout_sizes(workers, 1)
+    for bits in range(1, 24):
+        sizes = layout_sizes(workers, 1 << bits)
+        assert [name for name in sizes if sizes[name] < before[name]] == []
+        assert sizes["index"] >= 2 * 256 * 8 << bits  # two entries' room an address
+        before = sizes
+    assert before["hints"] == HINTS_SIZE_MAX
