@@ -176,7 +176,8 @@ cdef struct Node:
     uint32_t rings               # processes that apply changes: workers, store, link
     uint32_t inc_floor           # incarnation number and version above which a record begins that
     uint64_t version_floor       # was never bound; set by recovery
-    uint32_t pad0[10]
+    uint64_t sequence            # of the last batch that was given to the disk
+    uint32_t pad0[8]
     uint32_t ready               # 1: recovery is complete (a line of its own from here)
     uint32_t store_state         # StoreState
     uint32_t pad1[14]

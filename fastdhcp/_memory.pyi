@@ -38,6 +38,7 @@ class Memory:
     block_count: int
     epoch: int
     floors: tuple[int, int]
+    sequence: int
     ready: bool
     store_state: int
     store_fails: bool

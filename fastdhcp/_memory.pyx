@@ -213,6 +213,15 @@ cdef class Memory:
         self.table.node.version_floor, self.table.node.inc_floor = value
 
     @property
+    def sequence(self):
+        """Of the last batch that was given to the disk: a store whose files are gone goes on."""
+        return self.table.node.sequence
+
+    @sequence.setter
+    def sequence(self, value):
+        self.table.node.sequence = value
+
+    @property
     def ready(self):
         return load_acquire_u32(&self.table.node.ready) != 0
 

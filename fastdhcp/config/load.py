@@ -1,5 +1,7 @@
 """From the files to a Configuration: read, include, merge, resolve, and hold the parts together."""
 
+import itertools
+import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -80,6 +82,11 @@ def _read_all(files: _Files, path: Path) -> None:
         here = Where(source, ("server", "include", i))
         try:
             found = _included(path.parent, pattern)
+        except FileNotFoundError:
+            found = []
+        except PermissionError as error:
+            files.report.error(here, f'"{error.filename}" cannot be read: {error.strerror}')
+            continue
         except (ValueError, NotImplementedError, OSError, RecursionError, IndexError):
             words = 'is not a pattern of files; write one as in "subnets.d/*.toml"'
             files.report.error(here, f"{shown(pattern)} {words}")
@@ -98,11 +105,15 @@ def _read_all(files: _Files, path: Path) -> None:
 
 
 def _included(folder: Path, pattern: str) -> list[Path]:
-    """Files of a pattern, sorted by name; relative ones start at the file's folder."""
+    """Files of a pattern, sorted by name; relative ones start at the file's folder. A link that
+    leads nowhere is among them: it is a file that is missing. Raises OSError."""
     base = Path(pattern)
     if base.is_absolute():
         folder, pattern = Path(base.anchor), str(base.relative_to(base.anchor))
-    return sorted(member for member in folder.glob(pattern) if member.is_file())
+    fixed = itertools.takewhile(lambda part: not _MAGIC.search(part), Path(pattern).parts[:-1])
+    os.scandir(folder.joinpath(*fixed)).close()  # glob() finds nothing where it may not look
+    found = folder.glob(pattern)
+    return sorted(member for member in found if member.is_file() or not member.exists())
 
 
 def _add(files: _Files, path: Path, source: Source, parsed: schema.File) -> None:

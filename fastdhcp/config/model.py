@@ -139,7 +139,7 @@ class Server:
         "interfaces", TEXTS, values.each(values.interface_name)
     )
     listen: tuple[str, int] = key(
-        "listen", TEXT, values.host_port, limits=(1,), default="0.0.0.0:67", restart=True
+        "listen", TEXT, values.host4_port, limits=(1,), default="0.0.0.0:67", restart=True
     )
     workers: int = key(
         "workers", NUMBER, values.number, limits=(1, WORKERS_MAX), unset=_cores, restart=True

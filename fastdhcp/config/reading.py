@@ -12,6 +12,9 @@ from fastdhcp.config import schema
 from fastdhcp.config.report import Report, Source, Where
 from fastdhcp.config.structure import build
 
+FILE_SIZE_MAX = 256 << 20
+"""Octets: some millions of reservations. What is longer is no configuration, and reading it would
+take the memory that the server needs."""
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _TOML_PLACE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
@@ -31,12 +34,16 @@ def read_file(report: Report, path: Path) -> tuple[Source, schema.File | None]:
     """A file and its structs; None: it could not be read (and that is told)."""
     source = Source(str(path), "", is_json=path.suffix == ".json")
     try:
-        octets = path.read_bytes()
+        with path.open("rb") as file:
+            octets = file.read(FILE_SIZE_MAX + 1)
     except OSError as error:
         report.error(Where(source), f"cannot be read: {error.strerror}")
         return source, None
     except ValueError:  # NUL in the path
         report.error(Where(source), "cannot be read: no file has such a name")
+        return source, None
+    if len(octets) > FILE_SIZE_MAX:
+        report.error(Where(source), f"is longer than {FILE_SIZE_MAX >> 20} MB: no configuration is")
         return source, None
     raw = _parse(report, source) if _decode(report, source, octets) else None
     return source, None if raw is None else build(report, Where(source), raw)

@@ -226,6 +226,14 @@ def host_port(text: str, low_port: int) -> tuple[str, int]:
     return host, port
 
 
+def host4_port(text: str, low_port: int) -> tuple[str, int]:
+    """As host_port(), of IPv4: where DHCPv4 is spoken."""
+    host, port = host_port(text, low_port)
+    if ":" in host:
+        raise ValueError(f'{shown(text)} is not an IPv4 address; write one as in "0.0.0.0:67"')
+    return host, port
+
+
 def interface_name(text: str) -> str:
     """The name of a network interface, as the kernel allows it."""
     size = len(text.encode())

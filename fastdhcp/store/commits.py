@@ -7,6 +7,8 @@ durable positions are published: an ACK that leaves is on disk.
 
 import time
 
+import msgpack
+
 from fastdhcp import _store
 from fastdhcp._leases import StoreState
 from fastdhcp._memory import Memory, boot_time_ns
@@ -50,12 +52,14 @@ class Commits:
         ids: Ids,
     ) -> None:
         self.sequence = checkpoint.last
+        memory.sequence = max(memory.sequence, checkpoint.last)
         self.trouble: str | None = None
         self._database = database
         self._memory = memory
         self._clock = clock
         self._checkpoint = checkpoint
         self._ids = ids
+        self._segment = database.packed_meta(META_SEGMENT)  # as it was committed last
         self._hold_until_s = 0.0
         self._freed_bytes = 0  # of the checkpoint, when trouble began
         self._marked_s = time.monotonic()
@@ -72,6 +76,10 @@ class Commits:
         """Until is_due(), if nothing else happens."""
         checkpoint_s = max(self._checkpoint.wait_s(now), self._hold_until_s - now)
         return max(min(checkpoint_s, self._marked_s + MARK_INTERVAL_S - now), 0.0)
+
+    def are_there(self) -> bool:
+        """Whether the file has what was committed last: somebody may have written over it."""
+        return self._database.packed_meta(META_SEGMENT) == self._segment
 
     def commit(self) -> bool:
         """One turn. False: the disk is full, nothing was published, and it is to be called again.
@@ -148,17 +156,20 @@ class Commits:
         crash_point("commit-after-take")
         reading = self._clock.read()
         sequence = self.sequence + 1 if entries else self.sequence
+        segment = msgpack.packb([self._memory.segment_id, heads])
+        self._memory.sequence = max(self._memory.sequence, sequence)
         with self._database.write() as transaction:
             if entries:
                 batch = batch_of(self._memory.now(), reading.wall_ns, entries)
                 transaction.append(sequence, batch)
             self._checkpoint.write(transaction, sequence, now, chunks)
-            transaction.put_meta(META_SEGMENT, [self._memory.segment_id, heads])
+            transaction.replace_meta(META_SEGMENT, self._segment, segment)
             mark = Mark(self._memory.time_offset_ns, reading)
             transaction.put_meta(META_CLOCK, mark.packed())
             self._ids.save(transaction)
             crash_point("commit-before-sync")
         crash_point("commit-after-sync")
+        self._segment = segment
         self._marked_s = now
         self._ids.saved()
         self._checkpoint.committed()

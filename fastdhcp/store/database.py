@@ -18,6 +18,7 @@ import lmdb
 import msgpack
 
 from fastdhcp.store.inspection import inspect
+from fastdhcp.store.lock import hold
 
 DATABASE_NAME = "leases"
 """Folder of the environment, in the state directory."""
@@ -57,6 +58,10 @@ class DatabaseError(Exception):
     """The store on disk cannot be worked with. Says why, in words."""
 
 
+class DataLost(DatabaseError):
+    """What stands there is not what this server wrote: gone, cut short, damaged, of another."""
+
+
 class DiskFull(DatabaseError):
     """There is no room for this transaction. The same one may do when there is room again."""
 
@@ -83,6 +88,13 @@ class Write:
     def put_meta(self, key: bytes, value: object) -> None:
         self._transaction.put(key, msgpack.packb(value), db=self._database.meta)
 
+    def replace_meta(self, key: bytes, before: bytes | None, after: bytes) -> None:
+        """Puts a packed value in the place of another. Raises DataLost if that is not there: then
+        somebody else has written to this file."""
+        if self._transaction.get(key, db=self._database.meta) != before:
+            raise DataLost(f"{self._database.path / DATA_NAME} was written to by somebody else")
+        self._transaction.put(key, after, db=self._database.meta)
+
     def trim(self, last: int, limit: int) -> int:
         """Removes at most ``limit`` batches up to sequence ``last``. Returns how many went."""
         gone = 0
@@ -98,46 +110,57 @@ class Write:
 class Database:
     """The environment in the folder ``path``.
 
-    Raises DatabaseError if it cannot be opened, is of another format or damaged.
+    Raises DatabaseError if it cannot be opened, is of another format or damaged; StoreLocked if
+    another store has it. ``readonly`` is for who is no store.
     """
 
     def __init__(self, path: Path, *, readonly: bool = False, map_size: int = MAP_SIZE) -> None:
         self.path = path
+        self._opened = contextlib.ExitStack()
         try:
-            if not readonly:
-                _allocate_lock(path)
-                _inspect(path / DATA_NAME)
-            self._env = lmdb.open(
-                str(path),
-                map_size=map_size,
-                max_dbs=16,
-                max_readers=READERS_MAX,
-                mode=0o750,
-                readonly=readonly,
-                create=not readonly,
-                lib_version=0,
-            )
-            # A reader that was killed pins its pages until somebody looks.
-            self._env.reader_check()
-            self._refuse_foreign()
-            self.journal = self._env.open_db(b"journal", integerkey=True, create=not readonly)
-            self.leases = self._env.open_db(b"leases", create=not readonly)
-            self.meta = self._env.open_db(b"meta", create=not readonly)
-            found = os.statvfs(path)
-            self._filesystem_bytes = found.f_blocks * found.f_frsize
+            self._open(readonly, map_size)
+            self._check_format(readonly)
         except (lmdb.Error, OSError) as error:
+            self.close()
             raise self._named(error) from error
-        self._check_format(readonly)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, readonly: bool, map_size: int) -> None:
+        path = self.path
+        if not readonly:
+            _allocate_lock(path)
+            self._opened.callback(os.close, hold(path / DATA_NAME))
+            _inspect(path / DATA_NAME)
+        self._env = lmdb.open(
+            str(path),
+            map_size=map_size,
+            max_dbs=16,
+            max_readers=READERS_MAX,
+            mode=0o750,
+            readonly=readonly,
+            create=not readonly,
+            lib_version=0,
+        )
+        self._opened.callback(self._env.close)
+        # A reader that was killed pins its pages until somebody looks.
+        self._env.reader_check()
+        self._refuse_foreign()
+        self.journal = self._env.open_db(b"journal", integerkey=True, create=not readonly)
+        self.leases = self._env.open_db(b"leases", create=not readonly)
+        self.meta = self._env.open_db(b"meta", create=not readonly)
+        found = os.statvfs(path)
+        self._filesystem_bytes = found.f_blocks * found.f_frsize
 
     def close(self) -> None:
-        self._env.close()
+        self._opened.close()
 
     def _refuse_foreign(self) -> None:
         with self._env.begin() as transaction, transaction.cursor() as cursor:
             names = [bytes(name) for name in cursor.iternext(keys=True, values=False)]
         if names and not {b"journal", b"leases", b"meta"}.intersection(names):
-            self._env.close()
-            raise DatabaseError(
+            raise DataLost(
                 f"{self.path}: is another program's, which keeps {names[0]!r} there; {RESTORE}, "
                 "or change server.state-directory"
             )
@@ -145,7 +168,7 @@ class Database:
     def _check_format(self, readonly: bool) -> None:
         found = self.read_meta(META_FORMAT)
         if found is not None and found != FORMAT:
-            raise DatabaseError(_refused(self.path, found))
+            raise DataLost(_refused(self.path, found))
         if found is None and not readonly:
             with self.write() as transaction:
                 transaction.put_meta(META_FORMAT, FORMAT)
@@ -176,7 +199,12 @@ class Database:
             return None if value is None else msgpack.unpackb(value)
         except (ValueError, msgpack.UnpackException) as error:
             text = f"{self.path}: is damaged: {key.decode()} in meta is no value; {RESTORE}"
-            raise DatabaseError(text) from error
+            raise DataLost(text) from error
+
+    def packed_meta(self, key: bytes) -> bytes | None:
+        """A value of ``meta`` as it stands there."""
+        with self._naming(), self._env.begin() as transaction:
+            return transaction.get(key, db=self.meta)
 
     def batches(self, first: int = 0) -> Iterator[tuple[int, memoryview]]:
         """Every batch from sequence ``first`` on. Its bytes are good until the next one is got."""
@@ -254,7 +282,9 @@ class Database:
             return DiskFull(f"{self.path}: no space left on the disk, so a write was cut ({error})")
         if isinstance(error, lmdb.InvalidError | lmdb.VersionMismatchError):
             text = f"{self.path}: is not a lease store of this version ({error}); {RESTORE}"
-            return DatabaseError(text)
+            return DataLost(text)
+        if isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError):
+            return DataLost(f"{self.path}: is damaged ({error}); {RESTORE}")
         return DatabaseError(f"{self.path}: {error}")
 
 
@@ -291,7 +321,7 @@ def _inspect(data: Path) -> None:
     try:
         inspect(data)
     except ValueError as error:
-        raise DatabaseError(f"{data} {error}; {RESTORE}") from error
+        raise DataLost(f"{data} {error}; {RESTORE}") from error
 
 
 def sync_folder(path: Path) -> None:

@@ -27,6 +27,16 @@ class Ids:
         """Raises DatabaseError."""
         return cls({key: _table(database.read_meta(key)) for key in _TABLES})
 
+    @classmethod
+    def parse(cls, told: object) -> "Ids":
+        """From what told() made: the store's files are gone, and its numbers are in use."""
+        found = told if isinstance(told, dict) else {}
+        return cls({key: _table(found.get(key.decode())) for key in _TABLES})
+
+    def told(self) -> dict[str, object]:
+        """All of them, for the supervisor to keep."""
+        return {key.decode(): table for key, table in self.tables.items()}
+
     def vrf(self, name: str) -> int:
         return 0 if name == DEFAULT_VRF else self._number(META_VRFS, name)
 

@@ -30,15 +30,17 @@ from fastdhcp.store.commands import Commands
 from fastdhcp.store.commits import Commits
 from fastdhcp.store.database import (
     DATA_NAME,
+    DATABASE_NAME,
     META_IDENTITY,
     Database,
     DatabaseError,
+    DataLost,
     DiskFull,
 )
 from fastdhcp.store.ids import Ids
 from fastdhcp.store.lock import StoreLocked, lock_state
 from fastdhcp.store.mark import open_store, set_mark
-from fastdhcp.store.recovery import attach, begin_run, rebuild, recover
+from fastdhcp.store.recovery import attach, begin_run, committed, rebuild, recover
 from fastdhcp.store.watch import Trouble, Watch, set_aside
 
 ROLE = "store"
@@ -147,15 +149,18 @@ class Store:
         """Fresh or attached, until the supervisor has been told that leases are served."""
         began_s = time.monotonic()
         fresh = not self.memory.ready
-        self._open()
-        self.ids = Ids.load(self.database)
+        if fresh:
+            self._open()
+            self.ids = Ids.load(self.database)
+        else:
+            self._open_again()
         names = self.start_message.get("names")
         ids = self.ids.assign(names if isinstance(names, dict) else {})
         if fresh:
             self.memory.store_state = StoreState.STORE_STARTING
             begin_run(self.database, self.memory, self.clock, self.ids)
             set_mark(self.state)
-        self.channel.send({"type": "ids", **ids})
+        self.channel.send({"type": "ids", **ids, "numbers": self.ids.told()})
         crash_point("start-ids-sent")
         self._await_image()
         facts = self._start_fresh() if fresh else self._start_attached()
@@ -166,9 +171,23 @@ class Store:
         crash_point("start-ready-sent")
         gc.freeze()  # what is here by now stays
 
-    def _open(self) -> None:
-        self.database = open_store(self.state)
+    def _open(self, *, known: bool = False) -> None:
+        self.database = open_store(self.state, known=known)
         self.watch = Watch(self.database.path)
+
+    def _open_again(self) -> None:
+        """What the dead one worked with. If that is gone all leases are in memory still."""
+        try:
+            self._open(known=True)
+            try:
+                self.ids = Ids.load(self.database)
+                committed(self.database, self.memory)
+            except DataLost:
+                self.database.close()
+                raise
+        except DataLost as lost:
+            self.trouble = Trouble(str(lost), data_lost=True)
+            self.ids = Ids.parse(self.start_message.get("numbers"))
 
     def _await_image(self) -> None:
         while self.memory.generation == 0:
@@ -186,6 +205,9 @@ class Store:
         return {"leases": found.leases, "attached": False, "rekeyed": found.rekeyed}
 
     def _start_attached(self) -> dict[str, object]:
+        if self.trouble is not None:
+            self._mend_files(self.trouble)
+            return {"leases": 0, "attached": True, "rekeyed": False}
         while True:
             try:
                 attach(self.database, self.memory, self.clock)
@@ -280,6 +302,7 @@ class Store:
         if now >= self.second_s:
             self.second_s = now + SECOND_S
             self.memory.beat()
+            log.catch_up()
             self.clock.refresh()
             self.sweep_at = self.sweep_at or 0
             self.database.reader_check()
@@ -295,10 +318,12 @@ class Store:
 
     def _last_commit(self) -> None:
         """What the workers left behind; their clients have no ACK of it if it fails."""
-        self.trouble = self.trouble or self.watch.look()
-        if self.trouble is not None and not self._mend_files(self.trouble):
-            log.error("store-failed", text=self.files_alarm.text)
-            return
+        self.trouble = self.trouble or self._files_trouble()
+        if self.trouble is not None:
+            self.database.close()
+            if not self._try_files(self.trouble):
+                log.error("store-failed", text=self.files_alarm.text)
+                return
         if _store.pending_bytes(self.memory):
             self.commits.commit()
             self.commands.answer_durable()
@@ -310,26 +335,33 @@ class Store:
         """What is written to a file without a name is lost at the next start: from here on nothing
         is acknowledged until it is in files that have theirs."""
         with busy(self.memory):  # a disk that is gone may not answer
-            self.trouble = self.watch.look()
-        if self.trouble is None:
-            return
+            self.trouble = self._files_trouble()
+        if self.trouble is not None:
+            self.database.close()
+            self._mend_files(self.trouble)
+
+    def _files_trouble(self) -> Trouble | None:
+        if (trouble := self.watch.look()) or self.commits.are_there():
+            return trouble
+        text = f"{self.database.path / DATA_NAME} was written over while the server runs"
+        return Trouble(text, data_lost=True)
+
+    def _mend_files(self, trouble: Trouble) -> None:
+        """Until they are whole again."""
         self.memory.store_state = StoreState.STORE_FAILING
-        self.files_alarm.set(self.trouble.text)
-        self.database.close()
-        while not self._mend_files(self.trouble):
+        self.files_alarm.set(trouble.text)
+        while not self._try_files(trouble):
             self._wait_messages(RETRY_S)
             self.memory.beat()
 
-    def _mend_files(self, trouble: Trouble) -> bool:
+    def _try_files(self, trouble: Trouble) -> bool:
         """New files, or the lock file anew. False: it failed, the alarm says why."""
         try:
             if trouble.data_lost:
                 self._make_files()
             else:
-                self._open()
-                attach(self.database, self.memory, self.clock)
-        except (DatabaseError, OSError) as error:
-            self.database.close()
+                self._attach_again()
+        except (DatabaseError, StoreLocked, OSError) as error:
             self.files_alarm.set(f"{trouble.text}, and new files cannot be made: {error}")
             return False
         self.trouble = None
@@ -337,23 +369,36 @@ class Store:
         self.memory.store_state = StoreState.STORE_OK
         self.files_alarm.set(None)
         wake(self.events)
+        self.commands.answer_durable()
+        self._send_ids()
         return True
 
+    def _attach_again(self) -> None:
+        self._open(known=True)
+        try:
+            attach(self.database, self.memory, self.clock)
+        except BaseException:
+            self.database.close()
+            raise
+
     def _make_files(self) -> None:
-        path = self.database.path
+        path = self.state / DATABASE_NAME
         path.mkdir(mode=0o750, parents=True, exist_ok=True)
         aside = set_aside(path)
+        database = None
         try:
-            self.database = Database(path)
+            database = Database(path)
             first = rebuild(
-                self.database, self.memory, self.clock, self.ids, self.identity,
-                self.commits.sequence,
-            )  # fmt: skip
+                database, self.memory, self.clock, self.ids, self.identity, self.memory.sequence
+            )
             self.watch = Watch(path)
+            set_mark(self.state)
         except (DatabaseError, OSError):
+            if database is not None:
+                database.close()
             (path / DATA_NAME).unlink(missing_ok=True)  # what was made so far; nobody's backup
             raise
-        set_mark(self.state)
+        self.database = database
         log.warning(
             "store-rebuilt", path=str(path), journal_from=first, aside=str(aside) if aside else None
         )
@@ -385,7 +430,7 @@ class Store:
             case "image":
                 self._take_image(message, fds)
             case "names":
-                self.asked = self.ids.assign(message)
+                self.asked = {"number": message.get("number"), **self.ids.assign(message)}
                 if not self.ids.changed:
                     self._send_ids()
             case kind:
@@ -423,7 +468,7 @@ class Store:
     def _send_ids(self) -> None:
         """The ids that a reload asked for, once they are on disk."""
         if self.asked is not None and not self.ids.changed:
-            self.channel.send({"type": "ids", **self.asked})
+            self.channel.send({"type": "ids", **self.asked, "numbers": self.ids.told()})
             self.asked = None
 
 

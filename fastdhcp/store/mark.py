@@ -13,7 +13,7 @@ from fastdhcp.store.database import (
     META_EPOCH,
     RESTORE,
     Database,
-    DatabaseError,
+    DataLost,
     sync_folder,
 )
 
@@ -24,14 +24,15 @@ _TEXT = (
 )
 
 
-def open_store(state: Path) -> Database:
-    """The database in the state directory, made if this server is new.
+def open_store(state: Path, *, known: bool = False) -> Database:
+    """The database in the state directory, made if this server is new. ``known``: it is not, as
+    living workers have its leases.
 
-    Raises DatabaseError, also if there were leases and there are none now.
+    Raises DatabaseError; DataLost if there were leases and there are none now.
     """
     path = state / DATABASE_NAME
     data, mark = path / DATA_NAME, state / MARK_NAME
-    if not mark.exists():
+    if not known and not mark.exists():
         return Database(path)
     if not data.exists():
         raise _gone(data, "is missing", mark)
@@ -58,8 +59,8 @@ def set_mark(state: Path) -> None:
     sync_folder(state)
 
 
-def _gone(data: Path, how: str, mark: Path) -> DatabaseError:
-    return DatabaseError(
+def _gone(data: Path, how: str, mark: Path) -> DataLost:
+    return DataLost(
         f"{data} {how}, and this server had leases: {RESTORE}; or remove {mark} to start without "
         "them, as a new server"
     )

@@ -5,6 +5,7 @@ ready word; a store that dies before that gets new segments. An attaching store 
 word and never rebuilds the table: the segments are newer than the disk.
 """
 
+import operator
 import os
 import secrets
 import time
@@ -30,6 +31,7 @@ from fastdhcp.store.database import (
     RESTORE,
     Database,
     DatabaseError,
+    DataLost,
     Write,
     batch_header,
     batch_of,
@@ -98,7 +100,7 @@ def recover(
         _check_room(memory, policy_blocks + strays.blocks())
         replay_disk(database, memory, strays.gone())
     except ValueError as error:
-        raise DatabaseError(f"{database.path}: {error}; {RESTORE}") from error
+        raise DataLost(f"{database.path}: {error}; {RESTORE}") from error
     except MemoryError as error:
         raise DatabaseError(f"{database.path}: {error}") from error
     rekeyed = database.read_meta(META_IDENTITY) not in (None, identity)
@@ -122,14 +124,9 @@ def recover(
 def attach(database: Database, memory: Memory, clock: Clock) -> None:
     """Takes over from a store that died under living workers. May be called again if it raises.
 
-    Raises DiskFull, or DatabaseError if the disk does not belong to these segments.
+    Raises DiskFull, DataLost as committed(), DatabaseError.
     """
-    found = database.read_meta(META_SEGMENT)
-    match found:
-        case [memory.segment_id, list(positions)] if len(positions) == memory.rings:
-            pass
-        case _:
-            raise DatabaseError(f"{database.path}: is of another run than the table in memory")
+    positions = committed(database, memory)
     # What the dead one copied and did not commit is in the journal, but no bit says so any more.
     _store.mark_all_dirty(memory)
     crash_point("attach-dirty")
@@ -140,6 +137,18 @@ def attach(database: Database, memory: Memory, clock: Clock) -> None:
     crash_point("attach-committed")
     _store.settle(memory, positions)
     crash_point("attach-published")
+
+
+def committed(database: Database, memory: Memory) -> list[int]:
+    """How far the rings of these segments are on disk. Raises DataLost if the disk does not belong
+    to them, or has less than was acknowledged: a backup, say."""
+    match database.read_meta(META_SEGMENT):
+        case [memory.segment_id, list(positions)] if len(positions) == memory.rings:
+            durable = [memory.ring_durable(ring) for ring in range(memory.rings)]
+            if all(map(operator.ge, positions, durable)):
+                return positions
+            raise DataLost(f"{database.path}: is older than the table in memory")
+    raise DataLost(f"{database.path}: is of another run than the table in memory")
 
 
 def rebuild(

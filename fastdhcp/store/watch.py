@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastdhcp.store.database import DATA_NAME, LOCK_FILE_NAME
+from fastdhcp.store.lock import hold
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ class Watch:
 
 def set_aside(path: Path) -> Path | None:
     """Makes way for new files. Data that stands there is somebody's, perhaps a backup, and is kept
-    under another name, which is returned. Raises OSError."""
+    under another name, which is returned. Raises StoreLocked if a store works with it, OSError."""
+    if (path / DATA_NAME).is_file():
+        os.close(hold(path / DATA_NAME))
     (path / LOCK_FILE_NAME).unlink(missing_ok=True)
     data = path / DATA_NAME
     aside = path / f"{DATA_NAME}.aside-{time.time_ns() // 1_000_000}"

@@ -34,9 +34,9 @@ KINDS = (
     ),
     Kind(
         "store-files",
-        "the store's files were removed, renamed, replaced or cut short under the running server. "
-        "The store makes new ones from the table in memory; until it has, nothing new is "
-        "acknowledged",
+        "the store's files were removed, renamed, replaced, written over or cut short under the "
+        "running server. The store makes new ones from the table in memory; until it has, nothing "
+        "new is acknowledged",
         "over at once, as a rule; if not, the text says what stands in the way. To put a backup "
         "back, stop the server first: data that stood in the place of its own is kept as "
         "`data.mdb.aside-*`",

@@ -20,6 +20,7 @@ def brief_store(server: Server) -> Briefing:
         "identity": list(config.server.identity),
         **store_settings(config),
         "names": store_names(config),
+        "numbers": server.numbers,
     }
     fds = dict(server.segments.fds)
     fds["commands"] = resources.commands[0].fileno()

@@ -39,7 +39,7 @@ class Child:
         self._begun_s = 0.0
         self.on_message: Callable[[Child, Message], None] = lambda child, message: None
         self.on_exit: Callable[[Child], None] = lambda child: None
-        self._expected: dict[str, asyncio.Future[Message]] = {}
+        self._expected: dict[str, tuple[asyncio.Future[Message], int | None]] = {}
         self._exited: asyncio.Event | None = None
         ours, theirs = Channel.pair()
         self.channel = ours
@@ -111,12 +111,13 @@ class Child:
             return False
         return True
 
-    async def expect(self, kind: str) -> Message:
-        """The next message of this type. Raises ChildDied."""
+    async def expect(self, kind: str, number: int | None = None) -> Message:
+        """The next message of this type, and with this number if one is given: an answer to who
+        has given up is not taken for the next one's. Raises ChildDied."""
         if self._exited is None or self._exited.is_set():
             raise ChildDied(self.name)
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._expected[kind] = future
+        self._expected[kind] = future, number
         try:
             return await future
         finally:
@@ -167,8 +168,8 @@ class Child:
             self._dispatch(message)
 
     def _dispatch(self, message: Message) -> None:
-        future = self._expected.get(str(message["type"]))
-        if future is not None and not future.done():
+        future, number = self._expected.get(str(message["type"]), (None, None))
+        if future is not None and not future.done() and number in (None, message.get("number")):
             future.set_result(message)
         else:
             self.on_message(self, message)
@@ -182,7 +183,7 @@ class Child:
         loop.remove_reader(self.channel.fileno())
         os.close(self._pidfd)
         self.channel.close()
-        for future in self._expected.values():
+        for future, _ in self._expected.values():
             if not future.done():
                 future.set_exception(ChildDied(f"{self.name}: {self.how_it_ended()}"))
         assert self._exited is not None

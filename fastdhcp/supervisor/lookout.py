@@ -40,6 +40,7 @@ class Lookout:
             await asyncio.sleep(LOOK_S)
             with self._server.defects.caught("look-out"):
                 self._look(time.monotonic())
+            self._server.notifier.catch_up()
             if watchdog:
                 self._server.notifier.beat()
 
@@ -102,7 +103,7 @@ class Lookout:
             with server.defects.caught("rivals"):
                 self._rivals.look({interface.index for interface in server.generation.served})
         for child in server.children.values():
-            if child.served_s() >= QUIET_S:
+            if child.returncode is None and child.served_s() >= QUIET_S:
                 server.alarms.clear("process-restarting", child.name)
         with server.defects.caught("status"):
             push_status(server)

@@ -8,6 +8,7 @@ any error the old one stays.
 
 import asyncio
 import contextlib
+import itertools
 import os
 import time
 
@@ -52,11 +53,13 @@ class Policy:
         self.lock = asyncio.Lock()
         """Held by who brings a new one in, from the look at what is there now."""
         self._numbers = 0
+        self._asked = itertools.count(1)
         self._places = HintPlaces(server.store_number, server.segments.sizes["hints"])
 
     async def first(self, message: Message) -> Generation:
         """The generation that the server starts with; later calls (a store that died) return the
         current one."""
+        self._server.numbers = message.get("numbers")
         if self._server.known is None:
             async with self.lock:  # a store that dies meanwhile has a successor that asks too
                 if self._server.known is None:
@@ -70,7 +73,7 @@ class Policy:
         store = await self._store_at_work()
         ids = self._server.generation.ids
         if config is not self._server.generation.config:
-            ids = ids_of(await self._ask(store, {"type": "names", **store_names(config)}, "ids"))
+            ids = await self._ids(store, config)
             self._check_room(config, ids)
         new = await self._compiled(config, interfaces, ids)
         old = self._server.generation
@@ -125,13 +128,16 @@ class Policy:
             await asyncio.sleep(POSTED_LOOK_S)
         return store
 
-    async def _ask(self, child: Child, message: Message, answer: str) -> Message:
-        child.send(message)
-        return await self._answer(child, answer)
+    async def _ids(self, store: Child, config: Configuration) -> Ids:
+        number = next(self._asked)
+        store.send({"type": "names", "number": number, **store_names(config)})
+        answer = await self._answer(store, "ids", number)
+        self._server.numbers = answer.get("numbers")
+        return ids_of(answer)
 
-    async def _answer(self, child: Child, answer: str) -> Message:
+    async def _answer(self, child: Child, answer: str, number: int | None = None) -> Message:
         try:
-            return await asyncio.wait_for(child.expect(answer), STORE_ANSWER_S)
+            return await asyncio.wait_for(child.expect(answer, number), STORE_ANSWER_S)
         except TimeoutError as error:
             raise Refused(f"{child.name} does not answer") from error
 

@@ -46,6 +46,7 @@ class Server:
     receive_buffer: int = dataclasses.field(init=False)
     warnings: list[str] = dataclasses.field(init=False)
     known: Generation | None = None
+    numbers: object = None  # what the store has given to names, for a successor without its files
 
     def __post_init__(self) -> None:
         self.config = self.started_with

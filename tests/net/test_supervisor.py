@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -101,6 +102,36 @@ def test_a_worker_that_dies_again_and_again_is_an_alarm_and_the_rest_is_served(
     assert server.process.returncode is None
     alarms = server.status()["alarms"]
     assert isinstance(alarms, list)
+
+
+def test_the_alarm_of_a_process_that_dies_again_and_again_stays_on(
+    lab: Lab, link: LinkClient
+) -> None:
+    """The second until the next start is none that it has lived."""
+    server = FastDHCP(lab, "server", lan(workers=1))
+    for _ in range(11):
+        at = kill(server, "worker")
+        server.process.wait_for("process-started process=worker-0", after=at)
+    assert "alarm-on name=process-restarting subject=worker-0" in server.process.text()
+    assert "alarm-off" not in server.process.text()
+    server.process.wait_for("alarm-off name=process-restarting subject=worker-0")
+    assert dora(link.ask, mac(1)).type == ACK
+
+
+def test_a_store_that_goes_with_its_folder_costs_no_lease(lab: Lab, link: LinkClient) -> None:
+    """All leases are in memory, and with the next store in new files."""
+    server = FastDHCP(lab, "server", lan())
+    state = server.folder / "state"
+    leases = {n: dora(link.ask, mac(n)).yiaddr for n in range(4)}
+    at = kill(server, "store")
+    shutil.rmtree(state)
+    server.process.wait_for("store-rebuilt", after=at)
+    leases |= {n: dora(link.ask, mac(n)).yiaddr for n in range(4, 6)}
+    assert eventually(lambda: not server.status()["alarms"])
+    assert server.stop() == 0
+    server = FastDHCP(lab, "server", lan())
+    found = {str(lease["hw-address"]): lease["address"] for lease in server.leases()}
+    assert found == {mac(n).hex(":"): address for n, address in leases.items()}
 
 
 def _cures(server: FastDHCP) -> dict[tuple[str, str | None], str]:

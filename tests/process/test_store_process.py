@@ -1,5 +1,6 @@
 """The real store process: what it does on the supervisor's, the operator's and the clock's word."""
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -303,17 +304,24 @@ def test_a_second_store_on_a_state_directory_is_refused(rig, tmp_path, capfd, mo
     rig.wait_durable(rig.bind(ADDRESS))
 
 
-def test_a_table_of_another_run_is_refused(rig, tmp_path, capfd):
-    """The disk was exchanged under living workers."""
+def test_a_store_of_another_run_is_set_aside(rig, tmp_path, capfd):
+    """The disk was exchanged under living workers, whose leases are what counts."""
     rig.start()
+    rig.wait_durable(rig.bind(ADDRESS))
     rig.kill()
-    rig.state.rename(tmp_path / "away")
-    rig.spawn()
-    assert rig.expect("ids") is not None
-    rig.send_image(1)
-    assert rig.expect("ready") is None
-    assert rig.reap() == 1
+    (tmp_path / "second").mkdir()
+    with Rig(tmp_path / "second") as second:
+        second.start()
+        second.wait_durable(second.bind(ADDRESS + 1))
+        second.stop()
+        data = (second.state / "leases" / "data.mdb").read_bytes()
+    leases = rig.state / "leases"
+    (leases / "data.mdb").write_bytes(data)
+    assert rig.start()["attached"]
+    assert [address for _, address in rig.records()] == [ADDRESS]
     assert "of another run" in capfd.readouterr().err
+    (aside,) = leases.glob("data.mdb.aside-*")
+    assert aside.read_bytes() == data
 
 
 def test_an_attach_publishes_and_wakes_all(rig):
@@ -465,3 +473,28 @@ def test_a_table_without_room_is_a_clear_obstacle(rig, capfd, blocks, starts):
         said = capfd.readouterr().err
         assert "server.max-addresses" in said and "need 513 blocks" in said
         assert "room for 512; write at least 131328" in said
+
+
+def test_lines_that_were_lost_are_told_as_soon_as_there_is_room(tmp_path):
+    """Also by a store that has nothing else to say."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(reader, False)
+    kept = os.dup(2)
+    os.dup2(writer, 2)
+    try:
+        with Rig(tmp_path) as rig:
+            rig.start()
+            text = b""
+            while b"log-dropped" not in text:
+                with contextlib.suppress(BlockingIOError):
+                    text += os.read(reader, 1 << 16)
+                time.sleep(0.01)
+    finally:
+        os.dup2(kept, 2)
+        for fd in (kept, reader, writer):
+            os.close(fd)
+    assert b"log-dropped lines=1 process=store" in text

@@ -1,7 +1,11 @@
 """Configurations that are wrong, each with the very words that an operator reads."""
 
+import contextlib
+import ctypes
 import json
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -347,3 +351,59 @@ def test_a_file_is_included_once(tmp_path: Path) -> None:
     assert said(tmp_path / "main.toml", '[server]\ninclude = ["*.toml"]\n') == [
         '2: server.include[0]: "FILE" is read already; include each file once'
     ]
+
+
+def test_dhcp_is_not_listened_for_on_ipv6(tmp_path: Path) -> None:
+    text = '[server]\nlisten = "[::1]:67"\n[control]\nlisten = "[::1]:8067"\n'
+    (tmp_path / "f.toml").write_text(text)
+    errors, _ = check(tmp_path / "f.toml")
+    told = '"[::1]:67" is not an IPv4 address; write one as in "0.0.0.0:67"'
+    assert [str(error) for error in errors] == [f"{tmp_path}/f.toml:2: server.listen: {told}"]
+
+
+def test_an_included_link_that_leads_nowhere_is_a_file_that_is_missing(tmp_path: Path) -> None:
+    """Its subnets would go with the next reload, without a word."""
+    (tmp_path / "f.toml").write_text('[server]\ninclude = ["d/*.toml"]\n')
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "a.toml").write_text(ONE)
+    (tmp_path / "d" / "b.toml").symlink_to("gone.toml")
+    (tmp_path / "d" / "c.toml").mkdir()
+    errors, _ = check(tmp_path / "f.toml")
+    assert [str(error) for error in errors] == [
+        f"{tmp_path}/d/b.toml:1: cannot be read: No such file or directory"
+    ]
+
+
+def test_a_folder_of_includes_that_may_not_be_read_is_an_error() -> None:
+    """Nothing would be found in it, and a reload would serve nobody."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        path.chmod(0o755)
+        (path / "f.toml").write_text('[server]\ninclude = ["d/*.toml"]\n')
+        (path / "d").mkdir(mode=0)
+        with unprivileged():
+            errors, _ = check(path / "f.toml")
+    told = f'{path}/f.toml:2: server.include[0]: "{path}/d" cannot be read: Permission denied'
+    assert [str(error) for error in errors] == [told]
+
+
+def test_what_is_too_long_for_a_configuration_is_not_read_whole(tmp_path: Path) -> None:
+    with (tmp_path / "f.toml").open("wb") as file:
+        file.truncate(1 << 40)
+    errors, _ = check(tmp_path / "f.toml")
+    told = f"{tmp_path}/f.toml:1: is longer than 256 MB: no configuration is"
+    assert [str(error) for error in errors] == [told]
+
+
+@contextlib.contextmanager
+def unprivileged() -> Iterator[None]:
+    """Without the right of root to read whatever there is."""
+    if os.geteuid():
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    libc.setfsuid(65534)
+    try:
+        yield
+    finally:
+        libc.setfsuid(0)

@@ -33,6 +33,7 @@ GOOD: list[tuple[Callable[..., Any], tuple[Any, ...], Any]] = [
     (values.host_port, ("0.0.0.0:67", 1), ("0.0.0.0", 67)),
     (values.host_port, ("[::1]:8067", 0), ("::1", 8067)),
     (values.host_port, ("127.0.0.1:0", 0), ("127.0.0.1", 0)),
+    (values.host4_port, ("0.0.0.0:67", 1), ("0.0.0.0", 67)),
     (values.interface_name, ("eth0.100",), "eth0.100"),
     (values.hardware_identity, ("02:ee:00:00:00:01",), bytes.fromhex("0102ee00000001")),
     (values.hardware_identity, ("02-EE-00-00-00-01",), bytes.fromhex("0102ee00000001")),
@@ -63,6 +64,8 @@ BAD: list[tuple[Callable[..., Any], tuple[Any, ...], str]] = [
      'write "10.0.0.1-10.0.0.9"'),
     (values.host_port, ("localhost:80", 0), '"localhost:80" is not address:port; write one as in '
      '"127.0.0.1:8067"'),
+    (values.host4_port, ("[::1]:67", 1), '"[::1]:67" is not an IPv4 address; write one as in '
+     '"0.0.0.0:67"'),
     (values.host_port, ("0.0.0.0:0", 1), "port 0 is out of range; write one from 1 to 65535"),
     (values.interface_name, ("averyveryverylongname",), '"averyveryverylongname" is not the name of'
      ' an interface; write one of 1 to 15 characters without space, "/" or ":", as in "eth0"'),
