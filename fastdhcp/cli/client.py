@@ -18,8 +18,8 @@ DEFAULT_SOCKET = Path("/run/fastdhcp/control.sock")
 SOCKET_NAME = "control.sock"
 TIMEOUT_S = 30.0
 """What is asked answers at once; a lease is released when that is on disk."""
-RELOAD_S = 170.0
-"""A reload may take two minutes."""
+RELOAD_S = 420.0
+"""A reload takes that long at the worst: longer than control waits, whose words say more."""
 Values = Mapping[str, object]
 Command = Callable[..., None]
 

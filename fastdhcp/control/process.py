@@ -28,9 +28,9 @@ from fastdhcp.control.table import Table
 from fastdhcp.log import capture_logging, log
 
 BEAT_S = 1.0
-RELOAD_S = 150.0
-"""The supervisor gives the configuration a minute to be read, and the store another one to put a
-million leases into the index anew."""
+RELOAD_S = 400.0
+"""The supervisor tries three times if the store dies of it, and each time gives the configuration a
+minute to be read, and the store another one to put a million leases into the index anew."""
 NOT_SEGMENTS = ("image", "unix", "tcp", "store")
 
 
