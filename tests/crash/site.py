@@ -14,14 +14,12 @@ from tests.crash.ledger import boot_time
 from tests.crash.pack import RETRY_S, Pack
 from tests.lab import Lab
 from tests.lab.patience import PATIENCE_S, Stopwatch
-from tests.lab.servers import FastDHCP
+from tests.lab.servers import FastDHCP, Name
 
 SERVER = "10.77.0.1"
 RELAY = "10.77.0.2"
 LONG = Link(int(ipaddress.IPv4Address("10.78.0.2")), grace_s=64)
 SHORT = Link(int(ipaddress.IPv4Address("10.79.0.2")), grace_s=1, lease_s=(2, 5))
-Name = tuple[str, int]
-"""Role and index of a process, as on its command line."""
 
 
 def configuration(clients: int, workers: int, **server: object) -> dict[str, object]:
@@ -128,8 +126,9 @@ class Site:
         return self.server.folder / "state" / "leases"
 
     def children(self) -> dict[Name, int]:
-        """The living processes by role and index, from their command lines."""
-        return {name: pid for pid in _children(self.pid) if (name := _name(pid))}
+        """The living processes by role and index."""
+        assert self.server is not None
+        return self.server.processes()
 
     def reload(self) -> None:
         """HUP: the same configuration, compiled and swapped in anew."""
@@ -186,23 +185,3 @@ class Site:
             yield
         finally:
             os.kill(self.pid, signal.SIGCONT)
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        words = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return []
-    return [int(word) for word in words]
-
-
-def _name(pid: int) -> Name | None:
-    """None for one that is dead, or has not called exec yet."""
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-    except OSError:
-        return None
-    if "fastdhcp.process" not in words:
-        return None
-    at = words.index("fastdhcp.process")
-    return words[at + 1], int(words[at + 2])

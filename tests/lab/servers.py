@@ -1,5 +1,6 @@
 """DHCP servers under test: fastdhcp, and two others that prove the tests themselves."""
 
+import contextlib
 import dataclasses
 import ipaddress
 import json
@@ -17,6 +18,7 @@ from .patience import PATIENCE_S
 from .process import Process
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+Name = tuple[str, int]  # of a process: its role and index
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,15 +193,23 @@ class FastDHCP(Server):
         assert isinstance(found, dict)
         return found
 
+    def processes(self) -> dict[Name, int]:
+        """Its living processes but the supervisor, which are named by their command lines.
+
+        One that has just died, or has not called exec yet, has no name and is left out.
+        """
+        found: dict[Name, int] = {}
+        for pid in self.process.children():
+            with contextlib.suppress(OSError):  # it was waited for since it was listed
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+                if "fastdhcp.process" in words:
+                    at = words.index("fastdhcp.process")
+                    found[words[at + 1], int(words[at + 2])] = pid
+        return found
+
     def pids(self, role: str) -> list[int]:
         """The living processes of a role (worker, store, control), in the order of their index."""
-        found = {}
-        for pid in self.process.children():
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-            if "fastdhcp.process" in words:
-                at = words.index("fastdhcp.process")
-                found[words[at + 1], int(words[at + 2])] = pid
-        return [pid for (kind, _), pid in sorted(found.items()) if kind == role]
+        return [pid for (kind, _), pid in sorted(self.processes().items()) if kind == role]
 
     def leases(self) -> list[dict[str, object]]:
         """``fastdhcp leases export --json``: one object a line."""
