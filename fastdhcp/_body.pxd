@@ -30,7 +30,7 @@ cdef struct BodyKey:
     uint8_t file_taken       # 1: the file field carries the boot file
     uint8_t sname_taken      # 1: sname carries the server's name
     uint8_t spare[2]         # so that what is hashed ends on a word
-    uint8_t list[BODY_LIST_MAX]  # zeros behind list_len
+    uint8_t list[BODY_LIST_MAX]  # zeros behind list_len up to the end of its word
 
 
 cdef struct Body:

@@ -228,13 +228,14 @@ cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key, S
     cdef const Body* body
     key.generation = image.generation
     memset(key.spare, 0, sizeof(key.spare))
-    memset(key.list, 0, sizeof(key.list))
     key.list_len = BODY_NO_LIST
     if list.at != NULL:
         if list.len > BODY_LIST_MAX:
             key.list_len = 0
             return lay_once(bodies, image, key, list, room, counters)
         key.list_len = <uint16_t>list.len
+        if list.len % 8:             # it is hashed by whole words
+            (<uint64_t*>key.list)[list.len // 8] = 0
         memcpy(key.list, list.at, list.len)
     # Nearly all bodies fit as a whole, so the length of an option 82 behind them spoils no hit.
     key.room = BODY_ANY_ROOM

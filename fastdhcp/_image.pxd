@@ -219,6 +219,8 @@ cdef uint32_t image_network_number(const Image* image, uint32_t vrf,
 # Which of the 256 addresses of a block the pool may give; writes four words.
 cdef void image_pool_mask(const Image* image, const Pool* pool, uint32_t block,
                           uint64_t* allowed) noexcept nogil
+# May the pool give this address of its range?
+cdef bint image_pool_gives(const Image* image, const Pool* pool, uint32_t address) noexcept nogil
 # Places in by_identity and by_address (before the mask): the compiler fills them by the same hash.
 cdef uint32_t image_identity_hash(const Image* image, uint32_t network_number, uint8_t kind,
                                   const uint8_t* data, uint32_t size) noexcept nogil

@@ -15,8 +15,8 @@ cdef inline uint64_t sort_key(uint32_t vrf, uint32_t address) noexcept nogil:
 
 # How many rows of a table begin at or before (vrf, address). The rows of both tables begin with
 # VRF and first address, and are sorted by them.
-cdef uint32_t rows_before(const uint8_t* rows, uint32_t row_size, uint32_t count, uint32_t vrf,
-                          uint32_t address) noexcept nogil:
+cdef inline uint32_t rows_before(const uint8_t* rows, uint32_t row_size, uint32_t count,
+                                 uint32_t vrf, uint32_t address) noexcept nogil:
     cdef uint64_t wanted = sort_key(vrf, address)
     cdef uint32_t low = 0
     cdef uint32_t high = count
@@ -62,24 +62,35 @@ cdef uint32_t image_network_number(const Image* image, uint32_t vrf,
     return image_network(image, image_subnet(image, index).network).number
 
 
-cdef void image_pool_mask(const Image* image, const Pool* pool, uint32_t block,
-                          uint64_t* allowed) noexcept nogil:
+# The mask of a block; NULL: the pool may give all of it.
+cdef inline const Mask* find_mask(const Image* image, const Pool* pool,
+                                  uint32_t block) noexcept nogil:
     cdef const Mask* masks = <const Mask*>image_table(image, &image.masks) + pool.mask_first
     cdef uint32_t low = 0
     cdef uint32_t high = pool.mask_count
     cdef uint32_t middle
-    cdef int word
     while low < high:
         middle = (low + high) // 2
         if masks[middle].block < block:
             low = middle + 1
         else:
             high = middle
-    for word in range(4):
-        if low < pool.mask_count and masks[low].block == block:
-            allowed[word] = masks[low].allowed[word]
-        else:
-            allowed[word] = ~<uint64_t>0
+    if low < pool.mask_count and masks[low].block == block:
+        return &masks[low]
+    return NULL
+
+
+cdef void image_pool_mask(const Image* image, const Pool* pool, uint32_t block,
+                          uint64_t* allowed) noexcept nogil:
+    cdef const Mask* mask = find_mask(image, pool, block)
+    cdef int word
+    for word in range(BLOCK_WORDS):
+        allowed[word] = ~<uint64_t>0 if mask == NULL else mask.allowed[word]
+
+
+cdef bint image_pool_gives(const Image* image, const Pool* pool, uint32_t address) noexcept nogil:
+    cdef const Mask* mask = find_mask(image, pool, address >> 8)
+    return mask == NULL or mask.allowed[(address >> 6) & 3] >> (address & 63) & 1
 
 
 # ---- by interface, own addresses

@@ -216,11 +216,11 @@ cdef bint write_nak(Reply* reply, Writer* w, const Packet* packet) noexcept nogi
 # RFC 2132 9.10: what the client says that it takes, IP and UDP headers in it; and no more than the
 # link does. 61 and 82 must be echoed whole: if they alone pass that, the configured options find no
 # room.
-cdef inline uint32_t room_for_body(const Packet* packet, const Handled* handled,
-                                   uint32_t written) noexcept nogil:
+cdef inline uint32_t room_for_body(const Reply* reply, const Writer* w,
+                                   const Packet* packet) noexcept nogil:
     cdef uint32_t size = packet.max_size if packet.max_size else <uint32_t>DATAGRAM_SIZE_MIN
-    cdef uint32_t taken = written + tail_size(packet)
-    size = min(size - <uint32_t>IP_UDP_SIZE, message_max(handled))
+    cdef uint32_t taken = <uint32_t>(w.at - reply.data) + tail_size(packet)
+    size = min(size - <uint32_t>IP_UDP_SIZE, <uint32_t>(w.end - reply.data))
     return size - taken if size > taken else 0
 
 
@@ -235,7 +235,7 @@ cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image
     key.file_taken = 1 if params.boot_file_len else 0
     key.sname_taken = 1 if params.server_name_len else 0
     body = bodies_find(bodies, image, &key, packet.parameter_list,
-                       room_for_body(packet, handled, <uint32_t>(w.at - reply.data)), counters)
+                       room_for_body(reply, w, packet), counters)
     if params.boot_file_len:
         memcpy(reply.data + AT_FILE, <const uint8_t*>image + params.boot_file_at,
                params.boot_file_len)

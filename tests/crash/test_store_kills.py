@@ -118,7 +118,9 @@ def before(tmp_path_factory):
     with Rig(folder, **SMALL_JOURNAL) as rig:
         ledger = Ledger(rig, seed=5)
         assert rig.start() is not None
-        drive(rig, ledger, until=lambda: rig.memory.ring_head(0) > 300000)
+        drive(rig, ledger, until=chance(rig, 300000))
+        wait_for(lambda: rig.disk().checkpoint, "a checkpoint")
+        drive(rig, ledger, until=chance(rig, 30000))  # the journal goes on behind it
         settle(rig, ledger)
         rig.kill()
         disk = rig.disk()

@@ -1,0 +1,36 @@
+"""What the engine looks at: the client's record, the one asked for, a free one; all by value."""
+
+from libc.stdint cimport uint32_t
+
+from fastdhcp._codec cimport Packet
+from fastdhcp._engine cimport View
+from fastdhcp._entry cimport Kept
+from fastdhcp._leases cimport Binding, Table
+from fastdhcp._scope cimport Scope
+
+
+# What a record is to the client; the greater, the better.
+cdef enum Claim:
+    CLAIM_NONE = 0
+    CLAIM_HAD = 1                # it was its own before, and is free
+    CLAIM_ENDED = 2              # held, but not to be renewed
+    CLAIM_OFFERED = 3
+    CLAIM_HELD = 4
+
+
+# What a record keeps of a message. An empty option 82 says nothing.
+cdef inline void gather_kept(const Packet* packet, Kept* out) noexcept nogil:
+    out.client_id = packet.client_id
+    out.hostname = packet.hostname
+    out.relay_info = packet.relay_info
+    if out.relay_info.len == 0:
+        out.relay_info.at = NULL
+
+
+cdef Claim gather_claim(const View* v, const Binding* b) noexcept nogil
+# Fills in the places of a view whose client is known, but for `free`. False: a record stayed
+# locked.
+cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
+                 View* v) noexcept nogil
+# `free`: the subnet of the giaddr or interface first, then the others that share its link.
+cdef void gather_free(Table* t, const Scope* scope, View* v) noexcept nogil

@@ -1,0 +1,236 @@
+"""What the engine looks at: the client's record, the one asked for, a free one; all by value."""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from fastdhcp._bitmap cimport bitmap_next
+from fastdhcp._engine cimport Place, engine_asked
+from fastdhcp._entry cimport entry_kept, kept_same
+from fastdhcp._image cimport (
+    NOWHERE, Image, Network, Pool, Subnet, image_find_pool, image_find_subnet, image_network,
+    image_pool, image_pool_gives, image_reservation, image_reserved_at, image_subnet, image_table,
+)
+from fastdhcp._journal cimport journal_is_durable
+from fastdhcp._leases cimport (
+    ACTIVE, FREE, PENDING, leases_candidates, leases_longs, leases_read, leases_read_address,
+    leases_record, leases_take,
+)
+from fastdhcp._wire cimport DISCOVER, REQUEST
+
+cdef enum:
+    CANDIDATES_MAX = 16          # index entries looked at for one client
+    FREE_TRIES = 64              # addresses tried that turn out to be somebody's
+    LATELY_S = 600               # so long after its end an address is given last
+    LATELY_TRIES = 16            # ... while so many tries find another
+
+
+# ---- does the record say it already?
+
+cdef struct Comparison:
+    Kept came
+    bint same
+
+
+cdef void compare(const Table* t, uint32_t number, void* taken) noexcept nogil:
+    cdef Comparison* c = <Comparison*>taken
+    cdef Kept was
+    entry_kept(leases_record(t, number), leases_longs(t, number), &was)
+    c.same = kept_same(&c.came, &was)
+
+
+# Does the record, still as it was read, say all that the message says of its client?
+cdef bint is_said(const Table* t, const Packet* packet, const Binding* b) noexcept nogil:
+    cdef Comparison c
+    cdef uint64_t seen
+    gather_kept(packet, &c.came)
+    return leases_take(t, b.number, compare, &c, &seen) and seen == b.lock and c.same
+
+
+# ---- an address
+
+cdef inline void no_place(Place* p) noexcept nogil:
+    p.known = 0
+    p.allowed = 0
+    p.subnet = NOWHERE
+    p.pool = NOWHERE
+
+
+# May this client have the address under the policy of now?
+cdef bint is_allowed(const Image* image, const Scope* scope, uint32_t reservation,
+                     uint32_t address, uint32_t pool) noexcept nogil:
+    cdef uint32_t reserved = image_reserved_at(image, scope.vrf, address)
+    if reserved != NOWHERE:
+        return reserved == reservation
+    return pool != NOWHERE and image_pool_gives(image, image_pool(image, pool), address)
+
+
+# Most addresses that are asked about lie in the subnet that chose the link.
+cdef inline uint32_t find_subnet(const Image* image, const Scope* scope,
+                                 uint32_t address) noexcept nogil:
+    cdef const Subnet* near
+    if scope.link_subnet != NOWHERE:
+        near = image_subnet(image, scope.link_subnet)
+        if (address & near.mask) == near.address:
+            return scope.link_subnet
+    return image_find_subnet(image, scope.vrf, address)
+
+
+# Where an address of the scope's link lies, but for its record. False: it is of another link.
+cdef inline bint locate(const Table* t, const Scope* scope, uint32_t reservation, uint32_t address,
+                        Place* p) noexcept nogil:
+    cdef uint32_t subnet = find_subnet(t.image, scope, address)
+    if subnet == NOWHERE or image_subnet(t.image, subnet).network != scope.network:
+        return False
+    p.subnet = subnet
+    p.pool = image_find_pool(t.image, scope.vrf, address)
+    p.known = 1
+    p.allowed = is_allowed(t.image, scope, reservation, address, p.pool)
+    return True
+
+
+# An address of the scope's link, with its record. False: the record stayed locked.
+cdef bint gather_place(const Table* t, const Scope* scope, uint32_t reservation,
+                       uint32_t address, Place* p) noexcept nogil:
+    if locate(t, scope, reservation, address, p):
+        return leases_read_address(t, scope.vrf, address, &p.binding)
+    no_place(p)
+    return True
+
+
+# ---- the client's own
+
+cdef Claim gather_claim(const View* v, const Binding* b) noexcept nogil:
+    cdef bint keyed = b.key[0] == v.key[0] and b.key[1] == v.key[1]
+    if b.state == ACTIVE and keyed:
+        return CLAIM_HELD
+    if b.state == PENDING and keyed:
+        return CLAIM_ENDED
+    if b.state != FREE:
+        return CLAIM_NONE
+    if b.offer_until > v.now:
+        return CLAIM_OFFERED if b.offer_key == v.key[0] else CLAIM_NONE
+    return CLAIM_HAD if keyed and b.version else CLAIM_NONE
+
+
+# The best of the records that the index names for the client in this network; `allowed`: of those
+# that it may have now. False: one stayed locked.
+cdef bint gather_mine(const Table* t, const Scope* scope, bint allowed, View* v) noexcept nogil:
+    cdef uint32_t numbers[CANDIDATES_MAX]
+    cdef uint32_t found = leases_candidates(t, scope.network_number, v.key[0], numbers,
+                                            CANDIDATES_MAX)
+    cdef uint32_t i
+    cdef Claim best = CLAIM_NONE
+    cdef Claim worth
+    cdef Place place
+    no_place(&v.mine)
+    for i in range(found):
+        if not leases_read(t, numbers[i], &place.binding):
+            return False
+        worth = gather_claim(v, &place.binding)
+        if (worth > best and place.binding.vrf == scope.vrf
+                and locate(t, scope, v.reservation, place.binding.address, &place)
+                and (place.allowed or not allowed)):
+            v.mine = place
+            best = worth
+    return True
+
+
+# ---- a free one
+
+cdef inline bint ended_lately(const Binding* b, uint32_t now) noexcept nogil:
+    return b.version != 0 and <uint64_t>b.expiry + LATELY_S > now
+
+
+# The best of what was passed over.
+cdef struct Passed:
+    uint32_t count
+    uint32_t first               # address of the first of them
+    Place best                   # the one that ended first
+
+
+# The next free address of a pool. One that ended lately is passed over while there are others: its
+# client may come back for it. False: nothing but what was passed over.
+cdef bint free_in_pool(Table* t, const Scope* scope, const Pool* pool, View* v,
+                       Passed* passed) noexcept nogil:
+    cdef uint32_t address
+    cdef int _tries
+    for _tries in range(FREE_TRIES):
+        address = bitmap_next(t, pool, v.now)
+        if address == 0 or address == passed.first or passed.count == LATELY_TRIES:
+            return False
+        if not (gather_place(t, scope, v.reservation, address, &v.free)
+                and v.free.binding.state == FREE and v.free.binding.offer_until <= v.now):
+            continue
+        if not ended_lately(&v.free.binding, v.now):
+            return True
+        if passed.count == 0 or v.free.binding.expiry < passed.best.binding.expiry:
+            passed.best = v.free
+        if passed.count == 0:
+            passed.first = address
+        passed.count += 1
+    return False
+
+
+cdef bint free_in_subnet(Table* t, const Scope* scope, const Subnet* subnet,
+                         View* v) noexcept nogil:
+    cdef Passed passed
+    cdef uint32_t i
+    passed.count = passed.first = 0
+    for i in range(subnet.pool_count):
+        if free_in_pool(t, scope, image_pool(t.image, subnet.pool_first + i), v, &passed):
+            return True
+    if passed.count:
+        v.free = passed.best
+    else:
+        no_place(&v.free)
+    return passed.count != 0
+
+
+cdef void gather_free(Table* t, const Scope* scope, View* v) noexcept nogil:
+    cdef const Network* network = image_network(t.image, scope.network)
+    cdef const uint32_t* members = <const uint32_t*>image_table(t.image, &t.image.members)
+    cdef uint32_t i, subnet
+    v.free_gathered = 1
+    no_place(&v.free)
+    if scope.link_subnet != NOWHERE and free_in_subnet(
+            t, scope, image_subnet(t.image, scope.link_subnet), v):
+        return
+    for i in range(network.member_count):
+        subnet = members[network.member_first + i]
+        if subnet != scope.link_subnet and free_in_subnet(
+                t, scope, image_subnet(t.image, subnet), v):
+            return
+
+
+# ---- all of it
+
+cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
+                 View* v) noexcept nogil:
+    cdef uint32_t asked = engine_asked(packet)
+    v.free_gathered = 0
+    v.mine_durable = 0
+    v.asked_said = 0
+    no_place(&v.mine)
+    no_place(&v.asked)
+    no_place(&v.reserved)
+    if v.reservation != NOWHERE and not gather_place(
+            t, scope, v.reservation, image_reservation(t.image, v.reservation).address,
+            &v.reserved):
+        return False
+    if asked and not gather_place(t, scope, v.reservation, asked, &v.asked):
+        return False
+    if v.asked.known and v.asked.binding.number != NOWHERE:
+        v.mine_durable = journal_is_durable(t, v.asked.binding.ring, v.asked.binding.position)
+        if packet.message_type == REQUEST and v.asked.binding.cltt == v.now:
+            v.asked_said = is_said(t, packet, &v.asked.binding)
+        if gather_claim(v, &v.asked.binding) == CLAIM_HELD and packet.message_type != DISCOVER:
+            # RFC 2131 4.3.2: the lease is found by its address; the index is not needed.
+            v.mine = v.asked
+            return True
+    if packet.message_type not in (DISCOVER, REQUEST):
+        return True
+    if not gather_mine(t, scope, False, v):
+        return False
+    if packet.message_type == DISCOVER and v.mine.known and not v.mine.allowed:
+        # What it holds it may not have any more: it is offered what it was offered before.
+        return gather_mine(t, scope, True, v)
+    return True
