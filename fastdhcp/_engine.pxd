@@ -7,7 +7,7 @@ server, its tests and whoever asks why.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastdhcp._codec cimport Packet
-from fastdhcp._image cimport Image
+from fastdhcp._image cimport Image, Params
 from fastdhcp._leases cimport Binding
 from fastdhcp._scope cimport Scope
 from fastdhcp._wire cimport HLEN_MAX
@@ -54,8 +54,8 @@ cdef struct Verdict:
     uint8_t replaces             # 1: View.mine is another lease, whose right to renew ends now
     uint8_t spare[2]
     Place place                  # the address that the change and the reply are about
+    const Params* params         # of the address; NULL: there is none
     uint32_t reservation         # if the address is the client's reserved one, else NOWHERE
-    uint32_t params
     uint32_t lease_s             # option 51; INFINITE
     uint32_t expiry              # node time
     uint32_t offer_until

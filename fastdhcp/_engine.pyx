@@ -87,16 +87,22 @@ cdef inline bint is_due_elsewhere(const View* v, const Place* p) noexcept nogil:
 
 # ---- parameters and times
 
+# The flat row of the nearest of them.
+cdef inline const Params* params_at(const Image* image, uint32_t subnet, uint32_t pool,
+                                    uint32_t reservation) noexcept nogil:
+    if reservation != NOWHERE:
+        return image_params(image, image_reservation(image, reservation).params)
+    if pool != NOWHERE:
+        return image_params(image, image_pool(image, pool).params)
+    return image_params(image, image_subnet(image, subnet).params)
+
+
 cdef void use_place(const Image* image, const View* v, const Place* p, Verdict* out) noexcept nogil:
     out.place = p[0]
     out.reservation = NOWHERE
     if v.reserved.known and v.reserved.binding.address == p.binding.address:
         out.reservation = v.reservation
-        out.params = image_reservation(image, v.reservation).params
-    elif p.pool != NOWHERE:
-        out.params = image_pool(image, p.pool).params
-    else:
-        out.params = image_subnet(image, p.subnet).params
+    out.params = params_at(image, p.subnet, p.pool, out.reservation)
 
 
 # RFC 2131 4.3.1: what the client asks for (51), within the limits, else the default.
@@ -143,15 +149,13 @@ cdef inline void deny(Verdict* out) noexcept nogil:
 
 cdef void offer(const Image* image, const Packet* packet, const View* v, const Place* p,
                 Verdict* out) noexcept nogil:
-    cdef const Params* params
     use_place(image, v, p, out)
-    params = image_params(image, out.params)
     out.reply_type = OFFER
-    out.lease_s = lease_time(params, packet)
-    out.offer_until = instant(v.now, params.offer_hold_s)
+    out.lease_s = lease_time(out.params, packet)
+    out.offer_until = instant(v.now, out.params.offer_hold_s)
     # What the client holds for longer than the offer needs none; nor is one kept with offer-hold 0.
     out.change = CHANGE_NONE
-    if params.offer_hold_s and (p.binding.state == FREE or p.binding.expiry < out.offer_until):
+    if out.params.offer_hold_s and (p.binding.state == FREE or p.binding.expiry < out.offer_until):
         out.change = CHANGE_OFFER
 
 
@@ -166,7 +170,7 @@ cdef void acknowledge(const Image* image, const Packet* packet, const View* v, c
                       Verdict* out) noexcept nogil:
     use_place(image, v, p, out)
     out.reply_type = ACK
-    out.lease_s = lease_time(image_params(image, out.params), packet)
+    out.lease_s = lease_time(out.params, packet)
     out.expiry = instant(instant(v.now, out.lease_s), EXPIRY_SPARE if out.lease_s != INFINITE
                          else 0)
     if out.lease_s == INFINITE:
@@ -306,7 +310,7 @@ cdef void decide_decline(const Image* image, const View* v, Verdict* out) noexce
         use_place(image, v, p, out)
         out.change = CHANGE_DECLINE
         out.flags = p.binding.flags
-        out.expiry = instant(v.now, image_params(image, out.params).decline_s)
+        out.expiry = instant(v.now, out.params.decline_s)
 
 
 # Options for an address that was set by hand: those of its own subnet, else of the link's.
@@ -323,11 +327,7 @@ cdef void decide_inform(const Image* image, const Packet* packet, const Scope* s
     elif out.place.subnet == NOWHERE:
         out.place.subnet = members[network.member_first]
     out.reservation = v.reservation
-    out.params = image_subnet(image, out.place.subnet).params
-    if out.place.pool != NOWHERE:
-        out.params = image_pool(image, out.place.pool).params
-    if v.reservation != NOWHERE:
-        out.params = image_reservation(image, v.reservation).params
+    out.params = params_at(image, out.place.subnet, out.place.pool, v.reservation)
 
 
 cdef uint32_t engine_asked(const Packet* packet) noexcept nogil:
@@ -345,7 +345,6 @@ cdef void engine_decide(const Image* image, const Packet* packet, const Scope* s
     verdict.place.subnet = NOWHERE
     verdict.place.pool = NOWHERE
     verdict.reservation = NOWHERE
-    verdict.params = NOWHERE
     if packet.message_type == DISCOVER:
         decide_discover(image, packet, view, verdict)
     elif packet.message_type == REQUEST:

@@ -7,7 +7,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from fastdhcp._codec cimport Packet
-from fastdhcp._image cimport NOWHERE
+from fastdhcp._image cimport NOWHERE, Params
 from fastdhcp._leases cimport Table
 from fastdhcp._scope cimport Arrival, Scope
 from fastdhcp._stats cimport DropReason
@@ -18,12 +18,12 @@ cdef struct Handled:
     uint8_t waits                # 1: the reply states a lease: hold it until `position` is durable
     uint8_t reason               # DropReason of silence; DROP_NONE: carried out, no answer is due
     uint8_t known                # 1: the client has or had an address on this link
+    const Params* params         # for OFFER and ACK
     Scope scope
     uint32_t yiaddr              # 0 in a NAK and in INFORM's ACK
     uint32_t subnet              # image indexes, or NOWHERE
     uint32_t pool
     uint32_t reservation
-    uint32_t params
     uint32_t lease_s             # option 51; INFINITE; 0: none (NAK, INFORM)
     uint32_t expiry              # of this decision, node time; what is told never exceeds it
     uint32_t number              # of the record, for a reply that waits

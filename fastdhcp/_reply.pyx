@@ -6,7 +6,7 @@ from libc.string cimport memcpy, memset, strlen
 from fastdhcp._body cimport Bodies, Body, BodyKey, bodies_find
 from fastdhcp._codec cimport HAS_RELAY_PORT, Packet, codec_option_size
 from fastdhcp._handle cimport Handled
-from fastdhcp._image cimport INFINITE, Image, Params, image_params
+from fastdhcp._image cimport INFINITE, Image, Params
 from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport Counters
 from fastdhcp._wire cimport *
@@ -225,8 +225,9 @@ cdef inline uint32_t room_for_body(const Reply* reply, const Writer* w,
 
 
 cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image,
-                     const Packet* packet, const Handled* handled, const Params* params,
+                     const Packet* packet, const Handled* handled,
                      Counters* counters) noexcept nogil:
+    cdef const Params* params = handled.params
     cdef const Body* body
     cdef BodyKey key
     key.subnet = handled.subnet
@@ -253,14 +254,13 @@ cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image
 cdef bint write_lease(Reply* reply, Writer* w, Bodies* bodies, const Image* image,
                       const Packet* packet, const Handled* handled,
                       Counters* counters) noexcept nogil:
-    cdef const Params* params = image_params(image, handled.params)
     if handled.reply_type == ACK:
         store_be32(reply.data + AT_CIADDR, packet.ciaddr)
     store_be32(reply.data + AT_YIADDR, handled.yiaddr)
-    store_be32(reply.data + AT_SIADDR, params.next_server)
+    store_be32(reply.data + AT_SIADDR, handled.params.next_server)
     if handled.lease_s:
-        write_times(reply, w, params, handled.lease_s)
-    write_body(reply, w, bodies, image, packet, handled, params, counters)
+        write_times(reply, w, handled.params, handled.lease_s)
+    write_body(reply, w, bodies, image, packet, handled, counters)
     return finish(reply, w, packet)
 
 

@@ -11,7 +11,9 @@ from fastdhcp._held cimport (
     NO_REPLY, Held, Released, held_close, held_due, held_give, held_open, held_push, held_release,
     held_room, held_take,
 )
-from fastdhcp._image cimport INFINITE, NOWHERE, Image, image_pool, image_reservation, image_subnet
+from fastdhcp._image cimport (
+    INFINITE, NOWHERE, Image, Params, image_params, image_pool, image_reservation, image_subnet,
+)
 from fastdhcp._leases cimport RINGS_MAX
 from fastdhcp._memory cimport Memory
 from fastdhcp._reply cimport (
@@ -44,13 +46,16 @@ cdef dict reply_dict(Reply* reply):
     }
 
 
-cdef uint32_t nearest_params(bytes image, uint32_t subnet, uint32_t pool, uint32_t reservation):
-    cdef const Image* at = <const Image*><const char*>image
+cdef const Params* nearest_params(const Image* at, uint32_t subnet, uint32_t pool,
+                                  uint32_t reservation) noexcept nogil:
+    cdef uint32_t row = 0
     if reservation != NOWHERE:
-        return image_reservation(at, reservation).params
-    if pool != NOWHERE:
-        return image_pool(at, pool).params
-    return 0 if subnet == NOWHERE else image_subnet(at, subnet).params
+        row = image_reservation(at, reservation).params
+    elif pool != NOWHERE:
+        row = image_pool(at, pool).params
+    elif subnet != NOWHERE:
+        row = image_subnet(at, subnet).params
+    return image_params(at, row)
 
 
 # A reply's entry in the trace of the process, open: of a packet that nothing is known of.
@@ -112,7 +117,8 @@ cdef class ReplyMaker:
         handled.subnet = subnet
         handled.pool = pool
         handled.reservation = reservation
-        handled.params = nearest_params(self.image, subnet, pool, reservation)
+        handled.params = nearest_params(<const Image*><const char*>self.image, subnet, pool,
+                                        reservation)
         handled.expiry = INFINITE
         if not reply_write(&self.reply, &self.bodies, <const Image*><const char*>self.image,
                            &packet, &arrival, &handled, 1, &self.counters):
