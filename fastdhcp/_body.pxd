@@ -1,8 +1,11 @@
 """The options of a reply that a policy gives, laid out once and copied from then on.
 
-What a client is sent of the configured options depends on where it is (subnet, pool, reservation),
-on its parameter request list and, only if not all of it fits, on the room. So bodies are kept by
-these: preallocated, two places for each hash, keys compared whole. A miss lays the body anew.
+What a client is sent of the configured options depends on where it is (subnet, pool), on the
+options of its own reservation, on its parameter request list and, only if not all of it fits, on
+the room. So bodies are kept by these: preallocated, two places for each hash, keys compared whole.
+A miss lays the body anew. What is one client's alone is no part of a body: the name of a
+reservation (option 12) is put in, per packet, at the place that the body keeps for it, so that a
+million clients share one body.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
@@ -18,18 +21,20 @@ cdef enum:
     BODY_WAYS = 2
     BODY_ANY_ROOM = 0xFFFF   # the whole of it, whatever the room
     BODY_NO_LIST = 0xFFFF    # no option 55
+    BODY_NO_NAME = 0xFFFF    # no place for a name: it is not asked for
 
 
 cdef struct BodyKey:
     uint32_t subnet          # image indexes, or NOWHERE
     uint32_t pool
-    uint32_t reservation
+    uint32_t own             # layer of the reservation's own options; 0: none
     uint16_t room            # bytes for it in the options field, or BODY_ANY_ROOM
     uint16_t list_len        # or BODY_NO_LIST
     uint32_t generation      # of the image: indexes and values of another mean nothing in this one
     uint8_t file_taken       # 1: the file field carries the boot file
     uint8_t sname_taken      # 1: sname carries the server's name
-    uint8_t spare[2]         # so that what is hashed ends on a word
+    uint8_t own_name         # 1: a name of its own takes the place of any layer's option 12
+    uint8_t spare            # so that what is hashed ends on a word
     uint8_t list[BODY_LIST_MAX]  # zeros behind list_len up to the end of its word
 
 
@@ -39,6 +44,7 @@ cdef struct Body:
     uint8_t overload         # option 52; 0: file and sname are not its
     uint16_t size            # bytes of `main`
     uint16_t left_out        # options that found no room
+    uint16_t name_at         # in `main`: where option 12 is put in; BODY_NO_NAME
     uint8_t main[BODY_SIZE]  # starts with option 52 if there is overload
     uint8_t file[FILE_SIZE]
     uint8_t sname[SNAME_SIZE]
@@ -53,8 +59,9 @@ cdef struct Bodies:
 cdef bint bodies_open(Bodies* bodies) noexcept nogil
 cdef void bodies_close(Bodies* bodies) noexcept nogil
 
-# The body for `room` bytes in the options field. `key` has subnet, pool, reservation, file_taken
-# and sname_taken set, and is used as scratch; `list` is option 55 (at = NULL: none). What is
-# returned lives until the next call.
+# The body for `room` bytes in the options field, `name_size` of which option 12 takes if it is put
+# in. `key` has subnet, pool, own, file_taken, sname_taken and own_name set, and is used as scratch;
+# `list` is option 55 (at = NULL: none). What is returned lives until the next call.
 cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key, Span list,
-                             uint32_t room, Counters* counters) noexcept nogil
+                             uint32_t room, uint32_t name_size,
+                             Counters* counters) noexcept nogil

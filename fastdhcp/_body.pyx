@@ -4,10 +4,9 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from fastdhcp._codec cimport OptionSpan, codec_lay_options
+from fastdhcp._codec cimport OptionSpan, codec_lay_options, codec_option_size
 from fastdhcp._image cimport (
-    NOWHERE, Image, Layer, Option, Reservation, Subnet, image_pool, image_reservation, image_subnet,
-    image_table,
+    NOWHERE, Image, Layer, Option, Subnet, image_pool, image_subnet, image_table,
 )
 from fastdhcp._stats cimport COUNT_CACHE_MISS, Counters, count
 from fastdhcp._wire cimport *
@@ -39,6 +38,7 @@ cdef struct Choice:
     uint32_t count
     uint8_t done[256]
     uint8_t mask[4]
+    uint32_t before_name     # options before a name of its own; BODY_NO_NAME: it is not asked for
 
 
 # ---- choosing
@@ -53,9 +53,10 @@ cdef void choice_begin(Choice* c, const Image* image, const BodyKey* key) noexce
     c.image = image
     c.key = key
     c.layer_count = c.count = 0
+    c.before_name = BODY_NO_NAME
     memset(c.done, 0, sizeof(c.done))
-    if key.reservation != NOWHERE:
-        c.layers[c.layer_count] = layer_at(image, image_reservation(image, key.reservation).layer)
+    if key.own:
+        c.layers[c.layer_count] = layer_at(image, key.own)
         c.layer_count += 1
     if key.pool != NOWHERE:
         c.layers[c.layer_count] = layer_at(image, image_pool(image, key.pool).layer)
@@ -85,19 +86,12 @@ cdef Span layer_find(const Image* image, const Layer* layer, uint8_t code) noexc
     return Span(NULL, 0)
 
 
-# A reservation's own name for its client stands before any layer's option 12; the mask comes from
-# the prefix (RFC 2132 3.3), whatever is configured.
+# The mask comes from the prefix (RFC 2132 3.3), whatever is configured.
 cdef Span choice_value(Choice* c, uint8_t code) noexcept nogil:
-    cdef const Reservation* reservation
     cdef Span value = Span(NULL, 0)
     cdef uint32_t i
     if code == OPTION_SUBNET_MASK:
         return Span(<const uint8_t*>c.mask, 4) if c.key.subnet != NOWHERE else value
-    if code == OPTION_HOSTNAME and c.key.reservation != NOWHERE:
-        reservation = image_reservation(c.image, c.key.reservation)
-        if reservation.hostname_len:
-            return Span(<const uint8_t*>c.image + reservation.hostname_at,
-                        reservation.hostname_len)
     for i in range(c.layer_count):
         value = layer_find(c.image, c.layers[i], code)
         if value.at != NULL:
@@ -105,12 +99,16 @@ cdef Span choice_value(Choice* c, uint8_t code) noexcept nogil:
     return value
 
 
-# Once, and nothing of length 0 (small clients stumble over it).
+# Once, and nothing of length 0 (small clients stumble over it). A reservation's own name for its
+# client stands before any layer's option 12.
 cdef void choice_add(Choice* c, uint8_t code) noexcept nogil:
     cdef Span value
     if NOT_IN_BODY[code] or c.done[code]:
         return
     c.done[code] = 1
+    if code == OPTION_HOSTNAME and c.key.own_name:
+        c.before_name = c.count
+        return
     value = choice_value(c, code)
     if value.len:
         c.spans[c.count] = OptionSpan(value, code)
@@ -146,6 +144,18 @@ cdef inline Writer writer_over(uint8_t* at, uint32_t size) noexcept nogil:
     return Writer(at, at + size, False)
 
 
+# Where a name of its own stands in `main`. A body that does not fit as a whole has it first.
+cdef uint16_t name_place(const Choice* c, bint whole) noexcept nogil:
+    cdef uint32_t at = 0
+    cdef uint32_t i
+    if c.before_name == BODY_NO_NAME:
+        return BODY_NO_NAME
+    if whole:
+        for i in range(c.before_name):
+            at += codec_option_size(c.spans[i].value.len)
+    return <uint16_t>at
+
+
 cdef void lay_body(Body* body, const Image* image, const BodyKey* key, Span list) noexcept nogil:
     cdef Writer main = writer_over(body.main, min(<uint32_t>key.room, <uint32_t>BODY_SIZE))
     cdef Writer file = writer_over(body.file, FILE_SIZE)
@@ -166,6 +176,7 @@ cdef void lay_body(Body* body, const Image* image, const BodyKey* key, Span list
         c.spans, c.count, &main, NULL if whole or key.file_taken else &file,
         NULL if whole or key.sname_taken else &sname, &body.overload)
     body.size = <uint16_t>(main.at - body.main)
+    body.name_at = name_place(&c, whole and body.left_out == 0)
 
 
 # ---- the cache
@@ -224,14 +235,16 @@ cdef const Body* lay_once(Bodies* bodies, const Image* image, BodyKey* key, Span
 
 
 cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key, Span list,
-                             uint32_t room, Counters* counters) noexcept nogil:
+                             uint32_t room, uint32_t name_size,
+                             Counters* counters) noexcept nogil:
     cdef const Body* body
     key.generation = image.generation
-    memset(key.spare, 0, sizeof(key.spare))
+    key.spare = 0
     key.list_len = BODY_NO_LIST
     if list.at != NULL:
         if list.len > BODY_LIST_MAX:
             key.list_len = 0
+            room -= name_size if name_size <= room else 0
             return lay_once(bodies, image, key, list, room, counters)
         key.list_len = <uint16_t>list.len
         if list.len % 8:             # it is hashed by whole words
@@ -240,7 +253,9 @@ cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key, S
     # Nearly all bodies fit as a whole, so the length of an option 82 behind them spoils no hit.
     key.room = BODY_ANY_ROOM
     body = find_or_lay(bodies, image, key, list, counters)
-    if body.left_out == 0 and body.size <= room:
+    if body.name_at == BODY_NO_NAME:
+        name_size = 0
+    if body.left_out == 0 and body.size + name_size <= room:
         return body
-    key.room = <uint16_t>room
+    key.room = <uint16_t>(room - name_size if name_size <= room else room)
     return find_or_lay(bodies, image, key, list, counters)

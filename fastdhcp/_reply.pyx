@@ -3,10 +3,10 @@
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset, strlen
 
-from fastdhcp._body cimport Bodies, Body, BodyKey, bodies_find
+from fastdhcp._body cimport BODY_NO_NAME, Bodies, Body, BodyKey, bodies_find
 from fastdhcp._codec cimport HAS_RELAY_PORT, Packet, codec_option_size
 from fastdhcp._handle cimport Handled
-from fastdhcp._image cimport INFINITE, Image, Params
+from fastdhcp._image cimport INFINITE, NOWHERE, Image, Params, Reservation, image_reservation
 from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport Counters
 from fastdhcp._wire cimport *
@@ -224,19 +224,45 @@ cdef inline uint32_t room_for_body(const Reply* reply, const Writer* w,
     return size - taken if size > taken else 0
 
 
+# The name that a reservation gives its client; len 0: none.
+cdef inline Span name_of(const Image* image, const Reservation* reservation) noexcept nogil:
+    return Span(<const uint8_t*>image + reservation.hostname_at, reservation.hostname_len)
+
+
+# What all clients of a kind have, with the name of this one at its place.
+cdef inline void write_options(Writer* w, const Body* body, Span name,
+                               uint32_t room) noexcept nogil:
+    cdef uint32_t before = body.name_at
+    if (name.len == 0 or before == BODY_NO_NAME
+            or body.size + codec_option_size(name.len) > room):
+        write_bytes(w, body.main, body.size)
+        return
+    write_bytes(w, body.main, before)
+    write_option(w, OPTION_HOSTNAME, name)
+    write_bytes(w, body.main + before, body.size - before)
+
+
 cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image,
                      const Packet* packet, const Handled* handled,
                      Counters* counters) noexcept nogil:
     cdef const Params* params = handled.params
+    cdef const Reservation* reservation
+    cdef uint32_t room = room_for_body(reply, w, packet)
+    cdef Span name = Span(NULL, 0)
     cdef const Body* body
     cdef BodyKey key
     key.subnet = handled.subnet
     key.pool = handled.pool
-    key.reservation = handled.reservation
+    key.own = 0
+    if handled.reservation != NOWHERE:
+        reservation = image_reservation(image, handled.reservation)
+        key.own = reservation.layer
+        name = name_of(image, reservation)
     key.file_taken = 1 if params.boot_file_len else 0
     key.sname_taken = 1 if params.server_name_len else 0
-    body = bodies_find(bodies, image, &key, packet.parameter_list,
-                       room_for_body(reply, w, packet), counters)
+    key.own_name = 1 if name.len else 0
+    body = bodies_find(bodies, image, &key, packet.parameter_list, room,
+                       codec_option_size(name.len) if name.len else 0, counters)
     if params.boot_file_len:
         memcpy(reply.data + AT_FILE, <const uint8_t*>image + params.boot_file_at,
                params.boot_file_len)
@@ -247,7 +273,7 @@ cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image
                params.server_name_len)
     elif body.overload:
         memcpy(reply.data + AT_SNAME, body.sname, SNAME_SIZE)
-    write_bytes(w, body.main, body.size)
+    write_options(w, body, name, room)
 
 
 # OFFER and ACK: ciaddr is in an ACK only (table 3), and is INFORM's only address.

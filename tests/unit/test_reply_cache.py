@@ -7,6 +7,14 @@ from tests._trial_replies import ReplyMaker
 
 from .test_reply import POLICY, compiled, make, request
 
+RESERVED = "".join(
+    f"""[[subnets.reservations]]
+hw-address = "02:ee:00:00:01:{n:02x}"
+address = "10.77.0.{n}"
+hostname = "host-{n}"
+"""
+    for n in range(60, 160)
+)
 SIZE_57 = (576).to_bytes(2, "big")
 
 
@@ -31,6 +39,34 @@ def test_another_list_place_or_reservation_is_another_body() -> None:
     for misses, (options, where) in enumerate(asked, 1):
         make(maker, request(options=options), **where)
         assert maker.misses == misses
+
+
+def test_clients_with_a_name_of_their_own_share_one_body() -> None:
+    """RFC 2131 4.3.1: option 12 of each is its own, at its place in the client's order."""
+    maker = ReplyMaker(compiled(POLICY + RESERVED))
+    for n in range(100):
+        message = make(maker, request(options={55: b"\x06\x0c\x0f"}), reservation=n + 1)
+        options = decode(message).options
+        assert options[12] == b"host-%d" % (n + 60)
+        assert [code for code in options if code in (6, 12, 15)] == [6, 12, 15]
+    assert maker.misses == 1
+
+
+def test_a_name_that_is_not_asked_for_takes_no_room() -> None:
+    maker = ReplyMaker(compiled(POLICY + RESERVED))
+    assert 12 not in decode(make(maker, request(options={55: b"\x06"}), reservation=1)).options
+
+
+def test_rfc3396_a_name_of_its_own_goes_first_where_not_all_fits() -> None:
+    text = POLICY.replace("[defaults.options]\n",
+                          f'[defaults.options]\n"225" = "hex:{"ab" * 240}"\n')
+    text = text.replace("printer-7", "p" * 60)
+    maker = ReplyMaker(compiled(text))
+    asked = request(options={55: b"\xe1\x0c", 61: b"\1" * 30, 57: SIZE_57})
+    message = make(maker, asked, reservation=0)
+    options = decode(message).options
+    assert options[12] == b"p" * 60
+    assert len(message) <= 548
 
 
 def test_a_list_of_nothing_and_no_list_are_two_bodies() -> None:
