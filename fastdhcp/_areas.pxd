@@ -28,6 +28,8 @@ cdef enum:
     SLOT_FQDN
     SLOT_RELAY_INFO
     SLOT_ARCHITECTURE
+    SLOT_SUBNET_SELECTION
+    SLOT_VSS
     SLOT_COUNT
 
 cdef enum:

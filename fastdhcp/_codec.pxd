@@ -25,6 +25,11 @@ cdef enum PacketFlag:
     HAS_LINK_SELECTION = 16  # sub-option 82.5, four bytes
     HAS_SERVER_OVERRIDE = 32  # sub-option 82.11, four bytes
     HAS_RELAY_PORT = 64      # sub-option 82.19 (RFC 8357), of any length
+    HAS_SUBNET_SELECTION = 128  # option 118 (RFC 3011), four bytes
+    HAS_VSS = 256            # sub-option 82.151 (RFC 6607), not empty
+    HAS_VSS_OPTION = 512     # option 221, likewise
+    HAS_RELAY_FLAGS = 1024   # sub-option 82.10 (RFC 5010), one byte
+    HAS_RELAY_UNICAST = 2048  # ... which says that the client's message was unicast
 
 
 cdef struct Packet:
@@ -43,25 +48,30 @@ cdef struct Packet:
     uint32_t giaddr
     const uint8_t* chaddr    # 16 bytes
     uint8_t message_type     # BOOTP (0) without option 53
-    uint8_t has              # PacketFlag
+    uint16_t has             # PacketFlag
     uint16_t max_size        # option 57, 576 and more; 0 = none that can be read
     uint32_t requested       # option 50
     uint32_t server_id       # option 54
     uint32_t lease_time_s    # option 51
     uint32_t link_selection
     uint32_t server_override
+    uint32_t subnet_selection  # only with HAS_SUBNET_SELECTION, as `vss` and `vss_option` with
+                             # their flags
     # Options as joined bytes; at = NULL: absent. What cannot be read counts as absent:
     # option 61 of fewer than two bytes or more than 255, and anything empty but relay_info.
     Span client_id           # 61
     Span relay_info          # 82, verbatim
     Span circuit_id          # 82.1
     Span remote_id           # 82.2
+    Span subscriber_id       # 82.6
     Span parameter_list      # 55
     Span hostname            # 12
     Span fqdn                # 81
     Span vendor_class        # 60
     Span user_class          # 77
     Span architecture        # 93
+    Span vss                 # 82.151
+    Span vss_option          # 221
 
 
 # Reads a request. 0 (DROP_NONE), or the reason why it is dropped; then `packet` must not be used.

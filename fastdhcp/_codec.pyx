@@ -93,10 +93,26 @@ cdef void take_relay_info(Packet* packet) noexcept nogil:
     relay_read(&said, packet.relay_info)
     packet.circuit_id = said.circuit_id
     packet.remote_id = said.remote_id
+    packet.subscriber_id = said.subscriber_id
     packet.link_selection = take_u32(packet, said.link_selection, HAS_LINK_SELECTION)
     packet.server_override = take_u32(packet, said.server_override, HAS_SERVER_OVERRIDE)
     if said.source_port:
         packet.has |= HAS_RELAY_PORT
+    if said.vss.at != NULL:
+        packet.has |= HAS_VSS
+        packet.vss = said.vss
+    if said.flags.len == 1:
+        packet.has |= HAS_RELAY_FLAGS
+        if said.flags.at[0] & RELAY_FLAG_UNICAST:
+            packet.has |= HAS_RELAY_UNICAST
+
+
+# Where a client itself wants to be: hardly any says it.
+cdef void take_selections(Packet* packet, const Span* slots) noexcept nogil:
+    packet.subnet_selection = take_u32(packet, slots[SLOT_SUBNET_SELECTION], HAS_SUBNET_SELECTION)
+    if slots[SLOT_VSS].len:
+        packet.has |= HAS_VSS_OPTION
+        packet.vss_option = slots[SLOT_VSS]
 
 
 cdef inline void take_options(Packet* packet, Span* slots) noexcept nogil:
@@ -119,9 +135,11 @@ cdef inline void take_options(Packet* packet, Span* slots) noexcept nogil:
     packet.architecture = within(slots[SLOT_ARCHITECTURE], 1, SCRATCH_SIZE)
     packet.relay_info = slots[SLOT_RELAY_INFO]
     packet.link_selection = packet.server_override = 0
-    packet.circuit_id = packet.remote_id = Span(NULL, 0)
+    packet.circuit_id = packet.remote_id = packet.subscriber_id = Span(NULL, 0)
     if packet.relay_info.at != NULL:
         take_relay_info(packet)
+    if slots[SLOT_SUBNET_SELECTION].at != NULL or slots[SLOT_VSS].at != NULL:
+        take_selections(packet, slots)
 
 
 cdef DropReason codec_decode(const uint8_t* data, uint32_t size, uint8_t* scratch,
@@ -198,6 +216,10 @@ cdef object number_if(const Packet* packet, PacketFlag flag, uint32_t value):
     return value if packet.has & flag else None
 
 
+cdef object span_if(const Packet* packet, PacketFlag flag, Span span):
+    return span_bytes(span) if packet.has & flag else None
+
+
 def decode_request(bytes data not None):
     """What a server sees of a request, by the names of the C struct; None: absent or not readable.
 
@@ -220,10 +242,15 @@ def decode_request(bytes data not None):
         "lease_time_s": number_if(&packet, HAS_LEASE_TIME, packet.lease_time_s),
         "link_selection": number_if(&packet, HAS_LINK_SELECTION, packet.link_selection),
         "server_override": number_if(&packet, HAS_SERVER_OVERRIDE, packet.server_override),
+        "subnet_selection": number_if(&packet, HAS_SUBNET_SELECTION, packet.subnet_selection),
+        "vss": span_if(&packet, HAS_VSS, packet.vss),
+        "vss_option": span_if(&packet, HAS_VSS_OPTION, packet.vss_option),
         "rapid_commit": bool(packet.has & HAS_RAPID_COMMIT),
         "relay_port": bool(packet.has & HAS_RELAY_PORT),
+        "relay_unicast": number_if(&packet, HAS_RELAY_FLAGS, packet.has & HAS_RELAY_UNICAST != 0),
         "client_id": span_bytes(packet.client_id), "relay_info": span_bytes(packet.relay_info),
         "circuit_id": span_bytes(packet.circuit_id), "remote_id": span_bytes(packet.remote_id),
+        "subscriber_id": span_bytes(packet.subscriber_id),
         "parameter_list": span_bytes(packet.parameter_list),
         "hostname": span_bytes(packet.hostname), "fqdn": span_bytes(packet.fqdn),
         "vendor_class": span_bytes(packet.vendor_class),

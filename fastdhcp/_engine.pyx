@@ -12,7 +12,9 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 
-from fastdhcp._codec cimport HAS_LEASE_TIME, HAS_REQUESTED, HAS_SERVER_ID, Packet
+from fastdhcp._codec cimport (
+    HAS_LEASE_TIME, HAS_REQUESTED, HAS_SERVER_ID, HAS_SERVER_OVERRIDE, Packet,
+)
 from fastdhcp._image cimport (
     INFINITE, NOWHERE, PARAMS_AUTHORITATIVE, Image, Network, Params, image_is_own, image_network,
     image_params, image_pool, image_reservation, image_subnet, image_table,
@@ -21,7 +23,8 @@ from fastdhcp._journal cimport (
     CHANGE_BIND, CHANGE_DECLINE, CHANGE_END, CHANGE_LAPSE, CHANGE_NONE, CHANGE_OFFER, CHANGE_RENEW,
 )
 from fastdhcp._leases cimport (
-    ACTIVE, FREE, PENDING, RECORD_RELEASED, RECORD_RESERVED, TIME_INFINITE, Binding,
+    ACTIVE, FREE, PENDING, RECORD_OVERRIDE, RECORD_RELEASED, RECORD_RESERVED, TIME_INFINITE,
+    Binding,
 )
 from fastdhcp._scope cimport Scope
 from fastdhcp._stats cimport (
@@ -165,6 +168,14 @@ cdef inline bint is_repeat(const View* v, const Place* p, const Verdict* out) no
             and p.binding.flags == out.flags and out.expiry <= p.binding.expiry)
 
 
+# RFC 5107: whether the option 82 that the record has after this message names an override. A
+# message without one leaves the record's.
+cdef inline uint8_t override_flag(const Packet* packet, const Binding* b) noexcept nogil:
+    if packet.relay_info.len:
+        return RECORD_OVERRIDE if packet.has & HAS_SERVER_OVERRIDE else 0
+    return b.flags & RECORD_OVERRIDE if b.state == ACTIVE else 0
+
+
 # The lease, made or prolonged. While the store fails only what is on disk may be told again.
 cdef void acknowledge(const Image* image, const Packet* packet, const View* v, const Place* p,
                       Verdict* out) noexcept nogil:
@@ -175,7 +186,8 @@ cdef void acknowledge(const Image* image, const Packet* packet, const View* v, c
                          else 0)
     if out.lease_s == INFINITE:
         out.expiry = TIME_INFINITE
-    out.flags = RECORD_RESERVED if out.reservation != NOWHERE else 0
+    out.flags = (RECORD_RESERVED if out.reservation != NOWHERE else 0) \
+        | override_flag(packet, &p.binding)
     out.change = CHANGE_RENEW if p.binding.state == ACTIVE else CHANGE_BIND
     if out.change == CHANGE_RENEW and is_repeat(v, p, out):
         out.change = CHANGE_NONE
@@ -265,7 +277,7 @@ cdef void decide_holding(const Image* image, const Packet* packet, const Scope* 
 cdef void decide_request(const Image* image, const Packet* packet, const Scope* scope,
                          const View* v, Verdict* out) noexcept nogil:
     cdef bint ours = (packet.server_id == scope.server_id
-                      or image_is_own(image, scope.vrf, packet.server_id))
+                      or image_is_own(image, scope.own_vrf, packet.server_id))
     if packet.has & HAS_SERVER_ID and not ours:
         take_back(image, v, out)
     elif engine_asked(packet) == 0:
@@ -284,7 +296,7 @@ cdef void decide_request(const Image* image, const Packet* packet, const Scope* 
 
 cdef bint for_another(const Image* image, const Packet* packet, const Scope* scope) noexcept nogil:
     return (packet.has & HAS_SERVER_ID and packet.server_id != scope.server_id
-            and not image_is_own(image, scope.vrf, packet.server_id))
+            and not image_is_own(image, scope.own_vrf, packet.server_id))
 
 
 cdef void decide_release(const Image* image, const View* v, Verdict* out) noexcept nogil:

@@ -3,10 +3,12 @@
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy, memset
 
-from fastdhcp._codec cimport Packet
+from fastdhcp._codec cimport HAS_SERVER_ID, Packet
 from fastdhcp._engine cimport WANT_FREE, Verdict, View, engine_decide
 from fastdhcp._entry cimport Kept, entry_kept
-from fastdhcp._gather cimport CLAIM_HELD, gather, gather_claim, gather_free, gather_kept
+from fastdhcp._gather cimport (
+    CLAIM_ENDED, CLAIM_HELD, gather, gather_claim, gather_free, gather_kept,
+)
 from fastdhcp._identity cimport (
     Identifiers, client_key, identifier_of, identifiers_hardware, identifiers_relay_info,
 )
@@ -19,17 +21,18 @@ from fastdhcp._journal cimport (
     apply_change,
 )
 from fastdhcp._leases cimport (
-    ACTIVE, BLOCK_SIZE, PENDING, Binding, Copy, Record, Table, leases_block, leases_copy,
-    leases_enter, leases_read,
+    ACTIVE, BLOCK_SIZE, PENDING, RECORD_OVERRIDE, Binding, Copy, Record, Table, leases_block,
+    leases_copy, leases_enter, leases_read,
 )
-from fastdhcp._scope cimport Arrival, Scope, scope_select
+from fastdhcp._relay cimport RelayInfo, relay_read
+from fastdhcp._scope cimport Arrival, Scope, scope_is_host, scope_select
 from fastdhcp._stats cimport (
     COUNT_REDECIDED, DROP_LOCK_TIMEOUT, DROP_MOVED, DROP_NO_CLIENT_ADDRESS, DROP_NONE,
     DROP_NOT_SERVED_TYPE, DROP_RING_FULL, DROP_SERVER_MESSAGE, DROP_TABLE_FULL, DropReason, count,
 )
 from fastdhcp._wire cimport (
     ACK, DECLINE, DISCOVER, FORCERENEW, HLEN_MAX, INFORM, LEASEACTIVE, LEASEUNASSIGNED, NAK, OFFER,
-    RELEASE, REQUEST, Span,
+    RELEASE, REQUEST, Span, load_be32,
 )
 
 cdef enum:
@@ -230,7 +233,29 @@ cdef DropReason identify(const Table* t, const Packet* packet, const Arrival* ar
     return DROP_NONE
 
 
-cdef DropReason decide_and_apply(Table* t, const Packet* packet, const Scope* scope, View* v,
+# RFC 5107: a client knows us by what its relay agent put into 82.11 when it last came by it, which
+# stands in its record. What it sends there comes to us through the relay agent, and need not carry
+# option 82: it stays ours, and is answered under that name.
+cdef void keep_override(const Table* t, const Packet* packet, const View* v,
+                        Scope* scope) noexcept nogil:
+    cdef const Binding* b = &v.asked.binding
+    cdef Copy copy
+    cdef Kept kept
+    cdef RelayInfo said
+    cdef uint32_t override
+    if (packet.relay_info.len or gather_claim(v, b) not in (CLAIM_HELD, CLAIM_ENDED)
+            or (packet.has & HAS_SERVER_ID and packet.server_id == scope.source)
+            or not leases_copy(t, b.number, &copy)):
+        return
+    entry_kept(&copy.record, copy.longs, &kept)
+    relay_read(&said, kept.relay_info)
+    if said.server_override.len == 4:
+        override = load_be32(said.server_override.at)
+        if scope_is_host(override):
+            scope.server_id = override
+
+
+cdef DropReason decide_and_apply(Table* t, const Packet* packet, Scope* scope, View* v,
                                  Handled* out) noexcept nogil:
     cdef Verdict verdict
     cdef DropReason reason = DROP_MOVED
@@ -240,6 +265,8 @@ cdef DropReason decide_and_apply(Table* t, const Packet* packet, const Scope* sc
             count(&t.counters[t.self], COUNT_REDECIDED)
         if not gather(t, packet, scope, v):
             return DROP_LOCK_TIMEOUT
+        if v.asked.known and v.asked.binding.flags & RECORD_OVERRIDE:
+            keep_override(t, packet, v, scope)
         engine_decide(t.image, packet, scope, v, &verdict)
         if verdict.want == WANT_FREE:
             gather_free(t, scope, v)

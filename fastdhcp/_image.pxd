@@ -31,6 +31,12 @@ cdef enum ParamsFlag:
     PARAMS_RAPID_COMMIT = 2
     PARAMS_BOOTP = 4
 
+# What [relays] asks for; 0: nothing, and relay agents cost no look-up.
+cdef enum RelayRule:
+    RELAYS_LISTED = 1            # there are agents
+    RELAYS_ONLY_KNOWN = 2        # others are not answered
+    RELAYS_UNTRUSTED = 4         # there are interfaces whose option 82 is not believed
+
 
 cdef struct Table_:              # one table of the image
     uint32_t at
@@ -48,6 +54,8 @@ cdef struct Image:
     uint32_t reservation_kinds   # bit 1 << IdentityKind for kinds that reservations use
     uint32_t durable             # 1: `commit`, 0: `async`
     uint32_t vrfs                # VRFs that subnets are in, beside the default one
+    uint32_t relay_rules         # RelayRule
+    uint32_t spare
     Table_ networks              # Network
     Table_ members               # uint32_t: subnet indexes, network by network
     Table_ subnets               # Subnet, sorted by (vrf, address); they do not overlap
@@ -61,6 +69,8 @@ cdef struct Image:
     Table_ by_address            # uint32_t: reservation index + 1; 0 = empty. Power of two
     Table_ interfaces            # Interface, sorted by ifindex
     Table_ own                   # Own: the addresses of this machine, sorted
+    Table_ agents                # Agent, sorted by address; they do not overlap
+    Table_ vpns                  # Vpn, sorted by length of the VSS, then by its octets
     Table_ blob                  # bytes: option values, names, identifiers (count = size)
 
 
@@ -169,11 +179,31 @@ cdef struct Interface:
     uint32_t vrf
     uint32_t address             # its address within that network, else its first one
     uint32_t mtu                 # octets of an IP packet; 0: not known
+    uint32_t untrusted           # 1: option 82 without giaddr from there is dropped
 
 
 cdef struct Own:                 # an address of this machine, on an interface of the VRF
     uint32_t vrf
     uint32_t address
+
+
+cdef struct Agent:               # relay agents: one giaddr, or those of a prefix
+    uint32_t first
+    uint32_t last
+    uint32_t vrf                 # of what comes by it; NOWHERE: the interface says
+    uint32_t network             # whose link it speaks for if its giaddr is in no subnet; NOWHERE
+    uint32_t subnet              # the one that is meant on that link; NOWHERE: any
+    uint32_t name_at
+    uint32_t name_len
+    uint32_t spare
+
+
+cdef struct Vpn:                 # a VRF by name, and by what packets call it
+    uint32_t vrf
+    uint32_t name_at
+    uint32_t name_len
+    uint32_t vss_at              # RFC 6607 3.5: type and identifier; length 0: none
+    uint32_t vss_len
 
 
 cdef inline const void* image_table(const Image* image, const Table_* table) noexcept nogil:
@@ -213,6 +243,10 @@ cdef uint32_t image_reuse_grace(const Image* image, const Subnet* subnet,
                                 uint32_t address) noexcept nogil
 # Ours in the VRF; in another the same address may be another server's.
 cdef bint image_is_own(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil
+# The row of a relay agent, by giaddr; NULL: it is not listed.
+cdef const Agent* image_find_agent(const Image* image, uint32_t giaddr) noexcept nogil
+# The VRF of VSS information (RFC 6607), or NOWHERE.
+cdef uint32_t image_find_vpn(const Image* image, Span vss) noexcept nogil
 # The number of the network whose link the address belongs to; 0: no subnet holds it.
 cdef uint32_t image_network_number(const Image* image, uint32_t vrf,
                                    uint32_t address) noexcept nogil

@@ -35,5 +35,9 @@ class ImageView:
     def network_number(self, vrf: int, address: int) -> int:
         """The number of the network that holds an address; 0: none."""
     def is_own(self, vrf: int, address: int) -> bool: ...
+    def find_agent(self, giaddr: int) -> dict[str, Any] | None:
+        """The row of the relay agent with this giaddr, or None."""
+    def find_vpn(self, vss: bytes) -> int | None:
+        """The VRF that VSS information names, or None."""
     def pool_mask(self, pool: int, block: int) -> int:
         """Which addresses of a block the pool may give: bit i of the number is address i."""

@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 
 from fastdhcp._siphash cimport siphash128
-from fastdhcp._wire cimport Span
+from fastdhcp._wire cimport VSS_GLOBAL, Span
 
 
 cdef inline uint64_t sort_key(uint32_t vrf, uint32_t address) noexcept nogil:
@@ -127,6 +127,50 @@ cdef bint image_is_own(const Image* image, uint32_t vrf, uint32_t address) noexc
             and sort_key(own[low].vrf, own[low].address) == wanted)
 
 
+# ---- relay agents, VRFs
+
+cdef const Agent* image_find_agent(const Image* image, uint32_t giaddr) noexcept nogil:
+    cdef const Agent* agents = <const Agent*>image_table(image, &image.agents)
+    cdef uint32_t low = 0
+    cdef uint32_t high = image.agents.count
+    cdef uint32_t middle
+    while low < high:
+        middle = (low + high) // 2
+        if agents[middle].first <= giaddr:
+            low = middle + 1
+        else:
+            high = middle
+    if low and giaddr <= agents[low - 1].last:
+        return &agents[low - 1]
+    return NULL
+
+
+cdef inline bint stands_before(const Image* image, const Vpn* vpn, Span vss) noexcept nogil:
+    if vpn.vss_len != vss.len:
+        return vpn.vss_len < vss.len
+    return memcmp(<const char*>image + vpn.vss_at, vss.at, vss.len) < 0
+
+
+# RFC 6607 3.5: type 255, alone, is the global VPN: the default VRF, which needs no row.
+cdef uint32_t image_find_vpn(const Image* image, Span vss) noexcept nogil:
+    cdef const Vpn* vpns = <const Vpn*>image_table(image, &image.vpns)
+    cdef uint32_t low = 0
+    cdef uint32_t high = image.vpns.count
+    cdef uint32_t middle
+    if vss.len == 1 and vss.at[0] == VSS_GLOBAL:
+        return 0
+    while low < high:
+        middle = (low + high) // 2
+        if stands_before(image, &vpns[middle], vss):
+            low = middle + 1
+        else:
+            high = middle
+    if (low < image.vpns.count and vpns[low].vss_len == vss.len
+            and memcmp(<const char*>image + vpns[low].vss_at, vss.at, vss.len) == 0):
+        return vpns[low].vrf
+    return NOWHERE
+
+
 # ---- reservations: open addressing over an index table
 
 # The hash of an identifier in a network: SipHash over one byte of kind, then the network's number
@@ -203,7 +247,7 @@ STRUCT_SIZES = {
     "pools": sizeof(Pool), "masks": sizeof(Mask), "params": sizeof(Params),
     "layers": sizeof(Layer), "options": sizeof(Option), "reservations": sizeof(Reservation),
     "interfaces": sizeof(Interface), "members": 4, "by_identity": 4, "by_address": 4,
-    "own": sizeof(Own),
+    "own": sizeof(Own), "agents": sizeof(Agent), "vpns": sizeof(Vpn),
     "blob": 1,
 }
 
@@ -339,6 +383,16 @@ cdef class ImageView:
 
     def is_own(self, uint32_t vrf, uint32_t address):
         return image_is_own(self.image, vrf, address)
+
+    def find_agent(self, uint32_t giaddr):
+        """The row of the relay agent with this giaddr, or None."""
+        cdef const Agent* agent = image_find_agent(self.image, giaddr)
+        return None if agent == NULL else agent[0]
+
+    def find_vpn(self, bytes vss):
+        """The VRF that VSS information names, or None."""
+        return found_index(image_find_vpn(
+            self.image, Span(<const uint8_t*>vss, <uint32_t>len(vss))))
 
     def pool_mask(self, uint32_t pool, uint32_t block):
         """Which addresses of a block the pool may give: bit i of the number is address i."""

@@ -62,6 +62,7 @@ cpdef enum BindingState:
 cpdef enum RecordFlag:
     RECORD_RESERVED = 1          # bound through a reservation
     RECORD_RELEASED = 2          # FREE by the client's RELEASE (not by expiry)
+    RECORD_OVERRIDE = 4          # its option 82 has an override of option 54 (RFC 5107)
 
 
 cdef struct Record:              # 256 bytes, layout version 1

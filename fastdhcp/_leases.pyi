@@ -11,6 +11,7 @@ class BindingState(IntEnum):
 class RecordFlag(IntEnum):
     RECORD_RESERVED = 1
     RECORD_RELEASED = 2
+    RECORD_OVERRIDE = 4
 
 class StoreState(IntEnum):
     STORE_STARTING = 0

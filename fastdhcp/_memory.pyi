@@ -94,8 +94,9 @@ class Memory:
         """Decisions of a worker from the `first`-th to before the `until`-th, at most `limit`, as
         far as the ring still has them; only those about such a message, or of this DropReason."""
     def trace_last(
-        self, worker: int, limit: int, chaddr: bytes | None = ...
+        self, worker: int, limit: int, chaddr: bytes | None = ..., vrf: int | None = ...
     ) -> list[dict[str, object]]:
-        """The last `limit` decisions of a worker, the newest last; only those about this client."""
+        """The last `limit` decisions of a worker, the newest last; only those about this client, in
+        this VRF."""
     def set_kill_step(self, step: int, after: int = ...) -> None:
         """Crash tests: SIGKILL to itself when it reaches this numbered step."""

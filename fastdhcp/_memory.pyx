@@ -469,12 +469,13 @@ cdef class Memory:
         far as the ring still has them; only those about such a message, or of this DropReason."""
         end = self.trace_head(worker) if until is None else until
         return trace_rows(&self.table, self._traced(worker), first, end, limit, False,
-                          message_type, reason, b"")
+                          message_type, reason, b"", None)
 
-    def trace_last(self, int worker, int limit, chaddr=None):
-        """The last `limit` decisions of a worker, the newest last; only those about this client."""
+    def trace_last(self, int worker, int limit, chaddr=None, vrf=None):
+        """The last `limit` decisions of a worker, the newest last; only those about this client, in
+        this VRF."""
         return trace_rows(&self.table, self._traced(worker), 0, self.trace_head(worker), limit,
-                          True, None, None, chaddr or b"")[::-1]
+                          True, None, None, chaddr or b"", vrf)[::-1]
 
     def set_kill_step(self, int step, int after=1):
         """Crash tests: SIGKILL to itself when it reaches this numbered step."""

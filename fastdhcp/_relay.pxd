@@ -8,8 +8,8 @@ absent (RFC 3046 2.0).
 from libc.stdint cimport uint8_t
 
 from fastdhcp._wire cimport (
-    RELAY_CIRCUIT_ID, RELAY_LINK_SELECTION, RELAY_REMOTE_ID, RELAY_SERVER_ID, RELAY_SOURCE_PORT,
-    Span,
+    RELAY_CIRCUIT_ID, RELAY_FLAGS, RELAY_LINK_SELECTION, RELAY_REMOTE_ID, RELAY_SERVER_ID,
+    RELAY_SOURCE_PORT, RELAY_SUBSCRIBER_ID, RELAY_VSS, Span,
 )
 
 cdef enum:
@@ -21,7 +21,10 @@ cdef struct RelayInfo:
     Span circuit_id          # 82.1
     Span remote_id           # 82.2
     Span link_selection      # 82.5
+    Span subscriber_id       # 82.6
+    Span flags               # 82.10
     Span server_override     # 82.11
+    Span vss                 # 82.151
     bint source_port         # 82.19 (RFC 8357) has no content: being there says it
 
 
@@ -40,7 +43,8 @@ cdef inline void relay_read(RelayInfo* out, Span option) noexcept nogil:
     cdef Span value
     cdef Span* place
     cdef uint8_t code
-    out.circuit_id = out.remote_id = out.link_selection = out.server_override = absent
+    out.circuit_id = out.remote_id = out.link_selection = out.subscriber_id = absent
+    out.flags = out.server_override = out.vss = absent
     out.source_port = False
     while relay_next(&option, &code, &value):
         if code == RELAY_CIRCUIT_ID:
@@ -49,8 +53,14 @@ cdef inline void relay_read(RelayInfo* out, Span option) noexcept nogil:
             place = &out.remote_id
         elif code == RELAY_LINK_SELECTION:
             place = &out.link_selection
+        elif code == RELAY_SUBSCRIBER_ID:
+            place = &out.subscriber_id
+        elif code == RELAY_FLAGS:
+            place = &out.flags
         elif code == RELAY_SERVER_ID:
             place = &out.server_override
+        elif code == RELAY_VSS:
+            place = &out.vss
         else:
             out.source_port |= code == RELAY_SOURCE_PORT
             continue

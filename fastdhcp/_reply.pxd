@@ -61,7 +61,7 @@ cdef struct Reply:
 
 
 # Writes the reply that `handled` describes, and where it goes. False: it is longer than a datagram
-# or the link may carry, which only immense options 61 and 82 can make it.
+# or the link may carry, which only an immense option 61 can make it.
 cdef bint reply_write(Reply* reply, Bodies* bodies, const Image* image, const Packet* packet,
                       const Arrival* arrival, const Handled* handled, uint32_t now,
                       Counters* counters) noexcept nogil

@@ -5,10 +5,11 @@ from libc.string cimport memcpy, memset, strlen
 
 from fastdhcp._body cimport BODY_NO_NAME, Bodies, Body, BodyKey, bodies_find
 from fastdhcp._codec cimport HAS_RELAY_PORT, Packet, codec_option_size
+from fastdhcp._echo cimport echo_size, echo_write
 from fastdhcp._handle cimport Handled
 from fastdhcp._image cimport INFINITE, NOWHERE, Image, Params, Reservation, image_reservation
 from fastdhcp._scope cimport Arrival
-from fastdhcp._stats cimport Counters
+from fastdhcp._stats cimport COUNT_RELAY_INFO_LEFT_OUT, Counters, count
 from fastdhcp._wire cimport *
 
 cdef enum:
@@ -18,6 +19,7 @@ cdef enum:
     IP_TOS_LOW_DELAY = 0x10  # as other servers send it
     IP_TTL = 64
     IP_PROTOCOL_UDP = 17
+    END_SIZE = 1             # option 255
 
 cdef const char* NAK_TEXT = b"this address is not yours to use here"
 
@@ -37,7 +39,7 @@ cdef inline void to_hardware(Reply* reply, const Packet* packet, uint32_t yiaddr
 
 cdef void reply_address(Reply* reply, const Packet* packet, const Arrival* arrival,
                         const Handled* handled) noexcept nogil:
-    reply.source = handled.scope.server_id
+    reply.source = handled.scope.source
     reply.ifindex = arrival.ifindex
     reply.port = PORT_CLIENT
     reply.way = WAY_UDP
@@ -179,24 +181,13 @@ cdef Writer begin(Reply* reply, const Packet* packet, const Handled* handled) no
     return w
 
 
-# Bytes that `finish` writes.
-cdef inline uint32_t tail_size(const Packet* packet) noexcept nogil:
-    cdef uint32_t size = 1
-    if packet.client_id.at != NULL:
-        size += codec_option_size(packet.client_id.len)
-    if packet.relay_info.at != NULL:
-        size += codec_option_size(packet.relay_info.len)
-    return size
-
-
-# RFC 6842 3: 61 as it came. RFC 3046 2.2: 82 as it came, last, whatever giaddr is. Then END at
-# once, and zeros up to the least size of a BOOTP message. False: there was no room.
-cdef bint finish(Reply* reply, Writer* w, const Packet* packet) noexcept nogil:
+# What came returns, 82 last. Then END at once, and zeros up to the least size of a BOOTP message.
+# False: there was no room.
+cdef bint finish(Reply* reply, Writer* w, const Packet* packet, const Handled* handled,
+                 Counters* counters) noexcept nogil:
     cdef uint32_t size
-    if packet.client_id.at != NULL:
-        write_option(w, OPTION_CLIENT_ID, packet.client_id)
-    if packet.relay_info.at != NULL:
-        write_option(w, OPTION_RELAY_INFO, packet.relay_info)
+    if not echo_write(w, packet, handled, END_SIZE):
+        count(counters, COUNT_RELAY_INFO_LEFT_OUT)
     write_u8(w, OPTION_END)
     size = <uint32_t>(w.at - reply.data)
     reply.size = <uint16_t>max(size, <uint32_t>MESSAGE_SIZE_MIN)
@@ -205,21 +196,22 @@ cdef bint finish(Reply* reply, Writer* w, const Packet* packet) noexcept nogil:
 
 # RFC 2131 table 3: a NAK has no address, no file and no configuration. 4.3.2: through a relay agent
 # it has the broadcast bit, so that it reaches a client whose address is wrong on its link.
-cdef bint write_nak(Reply* reply, Writer* w, const Packet* packet) noexcept nogil:
+cdef bint write_nak(Reply* reply, Writer* w, const Packet* packet, const Handled* handled,
+                    Counters* counters) noexcept nogil:
     cdef Span text = Span(<const uint8_t*>NAK_TEXT, <uint32_t>strlen(NAK_TEXT))
     if packet.giaddr:
         store_be16(reply.data + AT_FLAGS, packet.flags | FLAG_BROADCAST)
     write_option(w, OPTION_MESSAGE, text)
-    return finish(reply, w, packet)
+    return finish(reply, w, packet, handled, counters)
 
 
 # RFC 2132 9.10: what the client says that it takes, IP and UDP headers in it; and no more than the
-# link does. 61 and 82 must be echoed whole: if they alone pass that, the configured options find no
+# link does. What is echoed is so whole: if that alone passes it, the configured options find no
 # room.
-cdef inline uint32_t room_for_body(const Reply* reply, const Writer* w,
-                                   const Packet* packet) noexcept nogil:
+cdef inline uint32_t room_for_body(const Reply* reply, const Writer* w, const Packet* packet,
+                                   const Handled* handled) noexcept nogil:
     cdef uint32_t size = packet.max_size if packet.max_size else <uint32_t>DATAGRAM_SIZE_MIN
-    cdef uint32_t taken = <uint32_t>(w.at - reply.data) + tail_size(packet)
+    cdef uint32_t taken = <uint32_t>(w.at - reply.data) + echo_size(packet, handled) + END_SIZE
     size = min(size - <uint32_t>IP_UDP_SIZE, <uint32_t>(w.end - reply.data))
     return size - taken if size > taken else 0
 
@@ -247,7 +239,7 @@ cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image
                      Counters* counters) noexcept nogil:
     cdef const Params* params = handled.params
     cdef const Reservation* reservation
-    cdef uint32_t room = room_for_body(reply, w, packet)
+    cdef uint32_t room = room_for_body(reply, w, packet, handled)
     cdef Span name = Span(NULL, 0)
     cdef const Body* body
     cdef BodyKey key
@@ -287,7 +279,7 @@ cdef bint write_lease(Reply* reply, Writer* w, Bodies* bodies, const Image* imag
     if handled.lease_s:
         write_times(reply, w, handled.params, handled.lease_s)
     write_body(reply, w, bodies, image, packet, handled, counters)
-    return finish(reply, w, packet)
+    return finish(reply, w, packet, handled, counters)
 
 
 cdef inline ReplyClock clock_of(uint8_t reply_type, uint8_t message_type) noexcept nogil:
@@ -316,5 +308,5 @@ cdef bint reply_write(Reply* reply, Bodies* bodies, const Image* image, const Pa
     reply.lease_at = reply.renewal_at = reply.rebinding_at = 0
     reply_address(reply, packet, arrival, handled)
     if handled.reply_type == NAK:
-        return write_nak(reply, &w, packet)
+        return write_nak(reply, &w, packet, handled, counters)
     return write_lease(reply, &w, bodies, image, packet, handled, counters)

@@ -1,10 +1,17 @@
-"""Whose packet is it: the link that a packet belongs to, by giaddr, ciaddr or interface."""
+"""Whose packet is it: relay agent, VRF and link of a packet, and what it is answered as.
+
+The VRF is what the packet says (RFC 6607), else its relay agent's, else its interface's. The link
+is what the relay agent selects (RFC 3527), else what the client does (RFC 3011), else that of
+giaddr (its subnet's, else what the configuration says of the agent), of ciaddr for what came by
+unicast, or of the interface.
+"""
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastdhcp._codec cimport Packet
 from fastdhcp._image cimport Image
 from fastdhcp._stats cimport DropReason
+from fastdhcp._wire cimport Span
 
 
 # How a packet came, from the kernel's control messages (IP_PKTINFO, timestamp).
@@ -21,14 +28,24 @@ cdef struct Arrival:
 
 cdef struct Scope:
     uint32_t vrf
+    uint32_t own_vrf             # the interface's: its addresses are those that are ours
     uint32_t network             # index
     uint32_t network_number
-    uint32_t server_id           # option 54 and the source of the reply: an address of ours
+    uint32_t source              # of the reply: an address of ours
+    uint32_t server_id           # option 54: the same, or what the relay agent wants (RFC 5107)
     uint32_t link_subnet         # index: the subnet of the address that chose the network, or
                                  # NOWHERE
     uint32_t mtu                 # of the interface, where the reply leaves on it; 0: no bound
+    uint32_t vss_of_agent        # 1: `vss` is of option 82
+    Span vss                     # what named the VRF (RFC 6607); at = NULL: nothing did
 
 
-# DROP_NONE, or why no link of ours is meant.
+# An address that a host can have: not 0/8, 127/8, multicast, or class E with broadcast.
+cdef inline bint scope_is_host(uint32_t address) noexcept nogil:
+    cdef uint32_t first = address >> 24
+    return first != 0 and first != 127 and first < 224
+
+
+# DROP_NONE, or why no link of ours is meant. `scope` is clear.
 cdef DropReason scope_select(const Image* image, const Packet* packet, const Arrival* arrival,
                              Scope* scope) noexcept nogil

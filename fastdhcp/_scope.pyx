@@ -1,28 +1,79 @@
-"""Whose packet is it: the choice of the link, and of the address that we answer with."""
+"""Whose packet is it: the relay agent that sent it, its VRF, its link, and what we answer as."""
 
 from libc.stdint cimport uint32_t
 
-from fastdhcp._codec cimport HAS_SERVER_ID, Packet
+from fastdhcp._codec cimport (
+    HAS_LINK_SELECTION, HAS_SERVER_ID, HAS_SERVER_OVERRIDE, HAS_SUBNET_SELECTION, HAS_VSS,
+    HAS_VSS_OPTION, Packet,
+)
 from fastdhcp._image cimport (
-    NOWHERE, Image, Interface, image_find_interface, image_find_subnet, image_is_own, image_network,
-    image_subnet, image_table,
+    NOWHERE, RELAYS_ONLY_KNOWN, Agent, Image, Interface, image_find_agent, image_find_interface,
+    image_find_subnet, image_find_vpn, image_is_own, image_network, image_subnet, image_table,
 )
 from fastdhcp._stats cimport (
-    DROP_BAD_SOURCE, DROP_NO_SERVER_ADDRESS, DROP_NO_SUBNET, DROP_NONE, DROP_VRF_UNKNOWN,
-    DropReason,
+    DROP_BAD_SOURCE, DROP_NO_SERVER_ADDRESS, DROP_NO_SUBNET, DROP_NONE, DROP_RELAY_UNKNOWN,
+    DROP_RELAY_UNTRUSTED, DROP_VRF_UNKNOWN, DropReason,
 )
 from fastdhcp._wire cimport REQUEST
 
+cdef enum:
+    SAYS_VRF = HAS_VSS | HAS_VSS_OPTION
+    SAYS_PLACE = HAS_LINK_SELECTION | HAS_SUBNET_SELECTION
 
-# An address that a host can have: not 0/8, 127/8, multicast, or class E with broadcast.
-cdef inline bint is_host(uint32_t address) noexcept nogil:
-    cdef uint32_t first = address >> 24
-    return first != 0 and first != 127 and first < 224
 
+# How a packet came, as far as the policy knows.
+cdef struct Origin:
+    const Interface* interface   # NULL: not met yet
+    const Agent* agent           # NULL: none that is listed
+    bint trusted                 # what a client itself says of its place counts
+
+
+# ---- the relay agent
+
+# RFC 3046 2.1: option 82 without a relay agent, by a circuit that is not trusted, is a client's own
+# making.
+cdef DropReason check_relay(const Image* image, const Packet* packet,
+                            Origin* origin) noexcept nogil:
+    if packet.giaddr:
+        origin.agent = image_find_agent(image, packet.giaddr)
+        if origin.agent == NULL and image.relay_rules & RELAYS_ONLY_KNOWN:
+            return DROP_RELAY_UNKNOWN
+    elif origin.interface != NULL and origin.interface.untrusted:
+        origin.trusted = False
+        if packet.relay_info.at != NULL:
+            return DROP_RELAY_UNTRUSTED
+    return DROP_NONE
+
+
+# ---- the VRF: what the packet says, else its relay agent's, else its interface's; never guessed
+
+# RFC 6607 7.3: the relay agent's word goes before the client's.
+cdef DropReason vrf_by_vss(const Image* image, const Packet* packet, Scope* scope) noexcept nogil:
+    scope.vss_of_agent = packet.has & HAS_VSS != 0
+    scope.vss = packet.vss if scope.vss_of_agent else packet.vss_option
+    scope.vrf = image_find_vpn(image, scope.vss)
+    if scope.vrf == NOWHERE:
+        scope.vrf = 0
+        return DROP_VRF_UNKNOWN
+    return DROP_NONE
+
+
+cdef inline DropReason select_vrf(const Image* image, const Packet* packet, const Origin* origin,
+                                  Scope* scope) noexcept nogil:
+    scope.own_vrf = scope.vrf = origin.interface.vrf if origin.interface != NULL else 0
+    if packet.has & SAYS_VRF and (packet.has & HAS_VSS or origin.trusted):
+        return vrf_by_vss(image, packet, scope)
+    if origin.agent != NULL and origin.agent.vrf != NOWHERE:
+        scope.vrf = origin.agent.vrf
+    elif origin.interface == NULL and image.vrfs:
+        return DROP_VRF_UNKNOWN
+    return DROP_NONE
+
+
+# ---- the link
 
 # The link of an address: what a relay agent's giaddr, or a routed client's ciaddr, stands for.
-cdef DropReason scope_by_address(const Image* image, uint32_t address,
-                                 Scope* scope) noexcept nogil:
+cdef DropReason link_of_address(const Image* image, uint32_t address, Scope* scope) noexcept nogil:
     cdef uint32_t subnet = image_find_subnet(image, scope.vrf, address)
     if subnet == NOWHERE:
         return DROP_NO_SUBNET
@@ -31,54 +82,104 @@ cdef DropReason scope_by_address(const Image* image, uint32_t address,
     return DROP_NONE
 
 
-cdef DropReason scope_by_interface(const Image* image, const Interface* interface,
-                                   Scope* scope) noexcept nogil:
-    if interface == NULL or interface.network == NOWHERE:
+# A giaddr in no subnet, a loopback of the CMTS, stands for the link that the configuration names.
+cdef DropReason link_of_agent(const Image* image, const Packet* packet, const Agent* agent,
+                              Scope* scope) noexcept nogil:
+    cdef DropReason reason = link_of_address(image, packet.giaddr, scope)
+    if reason == DROP_NONE or agent == NULL or agent.network == NOWHERE:
+        return reason
+    if image_network(image, agent.network).vrf != scope.vrf:
+        return reason
+    scope.network = agent.network
+    scope.link_subnet = agent.subnet
+    return DROP_NONE
+
+
+cdef DropReason link_of_interface(const Image* image, const Interface* interface,
+                                  Scope* scope) noexcept nogil:
+    if interface == NULL or interface.network == NOWHERE or interface.vrf != scope.vrf:
         return DROP_NO_SUBNET
     scope.network = interface.network
     scope.link_subnet = image_find_subnet(image, scope.vrf, interface.address)
     return DROP_NONE
 
 
-# Option 54 and the source of the reply. RFC 2131 4.3.2: who names an address of ours in a REQUEST
-# is answered by that one, wherever the packet came to; else it is the one that it came to. 0: the
-# interface has none.
-cdef inline uint32_t server_address(const Image* image, const Packet* packet,
-                                    const Arrival* arrival, uint32_t vrf,
-                                    uint32_t on_link) noexcept nogil:
+# RFC 3527 3: what a relay agent selects goes before all. RFC 3011: what a client does, before
+# giaddr. What no host could have for an address selects nothing. 0: nothing is selected.
+cdef uint32_t selected(const Packet* packet, const Origin* origin) noexcept nogil:
+    if packet.has & HAS_LINK_SELECTION and scope_is_host(packet.link_selection):
+        return packet.link_selection
+    if (packet.has & HAS_SUBNET_SELECTION and origin.trusted
+            and scope_is_host(packet.subnet_selection)):
+        return packet.subnet_selection
+    return 0
+
+
+cdef inline DropReason select_link(const Image* image, const Packet* packet,
+                                   const Arrival* arrival, const Origin* origin,
+                                   Scope* scope) noexcept nogil:
+    cdef uint32_t address
+    if packet.has & SAYS_PLACE:
+        address = selected(packet, origin)
+        if address:
+            return link_of_address(image, address, scope)
+    if packet.giaddr:
+        return link_of_agent(image, packet, origin.agent, scope)
+    if packet.ciaddr and not arrival.broadcast:
+        # RFC 2131 4.3.2: a renewal is unicast past relay agents; only ciaddr tells the link.
+        return link_of_address(image, packet.ciaddr, scope)
+    return link_of_interface(image, origin.interface, scope)
+
+
+# ---- what we answer as
+
+# RFC 2131 4.3.2: who names an address of ours in a REQUEST is answered by that one, wherever the
+# packet came to; else it is the one that it came to. 0: the interface has none.
+cdef inline uint32_t own_address(const Image* image, const Packet* packet, const Arrival* arrival,
+                                 const Interface* interface,
+                                 const Scope* scope) noexcept nogil:
     if (packet.message_type == REQUEST and packet.has & HAS_SERVER_ID
-            and image_is_own(image, vrf, packet.server_id)):
+            and image_is_own(image, scope.own_vrf, packet.server_id)):
         return packet.server_id
-    return on_link if arrival.broadcast else arrival.destination
+    if not arrival.broadcast:
+        return arrival.destination
+    if packet.giaddr or interface == NULL:
+        return arrival.local
+    return interface.address
+
+
+# RFC 5107 4: what a relay agent puts into 82.11 is what its clients know us by.
+cdef inline DropReason select_address(const Image* image, const Packet* packet,
+                                      const Arrival* arrival, const Interface* interface,
+                                      Scope* scope) noexcept nogil:
+    scope.source = scope.server_id = own_address(image, packet, arrival, interface, scope)
+    if scope.source == 0:
+        return DROP_NO_SERVER_ADDRESS
+    if packet.has & HAS_SERVER_OVERRIDE and scope_is_host(packet.server_override):
+        scope.server_id = packet.server_override
+    return DROP_NONE
 
 
 cdef DropReason scope_select(const Image* image, const Packet* packet, const Arrival* arrival,
                              Scope* scope) noexcept nogil:
     cdef uint32_t index = image_find_interface(image, arrival.ifindex)
-    cdef const Interface* interface = NULL
-    cdef uint32_t on_link = arrival.local
-    cdef DropReason reason
+    cdef Origin origin = Origin(NULL, NULL, True)
+    cdef DropReason reason = DROP_NONE
     if index != NOWHERE:
-        interface = <const Interface*>image_table(image, &image.interfaces) + index
-    elif image.vrfs:
-        return DROP_VRF_UNKNOWN
-    scope.vrf = interface.vrf if interface != NULL else 0
-    scope.mtu = interface.mtu if interface != NULL and not packet.giaddr else 0
+        origin.interface = <const Interface*>image_table(image, &image.interfaces) + index
     if packet.giaddr:
-        if not is_host(packet.giaddr):
+        if not scope_is_host(packet.giaddr):
             return DROP_BAD_SOURCE
-        reason = scope_by_address(image, packet.giaddr, scope)
-    elif packet.ciaddr and not is_host(packet.ciaddr):
+    elif packet.ciaddr and not scope_is_host(packet.ciaddr):
         return DROP_BAD_SOURCE
-    elif packet.ciaddr and not arrival.broadcast:
-        # RFC 2131 4.3.2: a renewal is unicast past relay agents; only ciaddr tells the link.
-        reason = scope_by_address(image, packet.ciaddr, scope)
-    else:
-        reason = scope_by_interface(image, interface, scope)
-        if reason == DROP_NONE:
-            on_link = interface.address
+    if image.relay_rules:
+        reason = check_relay(image, packet, &origin)
+    if reason == DROP_NONE:
+        reason = select_vrf(image, packet, &origin, scope)
+    if reason == DROP_NONE:
+        reason = select_link(image, packet, arrival, &origin, scope)
     if reason != DROP_NONE:
         return reason
+    scope.mtu = origin.interface.mtu if origin.interface != NULL and not packet.giaddr else 0
     scope.network_number = image_network(image, scope.network).number
-    scope.server_id = server_address(image, packet, arrival, scope.vrf, on_link)
-    return DROP_NONE if scope.server_id else DROP_NO_SERVER_ADDRESS
+    return select_address(image, packet, arrival, origin.interface, scope)

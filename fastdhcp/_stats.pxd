@@ -24,7 +24,7 @@ cpdef enum DropReason:
     DROP_NO_CLIENT_ADDRESS   # neither option 61 nor chaddr: names nobody
     DROP_NOT_SERVED_TYPE     # a message type not served here (BOOTP, LEASEQUERY, ...)
     DROP_NO_SUBNET           # no subnet serves the link
-    DROP_VRF_UNKNOWN         # by an interface not known yet, which may belong to any VRF
+    DROP_VRF_UNKNOWN         # names a VRF that is not configured, or by an interface of unknown VRF
     DROP_NO_SERVER_ADDRESS   # the interface has no address that we could answer from
     DROP_OTHER_SERVER        # REQUEST, DECLINE, RELEASE for another server
     DROP_NOT_AUTHORITATIVE   # a stranger's REQUEST, and we do not speak for the link
@@ -42,6 +42,8 @@ cpdef enum DropReason:
     DROP_HELD_AGED           # a held reply that the store kept until its client had asked again
     DROP_SEND_FAILED         # the kernel refused to send
     DROP_WORKER_DIED         # its worker died before it had answered
+    DROP_RELAY_UNKNOWN       # by a relay agent that is not in the list, and only those are served
+    DROP_RELAY_UNTRUSTED     # option 82 without a relay agent, from an interface not to be trusted
     DROP_REASON_COUNT
 
 # What else is counted. COUNT_RECEIVED + message type, COUNT_SENT + message type.
@@ -68,6 +70,7 @@ cpdef enum Counter:
     COUNT_LOG_DROPPED        # lines of the log that nobody read
     COUNT_INTERNAL_ERRORS    # what nobody foresaw in the supervisor
     COUNT_WAITING            # no counter: replies that wait for the store now
+    COUNT_RELAY_INFO_LEFT_OUT  # replies without the option 82 that came: it found no room
     COUNT_DONE = 320         # MESSAGE_TYPES words: carried out, and no answer is due
     COUNT_WORDS = 352
 

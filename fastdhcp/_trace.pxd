@@ -56,6 +56,8 @@ cpdef enum Outcome:
 
 cpdef enum TraceFlag:
     TRACE_KNOWN = 1              # the client has or had an address on this link
+    TRACE_RELAY_FLAGS = 2        # the relay agent said how the client had sent it (RFC 5010)
+    TRACE_RELAY_UNICAST = 4      # ... by unicast
 
 
 cdef struct TraceEntry:
@@ -125,4 +127,4 @@ cdef void trace_close_all(const Table* t, DropReason reason) noexcept nogil
 # them. `back`: the newest first.
 cdef uint64_t trace_head(const Table* t, uint32_t worker) noexcept nogil
 cdef list trace_rows(const Table* t, uint32_t worker, first, end, int limit, bint back,
-                     message_type, reason, bytes chaddr)
+                     message_type, reason, bytes chaddr, vrf)

@@ -12,6 +12,8 @@ class Outcome(IntEnum):
 
 class TraceFlag(IntEnum):
     TRACE_KNOWN = 1
+    TRACE_RELAY_FLAGS = 2
+    TRACE_RELAY_UNICAST = 4
 
 CIRCUIT_ID_TRACED: int
 TRACE_ENTRIES_MAX: int

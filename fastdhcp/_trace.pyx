@@ -1,13 +1,13 @@
 """The trace's writer, a worker, and what its readers are made of."""
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from fastdhcp._atomic cimport (
     fence_acquire, fence_release, load_acquire_u64, load_relaxed_u64, store_relaxed_u64,
     store_release_u64,
 )
-from fastdhcp._codec cimport HAS_SERVER_ID
+from fastdhcp._codec cimport HAS_RELAY_FLAGS, HAS_RELAY_UNICAST, HAS_SERVER_ID
 from fastdhcp._image cimport NOWHERE, image_subnet
 from fastdhcp._stats cimport RECEIVED_UNREADABLE
 from fastdhcp._wire cimport Span
@@ -22,6 +22,7 @@ cdef enum:
 cdef struct Wanted:
     int message_type
     int reason
+    int64_t vrf
     uint8_t hlen
     uint8_t chaddr[HLEN_MAX]
 
@@ -84,6 +85,10 @@ cdef inline void fill(TraceEntry* entry, const Table* t, const Packet* packet,
     entry.generation = t.image.generation
     entry.secs = packet.secs
     entry.flags = TRACE_KNOWN if handled.known else 0
+    if packet.has & HAS_RELAY_FLAGS:
+        entry.flags |= TRACE_RELAY_FLAGS
+        if packet.has & HAS_RELAY_UNICAST:
+            entry.flags |= TRACE_RELAY_UNICAST
     if packet.parameter_list.at != NULL:
         entry.parameters_hash = hash_of(packet.parameter_list)
     if packet.circuit_id.at != NULL:
@@ -140,6 +145,8 @@ cdef inline bint matches(const TraceEntry* entry, const Wanted* wanted) noexcept
         return False
     if wanted.reason != ANY and (entry.fate >> 8 & 0xFF) != <uint64_t>wanted.reason:
         return False
+    if wanted.vrf != ANY and entry.vrf != wanted.vrf:
+        return False
     return wanted.hlen == 0 or (entry.hlen == wanted.hlen and memcmp(
         entry.chaddr, wanted.chaddr, wanted.hlen) == 0)
 
@@ -188,12 +195,14 @@ cdef dict decision(const TraceEntry* e, uint64_t number):
         "outcome": e.fate & 0xFF, "reason": e.fate >> 8 & 0xFF, "answer_us": e.fate >> 32,
         "server_id": e.server_id, "subnet_id": e.subnet_id, "generation": e.generation,
         "secs": e.secs, "known": bool(e.flags & TRACE_KNOWN), "circuit_id": circuit_id,
+        "relay_unicast": bool(e.flags & TRACE_RELAY_UNICAST) if e.flags & TRACE_RELAY_FLAGS
+        else None,
         "circuit_id_len": e.circuit_id_len, "parameters_hash": e.parameters_hash,
     }
 
 
 cdef list trace_rows(const Table* t, uint32_t worker, first, end, int limit, bint back,
-                     message_type, reason, bytes chaddr):
+                     message_type, reason, bytes chaddr, vrf):
     cdef const Trace* ring = trace_ring(t, worker)
     cdef TraceEntry entries[FOUND_MAX]
     cdef uint64_t numbers[FOUND_MAX]
@@ -204,6 +213,7 @@ cdef list trace_rows(const Table* t, uint32_t worker, first, end, int limit, bin
     cdef uint32_t i, room
     wanted.message_type = ANY if message_type is None else message_type
     wanted.reason = ANY if reason is None else reason
+    wanted.vrf = ANY if vrf is None else vrf
     wanted.hlen = min(len(chaddr), <int>HLEN_MAX)
     memcpy(wanted.chaddr, <const char*>chaddr, wanted.hlen)
     found = []

@@ -83,17 +83,28 @@ cdef enum OptionCode:
     OPTION_RELAY_INFO = 82
     OPTION_ARCHITECTURE = 93
     OPTION_SUBNET_SELECTION = 118
+    OPTION_VSS = 221
     OPTION_END = 255
 
-# RFC 3046 2.0, 3527, 5107, 6607: sub-options of 82.
+# Sub-options of 82: RFC 3046 2.0, 3527, 3993, 5010, 5107, 8357, 6607.
 cdef enum RelayCode:
     RELAY_CIRCUIT_ID = 1
     RELAY_REMOTE_ID = 2
     RELAY_LINK_SELECTION = 5
     RELAY_SUBSCRIBER_ID = 6
+    RELAY_FLAGS = 10
     RELAY_SERVER_ID = 11
     RELAY_SOURCE_PORT = 19
     RELAY_VSS = 151
+    RELAY_VSS_CONTROL = 152
+    RELAY_FLAG_UNICAST = 0x80  # RFC 5010 3: the client's message was unicast
+
+
+# RFC 6607 3.5: the first octet of VSS information.
+cdef enum VssType:
+    VSS_TEXT = 0             # a VPN's name
+    VSS_VPN_ID = 1           # RFC 2685: seven octets
+    VSS_GLOBAL = 255         # the default VPN; nothing follows
 
 
 cdef inline uint16_t load_be16(const uint8_t* at) noexcept nogil:

@@ -34,6 +34,10 @@ COUNTERS: Mapping[str, tuple[str, str]] = {
     "COUNT_CHECKPOINT_CHUNKS": ("checkpoint_chunks_total", "Chunks written by checkpoints."),
     "COUNT_LOG_DROPPED": ("log_lines_dropped_total", "Lines of the log that found no reader."),
     "COUNT_INTERNAL_ERRORS": ("internal_errors_total", "What nobody foresaw in the supervisor."),
+    "COUNT_RELAY_INFO_LEFT_OUT": (
+        "relay_info_left_out_total",
+        "Replies without the option 82 that came, for want of room.",
+    ),
 }
 """Counters of a single word, by their name in _stats: the metric and its help. The log says the
 same without ``_total``."""

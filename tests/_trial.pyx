@@ -72,7 +72,8 @@ def handle(Memory memory, bytes data, *, int ifindex=0, uint32_t source=0,
 
     Addresses are integers. Returns a dict: reply_type (0: silence), reason (DropReason), yiaddr,
     lease_s, expiry, waits, position, ring, incarnation, subnet, pool, reservation (indexes or
-    None), server_id. Raises ValueError if there is no policy image yet.
+    None), server_id (option 54), source (of the reply), vrf. Raises ValueError if there is no
+    policy image yet.
     """
     cdef Table* t = &memory.table
     cdef uint8_t scratch[SCRATCH_SIZE]
@@ -102,5 +103,5 @@ def handle(Memory memory, bytes data, *, int ifindex=0, uint32_t source=0,
         "subnet": None if out.subnet == NOWHERE else out.subnet,
         "pool": None if out.pool == NOWHERE else out.pool,
         "reservation": None if out.reservation == NOWHERE else out.reservation,
-        "server_id": out.scope.server_id,
+        "server_id": out.scope.server_id, "source": out.scope.source, "vrf": out.scope.vrf,
     }

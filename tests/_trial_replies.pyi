@@ -28,7 +28,21 @@ class ReplyMaker:
         ifindex: int = ...,
         source_port: int = ...,
         mtu: int = ...,
+        source: int | None = ...,
     ) -> dict[str, Any] | None: ...
+    def answer(
+        self,
+        memory: Memory,
+        request: bytes,
+        *,
+        ifindex: int = ...,
+        destination: int = ...,
+        local: int = ...,
+        source_port: int = ...,
+        now: int = ...,
+    ) -> dict[str, object] | str: ...
+    @property
+    def relay_infos_left_out(self) -> int: ...
     def lower(self, expiry: int, now: int) -> dict[str, Any] | None: ...
 
 class HeldQueue:

@@ -6,7 +6,7 @@ from libc.string cimport memcpy, memset
 
 from fastdhcp._body cimport Bodies, bodies_close, bodies_open
 from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
-from fastdhcp._handle cimport Handled
+from fastdhcp._handle cimport Handled, handle_packet, handled_clear
 from fastdhcp._held cimport (
     NO_REPLY, Held, Released, held_close, held_due, held_give, held_open, held_push, held_release,
     held_room, held_take,
@@ -26,7 +26,8 @@ from fastdhcp._socket cimport (
     outbox_add, outbox_flush, outbox_open,
 )
 from fastdhcp._stats cimport (
-    COUNT_CACHE_MISS, COUNT_DROPPED, COUNT_SENT, DROP_NONE, DROP_SEND_FAILED, Counters,
+    COUNT_CACHE_MISS, COUNT_DROPPED, COUNT_RELAY_INFO_LEFT_OUT, COUNT_SENT, DROP_NONE,
+    DROP_SEND_FAILED, Counters,
 )
 from fastdhcp._trace cimport OUTCOME_DECIDED, OUTCOME_HELD, Outcome, trace_number, trace_write
 from fastdhcp._wire cimport ACK, ETHERNET_HLEN, MESSAGE_SIZE_MIN, store_be32
@@ -95,7 +96,7 @@ cdef class ReplyMaker:
     def make(self, bytes request not None, *, int reply_type, uint32_t server_id,
              uint32_t yiaddr=0, uint32_t lease_s=0, uint32_t subnet=NOWHERE,
              uint32_t pool=NOWHERE, uint32_t reservation=NOWHERE, int ifindex=0,
-             uint16_t source_port=PORT_SERVER, uint32_t mtu=0):
+             uint16_t source_port=PORT_SERVER, uint32_t mtu=0, source=None):
         """The reply to `request` as a dict: message, head (of a frame), way, source, destination,
         port, ifindex, hw_address. None: too long. Raises ValueError for no request."""
         cdef uint8_t scratch[SCRATCH_SIZE]
@@ -111,6 +112,7 @@ cdef class ReplyMaker:
         arrival.source_port = source_port
         handled.reply_type = <uint8_t>reply_type
         handled.scope.server_id = server_id
+        handled.scope.source = server_id if source is None else source
         handled.scope.mtu = mtu
         handled.yiaddr = yiaddr
         handled.lease_s = lease_s
@@ -124,6 +126,38 @@ cdef class ReplyMaker:
                            &packet, &arrival, &handled, 1, &self.counters):
             return None
         return reply_dict(&self.reply)
+
+    def answer(self, Memory memory not None, bytes request not None, *, int ifindex=0,
+               uint32_t destination=0xFFFFFFFF, uint32_t local=0, uint16_t source_port=PORT_SERVER,
+               uint32_t now=1):
+        """What a worker with this policy sends for a packet, as make() has it, and does: changes
+        are applied. A drop reason's name (`none`: carried out) if it sends nothing."""
+        cdef uint8_t scratch[SCRATCH_SIZE]
+        cdef Packet packet
+        cdef Arrival arrival
+        cdef Handled handled
+        reason = codec_decode(request, <uint32_t>len(request), scratch, &packet)
+        if reason != DROP_NONE:
+            return drop_names()[<int>reason]
+        memset(&arrival, 0, sizeof(Arrival))
+        arrival.ifindex = ifindex
+        arrival.destination = destination
+        arrival.local = local
+        arrival.broadcast = destination != local
+        arrival.source_port = source_port
+        handled_clear(&handled)
+        handle_packet(&memory.table, &packet, &arrival, now, &handled)
+        if handled.reply_type == 0:
+            return drop_names()[handled.reason]
+        if not reply_write(&self.reply, &self.bodies, memory.table.image, &packet, &arrival,
+                           &handled, now, &self.counters):
+            return "reply-too-long"
+        return reply_dict(&self.reply)
+
+    @property
+    def relay_infos_left_out(self):
+        """Replies without the option 82 that came."""
+        return self.counters.words[<int>COUNT_RELAY_INFO_LEFT_OUT]
 
     def lower(self, uint32_t expiry, uint32_t now):
         """The last reply as it would leave at `now`; None: nothing is left of it."""

@@ -31,5 +31,6 @@ def compile_text(text: str, generation: int = 1, links: Sequence[Link] = ()) -> 
         file.write_text(text)
         config = load(file)
     subnets = range(1, len(config.subnets) + 1)
-    vrfs = {subnet.vrf: 1 + place for place, subnet in enumerate(config.subnets)}
+    vrfs = {name: 1000 + place for place, name in enumerate(config.vrf_names())}
+    vrfs |= {subnet.vrf: 1 + place for place, subnet in enumerate(config.subnets)}
     return compile_image(config, Ids(vrfs, list(subnets)), links, generation)

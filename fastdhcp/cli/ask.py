@@ -10,7 +10,7 @@ import click
 from fastdhcp.cli import render
 from fastdhcp.cli.client import RELOAD_S, Client, as_json, reaches_server, wide
 
-POOLS_SPARE = ("offered", "declined", "pending", "grace", "size", "vrf")
+POOLS_SPARE = ("offered", "declined", "pending", "grace", "size")
 TRACE_SPARE = ("xid", "worker", "giaddr", "ms", "iface")
 """What goes first if there is no room."""
 
@@ -68,19 +68,20 @@ def _name(process: dict[str, Any]) -> str:
 
 
 @click.command()
+@click.option("--vrf", metavar="NAME|ID", help="Only pools of this VRF; 0 is the default.")
 @wide
 @as_json
 @reaches_server
-def pools(client: Client, wide: bool, as_json: bool) -> None:
+def pools(client: Client, vrf: str | None, wide: bool, as_json: bool) -> None:
     """Show how full each pool is, by state of its addresses."""
-    found = client.get("/v1/pools")["pools"]
+    found = client.get("/v1/pools", vrf=vrf)["pools"]
     if as_json:
         for pool in found:
             click.echo(json.dumps(pool))
         return
     keys = ("size", "free", "active", "pending", "grace", "offered", "declined")
     rows = [
-        (pool["vrf"], pool["subnet"], pool["pool"], *(pool[key] for key in keys), _used(pool))
+        (render.vrf_of(pool), *(pool[key] for key in ("subnet", "pool", *keys)), _used(pool))
         for pool in found
     ]
     heads = ("vrf", "subnet", "pool", *keys, "used")
@@ -94,12 +95,20 @@ def _used(pool: dict[str, Any]) -> str:
 @click.command()
 @click.option("--limit", default=40, show_default=True, type=click.IntRange(1, 10_000))
 @click.option("--hw-address", metavar="MAC", help="Only packets of this client.")
+@click.option("--vrf", metavar="NAME|ID", help="Only packets of this VRF; 0 is the default.")
 @wide
 @as_json
 @reaches_server
-def trace(client: Client, limit: int, hw_address: str | None, wide: bool, as_json: bool) -> None:
+def trace(
+    client: Client,
+    limit: int,
+    hw_address: str | None,
+    vrf: str | None,
+    wide: bool,
+    as_json: bool,
+) -> None:
     """Show the last packets and what was decided about each, newest last."""
-    found = client.get("/v1/trace", limit=limit, hw_address=hw_address)["decisions"]
+    found = client.get("/v1/trace", limit=limit, hw_address=hw_address, vrf=vrf)["decisions"]
     if as_json:
         for decision in found:
             click.echo(json.dumps(decision))
@@ -116,17 +125,18 @@ def trace(client: Client, limit: int, hw_address: str | None, wide: bool, as_jso
             _answer(d),
             None if d["answer-us"] is None else round(d["answer-us"] / 1000, 1),
             d["hw-address"],
+            render.vrf_of(d),
             d["address"],
             d["interface"],
-            _named(d["giaddr"]),
+            _relay(d),
             d["xid"],
         )
         for d in found
     ]
     head = f"time ({zone})"
     heads = (
-        head, "worker", "message", "answer", "ms", "hw-address", "address", "iface", "giaddr",
-        "xid",
+        head, "worker", "message", "answer", "ms", "hw-address", "vrf", "address", "iface",
+        "giaddr", "xid",
     )  # fmt: skip
     render.echo_table(heads, rows, spare=TRACE_SPARE, cut=("hw-address",), wide=wide)
     if len(found) == limit:
@@ -134,9 +144,12 @@ def trace(client: Client, limit: int, hw_address: str | None, wide: bool, as_jso
         click.echo(text, err=True)
 
 
-def _named(address: str) -> str | None:
-    """0.0.0.0 is no address."""
-    return None if address == "0.0.0.0" else address
+def _relay(decision: dict[str, Any]) -> str | None:
+    """The relay agent, with its name if it has one: `10.88.0.1 cmts-1`; None: there was none."""
+    giaddr, name = decision["giaddr"], decision["relay"]
+    if giaddr == "0.0.0.0":
+        return None
+    return f"{giaddr} {name}" if name else str(giaddr)
 
 
 def _answer(decision: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ import click
 
 from fastdhcp.cli import render
 from fastdhcp.cli.client import Client, as_json, path_part, reaches_server, wide
+from fastdhcp.cli.render import vrf_in_full, vrf_of
 from fastdhcp.cli.values import ADDRESS, ADDRESS_OR_HARDWARE
 
 SPARE, CUT = ("client-id", "subnet"), ("hostname", "hw-address")
@@ -25,7 +26,7 @@ Lease = dict[str, Any]
 )
 @click.option("--state", help="Only leases in this state.")
 @click.option("--subnet", metavar="PREFIX", help="Only leases of this subnet.")
-@click.option("--vrf", type=int, metavar="ID", help="Only leases of this VRF; 0 is the default.")
+@click.option("--vrf", metavar="NAME|ID", help="Only leases of this VRF; 0 is the default.")
 @wide
 @as_json
 @reaches_server
@@ -34,7 +35,7 @@ def leases(
     limit: int | None,
     state: str | None,
     subnet: str | None,
-    vrf: int | None,
+    vrf: str | None,
     wide: bool,
     as_json: bool,
 ) -> None:
@@ -73,6 +74,7 @@ def _echo(found: list[Lease], wide: bool) -> None:
     here, zone = render.zone()
     rows = [
         (
+            vrf_of(lease),
             lease["address"],
             "pending" if lease.get("pending") else lease["state"],
             lease["hw-address"],
@@ -87,8 +89,8 @@ def _echo(found: list[Lease], wide: bool) -> None:
         for lease in found
     ]
     heads = (
-        "address", "state", "hw-address", "hostname", f"expires ({zone})", "reserved", "client-id",
-        "subnet",
+        "vrf", "address", "state", "hw-address", "hostname", f"expires ({zone})", "reserved",
+        "client-id", "subnet",
     )  # fmt: skip
     render.echo_table(heads, rows, spare=SPARE, cut=CUT, wide=wide)
 
@@ -109,10 +111,10 @@ def _end(lease: Lease) -> str:
 
 @leases.command()
 @click.argument("which", metavar="ADDR|MAC", type=ADDRESS_OR_HARDWARE)
-@click.option("--vrf", default=0, metavar="ID", help="VRF of the address.")
+@click.option("--vrf", default="0", metavar="NAME|ID", help="VRF of the address.")
 @as_json
 @reaches_server
-def show(client: Client, which: str, vrf: int, as_json: bool) -> None:
+def show(client: Client, which: str, vrf: str, as_json: bool) -> None:
     """Show the lease of an address, or all leases that a hardware address has or had."""
     found = client.get(f"/v1/leases/{path_part(which)}", vrf=vrf)["leases"]
     if as_json:
@@ -125,18 +127,20 @@ def show(client: Client, which: str, vrf: int, as_json: bool) -> None:
 def _in_full(lease: Lease) -> str:
     shown = {
         **lease,
+        "vrf": vrf_in_full(lease),
         "state": _state(lease),
         "starts": render.instant(lease["starts"]),
         "expires": render.instant(lease["expires"], _end(lease)),
         "version": str(lease["version"]),
     }
     shown.pop("pending", None)
+    shown.pop("vrf-name", None)
     return render.fields(list(shown.items()))
 
 
 @leases.command()
 @click.argument("address", metavar="ADDR", type=ADDRESS)
-@click.option("--vrf", default=0, metavar="ID", help="VRF of the address.")
+@click.option("--vrf", default="0", metavar="NAME|ID", help="VRF of the address.")
 @click.option(
     "--now",
     is_flag=True,
@@ -144,7 +148,7 @@ def _in_full(lease: Lease) -> str:
 )
 @as_json
 @reaches_server
-def release(client: Client, address: str, vrf: int, now: bool, as_json: bool) -> None:
+def release(client: Client, address: str, vrf: str, now: bool, as_json: bool) -> None:
     """End a lease. Without --now its client keeps the address until its lease ends, but cannot
     renew it."""
     body = {"vrf": vrf, "now": now}

@@ -3,9 +3,9 @@
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -107,6 +107,18 @@ def _laid_out(
 
 def _short(cell: str, width: int) -> str:
     return cell if len(cell) <= width else cell[: width - len(CUT)] + CUT
+
+
+def vrf_of(row: Mapping[str, Any]) -> Cell:
+    """The VRF of a lease, pool or decision, by its name if it has one; the default VRF is not
+    shown."""
+    return row.get("vrf-name") or row["vrf"] or None
+
+
+def vrf_in_full(row: Mapping[str, Any]) -> str:
+    """Name and number: `customer-7 (3)`, `default (0)`."""
+    name = row.get("vrf-name") or ("" if row["vrf"] else "default")
+    return f"{name} ({row['vrf']})" if name else str(row["vrf"])
 
 
 def fields(pairs: Sequence[tuple[str, Cell]]) -> str:

@@ -14,6 +14,7 @@ from fastdhcp.config.collector import paused
 from fastdhcp.config.hints import HintPlaces, PoolKey, pool_keys
 from fastdhcp.config.links import Interface, Link, bind_links
 from fastdhcp.config.model import DEFAULT_VRF, IDENTITY_KINDS, Configuration, Pool, Range, Subnet
+from fastdhcp.config.relay_tables import agent_rows, relay_rules, vpn_rows
 from fastdhcp.config.subnets import merged
 from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, ParamsTable
 from fastdhcp.words import address_text
@@ -80,7 +81,7 @@ class _Compiler:
         self.params = ParamsTable(self.blob)
         self.layers = LayerTable(self.blob)
         self.rows = _Rows()
-        vrfs = {**ids.vrfs, DEFAULT_VRF: 0}
+        vrfs = self.vrf_ids = {**ids.vrfs, DEFAULT_VRF: 0}
         self.vrfs = [vrfs[subnet.vrf] for subnet in config.subnets]
         self.network_vrfs = [vrfs[network.vrf] for network in config.networks]
         self.subnet_ids = ids.subnets
@@ -191,11 +192,8 @@ class _Compiler:
                 )
             )
 
-    def networks(self, order: list[int]) -> tuple[list[bytes], list[bytes]]:
-        """The networks and their members; `order`: places of the subnets, by their index."""
-        indexes = [0] * len(order)
-        for index, place in enumerate(order):
-            indexes[place] = index
+    def networks(self, indexes: list[int]) -> tuple[list[bytes], list[bytes]]:
+        """The networks and their members; `indexes`: of the subnets, by their place."""
         numbers = network_numbers(self.config)
         rows: list[bytes] = []
         members: list[bytes] = []
@@ -239,7 +237,13 @@ def compile_image(
     )
     for index, place in enumerate(order):
         run.add_subnet(place, index)
-    networks, members = run.networks(order)
+    indexes = [0] * len(order)
+    for index, place in enumerate(order):
+        indexes[place] = index
+    networks, members = run.networks(indexes)
+    agents = agent_rows(config, run.vrf_ids, indexes, run.blob)
+    vpns = vpn_rows(config.vrfs, run.vrf_ids, run.blob)
+    untrusted = config.relays.untrusted_interfaces
     rows = run.rows
     own = sorted({(link.vrf, address) for link in links for address in link.addresses})
     room = _lookup_room(len(rows.reservations))
@@ -252,6 +256,7 @@ def compile_image(
             "reservation_kinds": rows.kinds,
             "durable": int(config.server.durability == "commit"),
             "vrfs": len(set(run.network_vrfs) - {0}),
+            "relay_rules": relay_rules(config.relays),
         },
         run.blob,
         {
@@ -266,8 +271,10 @@ def compile_image(
             "reservations": rows.reservations,
             "by_identity": [bytes(4)] * room,
             "by_address": [bytes(4)] * room,
-            "interfaces": [_pack_link(link) for link in links],
+            "interfaces": [_pack_link(link, link.name in untrusted) for link in links],
             "own": [tables.OWN.pack(vrf=vrf, address=address) for vrf, address in own],
+            "agents": agents,
+            "vpns": vpns,
         },
     )
     fill_lookups(image)
@@ -324,7 +331,8 @@ def _lookup_room(count: int) -> int:
     return 1 << (2 * count - 1).bit_length() if count else 0
 
 
-def _pack_link(link: Link) -> bytes:
+def _pack_link(link: Link, untrusted: bool) -> bytes:
     return tables.INTERFACE.pack(
-        ifindex=link.index, network=link.network, vrf=link.vrf, address=link.address, mtu=link.mtu
-    )
+        ifindex=link.index, network=link.network, vrf=link.vrf, address=link.address, mtu=link.mtu,
+        untrusted=untrusted,
+    )  # fmt: skip

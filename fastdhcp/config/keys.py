@@ -9,7 +9,8 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
-LINK_LEVELS = ("defaults", "subnet")  # what belongs to a link, and so to nothing within one
+# What belongs to a link, and so to nothing within one.
+LINK_LEVELS = ("defaults", "shared-network", "subnet")
 LEVELS = (*LINK_LEVELS, "pool", "reservation")  # from the farthest to the nearest, that wins
 
 

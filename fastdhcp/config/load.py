@@ -13,26 +13,32 @@ from fastdhcp.config import schema
 from fastdhcp.config.advice import advise, advise_on_addresses
 from fastdhcp.config.collector import paused
 from fastdhcp.config.errors import ConfigError, Problem
-from fastdhcp.config.model import Configuration, Network, Reservation, Subnet
+from fastdhcp.config.model import DEFAULT_VRF, Configuration, Network, Reservation, Subnet
 from fastdhcp.config.reading import read_file
+from fastdhcp.config.relays import Links, relay_settings, vrfs
 from fastdhcp.config.report import Report, Source, Where
 from fastdhcp.config.scopes import outermost, scope_options, scope_values
 from fastdhcp.config.server import check_room, control_settings, server_settings
+from fastdhcp.config.shared import shared_networks, warn_of_unused
 from fastdhcp.config.subnets import Draft, draft_subnet, touched_blocks
 from fastdhcp.options import shown
 
 _MAGIC = re.compile(r"[*?\[]")
-_TABLES = ("server", "control", "defaults", *schema.LATER)
+_TABLES = ("server", "control", "defaults", "relays", *schema.LATER)
+_LISTS = ("subnets", "shared_networks", "vrfs")
 
 
 @dataclass(slots=True)
 class _Files:
-    """All files of a configuration, and each table with the place that it stands at."""
+    """All files of a configuration, and each table with the place that it stands at; of lists those
+    of all files together."""
 
     report: Report
     paths: list[Path] = field(default_factory=list)
     tables: dict[str, tuple[Where, Any]] = field(default_factory=dict)
-    subnets: list[tuple[Where, schema.Subnet]] = field(default_factory=list)
+    lists: dict[str, list[tuple[Where, Any]]] = field(
+        default_factory=lambda: {name: [] for name in _LISTS}
+    )
 
     def table(self, name: str, kind: type[Any]) -> tuple[Where, Any]:
         """A table and its place; an empty one if nobody wrote it."""
@@ -130,9 +136,11 @@ def _add(files: _Files, path: Path, source: Source, parsed: schema.File) -> None
         files.tables[name] = (where, table)
         if name in schema.LATER:
             files.report.warn(where, "not served yet")
-    for i, subnet in enumerate(parsed.subnets):
-        if subnet is not None:
-            files.subnets.append((Where(source, ("subnets", i)), subnet))
+    for name, found in files.lists.items():
+        key = name.replace("_", "-")
+        for i, table in enumerate(getattr(parsed, name)):
+            if table is not None:
+                found.append((Where(source, (key, i)), table))
 
 
 def _resolve(files: _Files) -> Configuration:
@@ -143,14 +151,21 @@ def _resolve(files: _Files) -> Configuration:
     control = control_settings(report, control_where, control_table)
     defaults_where, defaults_table = files.table("defaults", schema.Defaults)
     defaults = scope_values(report, defaults_where, defaults_table, outermost())
+    links = shared_networks(report, files.lists["shared_networks"], defaults)
     drafts = [
         draft
-        for where, subnet in files.subnets
-        if (draft := draft_subnet(report, where, subnet, defaults)) is not None
+        for where, subnet in files.lists["subnets"]
+        if (draft := draft_subnet(report, where, subnet, defaults, links)) is not None
     ]
     drafts.sort(key=lambda draft: (draft.vrf, draft.first))
     _check_overlaps(report, drafts)
     networks = _networks(report, drafts, server.interfaces)
+    warn_of_unused(report, links, [draft.shared_network for draft in drafts])
+    known = vrfs(report, files.lists["vrfs"], drafts)
+    names = [vrf.name for vrf in known if vrf.name != DEFAULT_VRF]
+    places = {key: place for place, key in enumerate(networks)}
+    relays_where, relays_table = files.table("relays", schema.Relays)
+    relays = relay_settings(report, relays_where, relays_table, Links(places, drafts, names))
     _check_identities(report, drafts)
     blocks = sum(
         last - first + 1
@@ -162,7 +177,7 @@ def _resolve(files: _Files) -> Configuration:
     options = scope_options(report, defaults_where, defaults_table)
     advise(report, drafts, defaults_where, options)
     advise_on_addresses(report, (server_where, server), (control_where, control), drafts)
-    if not files.subnets:
+    if not files.lists["subnets"]:
         where = Where(Source(str(files.paths[0]), "", is_json=False))
         report.warn(where, "there are no [[subnets]]: nobody gets an address")
     return Configuration(
@@ -172,13 +187,14 @@ def _resolve(files: _Files) -> Configuration:
         params=defaults.params,
         options=options,
         networks=tuple(networks.values()),
-        subnets=_subnets(drafts, list(networks)),
+        subnets=_subnets(drafts, places),
+        relays=relays,
+        vrfs=known,
         block_count=blocks,
     )
 
 
-def _subnets(drafts: list[Draft], network_keys: list[tuple[str, bool, str]]) -> tuple[Subnet, ...]:
-    places = {key: place for place, key in enumerate(network_keys)}
+def _subnets(drafts: list[Draft], places: dict[tuple[str, bool, str], int]) -> tuple[Subnet, ...]:
     return tuple(
         Subnet(
             vrf=draft.vrf,

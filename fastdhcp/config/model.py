@@ -131,6 +131,47 @@ class Network:
     subnets: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Vrf:
+    """A VRF. `vss`: what packets call it, with its type (RFC 6607 3.5); empty: nothing."""
+
+    name: str
+    vss: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """The relay agents with a giaddr from `first` to `last`: one, or those of a prefix.
+
+    `vrf` None: the interface that a packet comes by says it. `network`, `subnet`: places in the
+    Configuration of the link that it speaks for where giaddr is in no subnet; `subnet` None: any
+    of that link.
+    """
+
+    name: str | None
+    first: int
+    last: int
+    vrf: str | None
+    network: int | None
+    subnet: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relays:
+    """The [relays] table."""
+
+    only_known: bool = key("only-known", TRUTH, bool, default=False)
+    untrusted_interfaces: tuple[str, ...] = key(
+        "untrusted-interfaces", TEXTS, values.each(values.interface_name), default=[]
+    )
+    agents: tuple[Agent, ...] = ()
+
+    def name_of(self, giaddr: int) -> str | None:
+        """The name of the relay agent, that of the nearest row."""
+        rows = [agent for agent in self.agents if agent.first <= giaddr <= agent.last]
+        return min(rows, key=lambda agent: agent.last - agent.first).name if rows else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """The [server] table. `interfaces` None: those with an address in a subnet."""
@@ -196,6 +237,8 @@ class Configuration:
     options: Options
     networks: tuple[Network, ...]
     subnets: tuple[Subnet, ...]
+    relays: Relays
+    vrfs: tuple[Vrf, ...]
     block_count: int  # blocks of 256 addresses that pools and reservations touch
     warnings: tuple[Problem, ...] = field(default=())
 
@@ -206,7 +249,7 @@ class Configuration:
 
     def vrf_names(self) -> list[str]:
         """The VRFs but the default one, sorted."""
-        return sorted({subnet.vrf for subnet in self.subnets} - {DEFAULT_VRF})
+        return sorted({vrf.name for vrf in self.vrfs} - {DEFAULT_VRF})
 
     def subnet_names(self) -> list[tuple[str, str]]:
         """(VRF, prefix) of each subnet, in the order of `subnets`."""

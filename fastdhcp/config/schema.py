@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType, defstruct
 from fastdhcp.config.keys import keys_of
 from fastdhcp.config.model import Control as ControlKeys
 from fastdhcp.config.model import Params
+from fastdhcp.config.model import Relays as RelaysKeys
 from fastdhcp.config.model import Server as ServerKeys
 
 
@@ -81,6 +82,36 @@ class Subnet(Scope, kw_only=True):
     reservations: list[Reservation] = []
 
 
+@keyed(Params, "shared-network")
+class SharedNetwork(Scope, kw_only=True):
+    """Values of the subnets that share a link."""
+
+    name: str
+
+
+class Vrf(Table, kw_only=True):
+    """A VRF, and what packets call it."""
+
+    name: str
+    vpn_id: str | UnsetType = UNSET
+
+
+class RelayAgent(Table, kw_only=True):
+    """A relay agent by giaddr, or those of a prefix."""
+
+    address: str
+    name: str | UnsetType = UNSET
+    vrf: str | UnsetType = UNSET
+    link: str | UnsetType = UNSET
+
+
+@keyed(RelaysKeys)
+class Relays(Table):
+    """Whose word on where a client is counts."""
+
+    agents: list[RelayAgent] = []
+
+
 @keyed(ServerKeys)
 class Server(Table):
     """The server itself; most of it cannot change while it runs."""
@@ -107,8 +138,10 @@ class File(Table):
     leasequery: Leasequery | UnsetType = UNSET
     defaults: Defaults | UnsetType = UNSET
     subnets: list[Subnet] = []
+    shared_networks: list[SharedNetwork] = []
+    vrfs: list[Vrf] = []
+    relays: Relays | UnsetType = UNSET
     # Names kept for later, with any content (LATER).
-    relays: dict[str, object] | UnsetType = UNSET
     log: dict[str, object] | UnsetType = UNSET
     failover: dict[str, object] | UnsetType = UNSET
     classes: list[dict[str, object]] | UnsetType = UNSET
@@ -118,4 +151,4 @@ class File(Table):
 
 
 # Tables that are read, and reported as not served yet.
-LATER = ("leasequery", "relays", "log", "failover", "classes", "limits", "alarms", "ddns")
+LATER = ("leasequery", "log", "failover", "classes", "limits", "alarms", "ddns")

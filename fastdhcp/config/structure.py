@@ -12,14 +12,18 @@ from msgspec import NODEFAULT, Struct, UnsetType
 
 from fastdhcp.config.errors import key_text
 from fastdhcp.config.keys import LINK_LEVELS, keys_of
-from fastdhcp.config.model import Params, Server
+from fastdhcp.config.model import Params, Relays, Server
 from fastdhcp.config.report import Report, Where, unknown
 from fastdhcp.config.schema import File, Scope
 from fastdhcp.options import BY_NAME, shown
 
 # What would be right, for the keys whose type does not say it.
 _WANTED = {
-    **{key.name: key.kind.wanted for model in (Server, Params) for key in keys_of(model).values()},
+    **{
+        key.name: key.kind.wanted
+        for model in (Server, Relays, Params)
+        for key in keys_of(model).values()
+    },
     "pools": 'a range such as "10.0.0.10-10.0.0.99", or a table with `range`',
     "options": "a table of options by name",
 }
@@ -138,5 +142,6 @@ def _example(key: str) -> str:
     return {
         "subnet": 'a prefix such as subnet = "10.0.0.0/24"',
         "range": 'addresses such as range = "10.0.0.10-10.0.0.99"',
+        "name": 'a name such as name = "lan-a"',
         "address": 'an address such as address = "10.0.0.50"',
     }.get(key, "it")

@@ -2,7 +2,7 @@
 blocks that they touch."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -21,6 +21,7 @@ from fastdhcp.config.model import (
 )
 from fastdhcp.config.report import Report, Where
 from fastdhcp.config.scopes import ScopeValues, scope_options, scope_values
+from fastdhcp.config.shared import SharedNetwork
 from fastdhcp.words import address_text
 
 PREFIX_LEN_MIN = 8
@@ -59,9 +60,14 @@ class Draft:
 
 
 def draft_subnet(
-    report: Report, where: Where, subnet: schema.Subnet, defaults: ScopeValues
+    report: Report,
+    where: Where,
+    subnet: schema.Subnet,
+    defaults: ScopeValues,
+    networks: Mapping[str, SharedNetwork],
 ) -> Draft | None:
-    """Resolves one subnet. None: its prefix is not right (and that is told)."""
+    """Resolves one subnet, within its shared network if that has a table. None: its prefix is not
+    right (and that is told)."""
     try:
         first, prefix_len = values.prefix(subnet.subnet)
         _check_prefix(subnet.subnet, first, prefix_len)
@@ -69,7 +75,10 @@ def draft_subnet(
         report.error(where.at("subnet"), error)
         return None
     last = first | (0xFFFFFFFF >> prefix_len)
-    scope = scope_values(report, where, subnet, defaults)
+    link = subnet.shared_network
+    network = networks.get(link) if isinstance(link, str) else None
+    scope = scope_values(report, where, subnet, network.values if network else defaults)
+    options = scope_options(report, where, subnet)
     pools = _pools(report, where, subnet, (first, last), scope)
     kept = _reservations(report, where, subnet, (first, last), pools, scope)
     never = _unusable(first, last) + _excluded(report, where, subnet, first, last)
@@ -83,7 +92,7 @@ def draft_subnet(
         interface=_name(report, where, "interface", subnet.interface),
         shared_network=_name(report, where, "shared-network", subnet.shared_network),
         params=scope.params,
-        options=scope_options(report, where, subnet),
+        options={**network.options, **options} if network else options,
         pools=_without(report, pools, merged(never)),
         reservations=kept,
     )
@@ -160,9 +169,6 @@ def _usable(first: int, last: int) -> str:
 def _vrf(report: Report, where: Where, subnet: schema.Subnet) -> str:
     if subnet.vrf is UNSET or subnet.vrf == DEFAULT_VRF_NAME:
         return DEFAULT_VRF
-    if subnet.interface is UNSET:
-        # Relay agents' packets of other VRFs are not told apart yet, and are never guessed.
-        report.warn(where.at("vrf"), "not served yet for relayed packets; name its `interface`")
     return _name(report, where, "vrf", subnet.vrf) or DEFAULT_VRF
 
 

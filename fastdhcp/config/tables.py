@@ -59,7 +59,7 @@ FLAGS = {
 }
 HEADER = Row(
     magic="I", layout="I", size="Q", generation="I", workers="I", secret="16s",
-    identity="4s", reservation_kinds="I", durable="I", vrfs="I",
+    identity="4s", reservation_kinds="I", durable="I", vrfs="I", relay_rules="I", spare="4x",
 )  # fmt: skip
 TABLE = Row(at="I", count="I")
 NETWORK = Row(
@@ -84,19 +84,24 @@ RESERVATION = Row(
     vrf="I", address="I", subnet="I", params="I", layer="I", pool="I", identity_at="I",
     identity_len="H", kind="B", spare="x", hostname_at="I", hostname_len="I",
 )  # fmt: skip
-INTERFACE = Row(ifindex="i", network="I", vrf="I", address="I", mtu="I")
+INTERFACE = Row(ifindex="i", network="I", vrf="I", address="I", mtu="I", untrusted="I")
 OWN = Row(vrf="I", address="I")
+AGENT = Row(
+    first="I", last="I", vrf="I", network="I", subnet="I", name_at="I", name_len="I", spare="4x",
+)  # fmt: skip
+VPN = Row(vrf="I", name_at="I", name_len="I", vss_at="I", vss_len="I")
 INDEX = Row(value="I")
 
 # In the order of the header, after its fixed fields.
 TABLES = (
     "networks", "members", "subnets", "pools", "masks", "params", "layers", "options",
-    "reservations", "by_identity", "by_address", "interfaces", "own", "blob",
+    "reservations", "by_identity", "by_address", "interfaces", "own", "agents", "vpns", "blob",
 )  # fmt: skip
 ROWS = {
     "networks": NETWORK, "members": INDEX, "subnets": SUBNET, "pools": POOL, "masks": MASK,
     "params": PARAMS, "layers": LAYER, "options": OPTION, "reservations": RESERVATION,
     "by_identity": INDEX, "by_address": INDEX, "interfaces": INTERFACE, "own": OWN,
+    "agents": AGENT, "vpns": VPN,
 }  # fmt: skip
 """Of each table but `blob`, which has none."""
 HEADER_SIZE = HEADER.size + TABLE.size * len(TABLES)

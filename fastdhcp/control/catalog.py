@@ -1,7 +1,9 @@
-"""Names in a policy image: its subnets, pools, reservations, as the configuration has them."""
+"""Names in a policy image: its VRFs, subnets, pools, reservations and relay agents, as the
+configuration has them."""
 
 import mmap
 import os
+import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
@@ -11,7 +13,9 @@ from typing import Any
 from fastdhcp import words
 from fastdhcp.config import tables
 from fastdhcp.config.model import IDENTITY_KINDS
+from fastdhcp.config.subnets import DEFAULT_VRF_NAME
 
+VRF_NUMBER = re.compile(r"[0-9]{1,9}")
 _KINDS = {number: name for name, number in IDENTITY_KINDS.items()}
 
 
@@ -76,6 +80,15 @@ class Reservations:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentName:
+    """The relay agents with a giaddr from `first` to `last`."""
+
+    first: int
+    last: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """One generation's names. `pools` are in the order of Memory.tally()."""
 
@@ -85,6 +98,9 @@ class Catalog:
     pools: Sequence[PoolName] = ()
     names_by_id: Mapping[int, str] = field(default_factory=dict)
     reservations: Reservations = field(default_factory=Reservations)
+    vrfs: Mapping[int, str] = field(default_factory=dict)
+    """Names by number; the default VRF has none."""
+    agents: Sequence[AgentName] = ()
 
     @classmethod
     def read(cls, image_fd: int) -> "Catalog":
@@ -98,6 +114,23 @@ class Catalog:
         found = self.subnets[at] if at >= 0 else None
         return found if found and found.vrf == vrf and address <= found.last else None
 
+    def vrf_number(self, said: int | str) -> int:
+        """The VRF that a number, or a name, means. Raises ValueError for a name that none has."""
+        if isinstance(said, int) or VRF_NUMBER.fullmatch(said):
+            return int(said)
+        if said == DEFAULT_VRF_NAME:
+            return 0
+        for number, name in self.vrfs.items():
+            if name == said:
+                return number
+        known = ", ".join([DEFAULT_VRF_NAME, *sorted(self.vrfs.values())])
+        raise ValueError(f"{said!r} is not a VRF; write its number, or one of {known}")
+
+    def agent_name(self, giaddr: int) -> str | None:
+        """The name of the relay agent with this giaddr."""
+        at = bisect_right(self.agents, giaddr, key=lambda agent: agent.first) - 1
+        return self.agents[at].name or None if at >= 0 and giaddr <= self.agents[at].last else None
+
 
 def _read(image: mmap.mmap) -> Catalog:
     header = tables.read_header(image)
@@ -109,6 +142,12 @@ def _read(image: mmap.mmap) -> Catalog:
         pools=[_pool(image, row, subnets) for row in tables.read_rows(image, "pools")],
         names_by_id={subnet.id: subnet.name for subnet in subnets},
         reservations=Reservations(image),
+        vrfs={
+            row.vrf: _text(image, row.name_at, row.name_len)
+            for row in tables.read_rows(image, "vpns")
+            if row.vrf
+        },
+        agents=[_agent(image, row) for row in tables.read_rows(image, "agents")],
     )
 
 
@@ -125,3 +164,7 @@ def _subnet(image: mmap.mmap, row: Any) -> SubnetName:
 def _pool(image: mmap.mmap, row: Any, subnets: Sequence[SubnetName]) -> PoolName:
     name = _text(image, row.name_at, row.name_len)
     return PoolName(row.vrf, subnets[row.subnet].name, name, row.size)
+
+
+def _agent(image: mmap.mmap, row: Any) -> AgentName:
+    return AgentName(row.first, row.last, _text(image, row.name_at, row.name_len))

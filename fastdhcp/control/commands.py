@@ -138,17 +138,21 @@ def _kebab(rows: Any) -> list[dict[str, Any]]:
 
 
 @command("pools", "GET", "/v1/pools")
-async def pools(context: Context, request: messages.Nothing) -> messages.PoolsResponse:
+async def pools(context: Context, request: messages.PoolsRequest) -> messages.PoolsResponse:
     """Every pool with its addresses by state."""
+    wanted = _vrf(context, request.vrf)
+    names = context.table.catalog.vrfs
     rows = [
         messages.Pool(
             vrf=pool.vrf,
+            vrf_name=names.get(pool.vrf),
             subnet=pool.subnet,
             pool=pool.name,
             size=pool.size,
             **{state: getattr(tally, state) for state in POOL_STATES},
         )
         for pool, tally in (await context.table.census()).pools
+        if wanted in (None, pool.vrf)
     ]
     return messages.PoolsResponse(pools=rows)
 
@@ -162,14 +166,15 @@ async def leases_list(context: Context, request: messages.ListRequest) -> messag
     if request.subnet is not None:
         _value("subnet", prefix, request.subnet)
     after = None if request.after is None else _place(request.after)
-    page = await context.table.page(after, request.limit, partial(_is_wanted, request))
+    vrf = _vrf(context, request.vrf)
+    page = await context.table.page(after, request.limit, partial(_is_wanted, request, vrf))
     following = page.next and f"{page.next[0]}/{words.address_text(page.next[1])}"
     return messages.LeasesResponse(leases=list(page.leases), next=following)
 
 
-def _is_wanted(request: messages.ListRequest, lease: Lease) -> bool:
+def _is_wanted(request: messages.ListRequest, vrf: int | None, lease: Lease) -> bool:
     return (
-        request.vrf in (None, lease.vrf)
+        vrf in (None, lease.vrf)
         and request.state in (None, lease.state)
         and request.subnet in (None, lease.subnet)
     )
@@ -181,6 +186,16 @@ def _place(text: str) -> Place:
     if not re.fullmatch("[0-9]{0,10}", vrf):
         raise BadField("after", "write the `next` of the page before, as in 0/10.0.0.1")
     return int(vrf or "0"), _value("after", words.address_number, address)
+
+
+def _vrf(context: Context, said: int | str | None) -> int | None:
+    """The VRF that is meant; None if none is named. Raises BadField."""
+    if said is None:
+        return None
+    try:
+        return context.table.catalog.vrf_number(said)
+    except ValueError as error:
+        raise BadField("vrf", error) from error
 
 
 def _value(field: str, read: Callable[[str], T], text: str) -> T:
@@ -206,7 +221,7 @@ async def leases_show(context: Context, request: messages.ShowRequest) -> messag
         address = words.address_number(request.which)
     except ValueError:
         return await _show_hardware(context, request)
-    lease = await context.table.lease(request.vrf, address)
+    lease = await context.table.lease(_vrf(context, request.vrf) or 0, address)
     if lease is None:
         text = f"{request.which} is not in any subnet of VRF {request.vrf} and was never leased"
         raise CommandError(Kind.NOT_FOUND, text)
@@ -234,7 +249,8 @@ async def leases_release(
 ) -> messages.ReleaseResponse:
     """Ends a lease in the operator's name: no renewal, or (`now`) no hold either."""
     address = _value("address", words.address_number, request.address)
-    result = await context.store.ask("release", vrf=request.vrf, address=address, now=request.now)
+    vrf = _vrf(context, request.vrf) or 0
+    result = await context.store.ask("release", vrf=vrf, address=address, now=request.now)
     return messages.ReleaseResponse(address=request.address, result=str(result))
 
 
@@ -244,16 +260,19 @@ async def trace(context: Context, request: messages.TraceRequest) -> messages.Tr
     chaddr: bytes | None = None
     if request.hw_address is not None:
         chaddr = _value("hw-address", words.hardware_bytes, request.hw_address)
-    rows = await asyncio.to_thread(_last, context.table.memory, chaddr, request.limit)
+    vrf = _vrf(context, request.vrf)
+    rows = await asyncio.to_thread(_last, context.table.memory, chaddr, vrf, request.limit)
     return messages.TraceResponse(decisions=decisions(rows, _names(context)))
 
 
-def _last(memory: Memory, chaddr: bytes | None, limit: int) -> list[tuple[int, Row]]:
+def _last(
+    memory: Memory, chaddr: bytes | None, vrf: int | None, limit: int
+) -> list[tuple[int, Row]]:
     """The last of all workers together; of one client as far back as the rings still go."""
     rows: list[tuple[int, Row]] = [
         (worker, row)
         for worker in range(memory.workers)
-        for row in memory.trace_last(worker, limit, chaddr)
+        for row in memory.trace_last(worker, limit, chaddr, vrf)
     ]
     rows.sort(key=lambda found: (found[1]["time_ns"], found[0]))
     return rows[-limit:]
@@ -264,6 +283,8 @@ def _names(context: Context) -> Names:
     return Names(
         subnets=context.table.catalog.names_by_id,
         interfaces={found["index"]: found["name"] for found in interfaces},
+        vrfs=context.table.catalog.vrfs,
+        relay=context.table.catalog.agent_name,
     )
 
 

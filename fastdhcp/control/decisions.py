@@ -1,7 +1,7 @@
 """Decisions of the trace as people and programs outside read them."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +13,19 @@ from fastdhcp.control.messages import Decision
 
 Row = Mapping[str, Any]
 """An entry, as Memory.trace() has it."""
+SENT = {None: None, False: "broadcast", True: "unicast"}
 OUTCOMES = {o: o.name.removeprefix("OUTCOME_").lower().replace("_", "-") for o in Outcome}
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What numbers in an entry stand for: subnets by id, interfaces by index."""
+    """What numbers in an entry stand for: subnets by id, interfaces by index, VRFs by number, relay
+    agents by giaddr."""
 
     subnets: Mapping[int, str]
     interfaces: Mapping[int, str]
+    vrfs: Mapping[int, str]
+    relay: Callable[[int], str | None]
 
 
 def decisions(rows: Iterable[tuple[int, Row]], names: Names) -> list[Decision]:
@@ -45,9 +49,12 @@ def _decision(row: Row, worker: int, boot_s: float, names: Names) -> Decision:
         xid=f"{row['xid']:08x}",
         secs=row["secs"],
         vrf=row["vrf"],
+        vrf_name=names.vrfs.get(row["vrf"]),
         hw_address=words.hardware_text(row["chaddr"]),
         address=_address(row["yiaddr"] or row["requested"] or row["ciaddr"]),
         giaddr=words.address_text(row["giaddr"]),
+        relay=names.relay(row["giaddr"]),
+        client_sent=SENT[row["relay_unicast"]],
         ciaddr=words.address_text(row["ciaddr"]),
         requested=words.address_text(row["requested"]),
         yiaddr=words.address_text(row["yiaddr"]),

@@ -25,7 +25,8 @@ class Lease(msgspec.Struct, frozen=True, rename="kebab", omit_defaults=True, kw_
     stands there only when true: the client may not renew, but the address is its own until
     `expires`. The identifiers are those of the last client that the address was bound to.
     `reservation` says whom the address is kept for, `hw-address=02:ee:00:00:00:01`; of that client
-    the hostname is the reservation's if it named none itself.
+    the hostname is the reservation's if it named none itself. `vrf_name` stands there for all but
+    the default VRF.
     """
 
     vrf: int
@@ -42,6 +43,7 @@ class Lease(msgspec.Struct, frozen=True, rename="kebab", omit_defaults=True, kw_
     version: int
     reservation: str | None
     pending: bool = False
+    vrf_name: str | None = None
 
 
 class WallClock:
@@ -97,6 +99,7 @@ def lease_of(
     wall: WallClock,
     subnet: str | None,
     reservation: Reservation | None,
+    vrf_name: str | None = None,
 ) -> Lease:
     """The record as a Lease; `now` is node time, `reservation` that of its address."""
     state = derive_state(record, now, reservation is not None)
@@ -128,6 +131,7 @@ def lease_of(
         version=record.version,
         reservation=reservation.name if reservation else None,
         pending=state == "active" and record.state == BindingState.PENDING,
+        vrf_name=vrf_name,
     )
 
 
@@ -136,7 +140,13 @@ def _is_kept_for(reservation: Reservation, record: Record, relay: Mapping[int, b
     return words.identities(record, relay)[reservation.kind] == reservation.identity
 
 
-def unbound(vrf: int, address: int, subnet: str | None, reservation: Reservation | None) -> Lease:
+def unbound(
+    vrf: int,
+    address: int,
+    subnet: str | None,
+    reservation: Reservation | None,
+    vrf_name: str | None = None,
+) -> Lease:
     """An address that has no record yet."""
     return Lease(
         vrf=vrf,
@@ -152,4 +162,5 @@ def unbound(vrf: int, address: int, subnet: str | None, reservation: Reservation
         expires=None,
         version=0,
         reservation=reservation.name if reservation else None,
+        vrf_name=vrf_name,
     )

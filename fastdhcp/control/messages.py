@@ -9,8 +9,10 @@ from fastdhcp.control.lease import Lease
 
 PAGE_MAX = 10_000
 TRACE_MAX = 10_000
-Vrf = Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
+Number = Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
 Text = Annotated[str, Meta(max_length=255)]
+Vrf = Number | Text
+"""A VRF, by its number or its name."""
 
 
 class Message(msgspec.Struct, rename="kebab", kw_only=True):
@@ -50,11 +52,18 @@ class ReleaseRequest(Request):
     now: bool = False
 
 
+class PoolsRequest(Request):
+    """`vrf`: only pools of it."""
+
+    vrf: Vrf | None = None
+
+
 class TraceRequest(Request):
-    """The last `limit` decisions; `hw_address`: of this client only."""
+    """The last `limit` decisions; `hw_address`: of this client only, `vrf`: of this VRF only."""
 
     limit: Annotated[int, Meta(ge=1, le=TRACE_MAX)] = 100
     hw_address: Text | None = None
+    vrf: Vrf | None = None
 
 
 class LeasesResponse(Message):
@@ -74,9 +83,11 @@ class ReleaseResponse(Message):
 
 class Pool(Message):
     """Addresses of one pool by state: their sum is `size`. `pending`: active, but it may not be
-    renewed; `grace`: its lease has ended, and nobody else gets it within `reuse-grace`."""
+    renewed; `grace`: its lease has ended, and nobody else gets it within `reuse-grace`. `vrf_name`:
+    null for the default VRF."""
 
     vrf: int
+    vrf_name: str | None
     subnet: str
     pool: str
     size: int
@@ -154,6 +165,8 @@ class Decision(Message):
     reply. `address` is what it was about: that of the reply, else that the client named.
     `server_id`: option 54 that came. `known`: the client has or had an address on this link.
     `circuit_id`: its first 40 octets. `parameters`: tells option 55 of one client from another's.
+    `relay`: the name of the relay agent, if [relays] gives it one; `client_sent`: `unicast` or
+    `broadcast`, if it says so (RFC 5010).
     """
 
     time: float
@@ -166,9 +179,12 @@ class Decision(Message):
     xid: str
     secs: int
     vrf: int
+    vrf_name: str | None
     hw_address: str | None
     address: str | None
     giaddr: str
+    relay: str | None
+    client_sent: str | None
     ciaddr: str
     requested: str
     yiaddr: str

@@ -100,7 +100,8 @@ class Table:
             return self._shown(record, self.now())
         if subnet is None:
             return None
-        return unbound(vrf, address, subnet.name, self.catalog.reservations.at(vrf, address))
+        reservation = self.catalog.reservations.at(vrf, address)
+        return unbound(vrf, address, subnet.name, reservation, self.catalog.vrfs.get(vrf))
 
     async def find(self, chaddr: bytes) -> list[Lease]:
         """Every address that is or was last bound to this hardware address, by a scan; one scan
@@ -176,7 +177,8 @@ class Table:
             holder = self.catalog.subnet_at(record.vrf, record.address)
             subnet = holder.name if holder else None
         reservation = self.catalog.reservations.at(record.vrf, record.address)
-        return lease_of(record, now, self.wall, subnet, reservation)
+        vrf = self.catalog.vrfs.get(record.vrf)
+        return lease_of(record, now, self.wall, subnet, reservation, vrf)
 
     async def _read(self, read: Callable[[], T]) -> T:
         """In a thread; again while a record is locked. Raises RecordLocked."""

@@ -98,7 +98,8 @@ class Lookout:
                 log.error("vitals-unread", text=str(error))
         with server.defects.caught("troubles"):
             names = {interface.index: interface.name for interface in server.generation.interfaces}
-            self._troubles.look(server.memory, names, now_s)
+            name_of = server.generation.config.relays.name_of
+            self._troubles.look(server.memory, names, name_of, now_s)
         if server.resources.shared:
             with server.defects.caught("rivals"):
                 self._rivals.look({interface.index for interface in server.generation.served})

@@ -1,8 +1,8 @@
-"""Decisions that operators want a line about: who asks from where nobody is served, and who
-declines an address. Read from the traces once a second: workers write no text.
+"""Decisions that operators want a line about: who asks from where nobody is served or believed, and
+who declines an address. Read from the traces once a second: workers write no text.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -21,10 +21,11 @@ PLACES_MAX = 1024
 """Places that are remembered: giaddr is whatever a packet says."""
 ENTRIES_MAX = 2048
 """Of a worker, the newest, looked at in one go: a storm must not keep the supervisor busy."""
-NO_SUBNET = drop_names().index("no-subnet")
 DECLINE = words.MESSAGE_NAMES.index("decline")
 
 Row = Mapping[str, Any]
+NameOf = Callable[[int], str | None]
+"""The name of the relay agent with a giaddr."""
 
 
 class Limited:
@@ -32,7 +33,7 @@ class Limited:
 
     def __init__(self, log: Log, event: str) -> None:
         self._log = log
-        self._event = event
+        self.event = event
         self._began_s = 0.0
         self._lines = 0
         self._suppressed = 0
@@ -42,7 +43,7 @@ class Limited:
         if now_s - self._began_s < WINDOW_S:
             return
         if self._suppressed:
-            self._log.warning(self._event, suppressed=self._suppressed)
+            self._log.warning(self.event, suppressed=self._suppressed)
         self._began_s, self._lines, self._suppressed = now_s, 0, 0
 
     def say(self, **facts: object) -> None:
@@ -50,36 +51,47 @@ class Limited:
             self._suppressed += 1
             return
         self._lines += 1
-        self._log.warning(self._event, **facts)
+        self._log.warning(self.event, **facts)
 
 
 class Troubles:
     """Follows the traces of all workers."""
 
     def __init__(self, log: Log) -> None:
-        self._no_subnet = Limited(log, "no-subnet")
+        self._strangers = {
+            drop_names().index(lines.event): lines
+            for lines in (
+                Limited(log, "no-subnet"),
+                Limited(log, "relay-unknown"),
+                Limited(log, "relay-untrusted"),
+                Limited(log, "vrf-unknown"),
+            )
+        }
         self._declined = Limited(log, "address-declined")
         self._counted = 0
         self._read: dict[int, int] = {}
         self._heads: dict[int, int] = {}
-        self._places: dict[str, tuple[float, int]] = {}  # said when, packets since
+        self._places: dict[tuple[int, str], tuple[float, int]] = {}  # said when, packets since
 
-    def look(self, memory: Memory, interfaces: Mapping[int, str], now_s: float) -> None:
+    def look(
+        self, memory: Memory, interfaces: Mapping[int, str], name_of: NameOf, now_s: float
+    ) -> None:
         """``interfaces``: names by index."""
-        self._no_subnet.turn(now_s)
-        self._declined.turn(now_s)
+        for lines in (*self._strangers.values(), self._declined):
+            lines.turn(now_s)
         for worker, first, head in self._news(memory):
             news = partial(memory.trace, worker, first, ENTRIES_MAX, until=head)
-            for row in news(reason=NO_SUBNET):
-                self._see_stranger(row, interfaces, now_s)
+            for reason in self._strangers:
+                for row in news(reason=reason):
+                    self._see_stranger(row, _sender(row, interfaces, name_of), now_s)
             for row in news(message_type=DECLINE):
-                self._see_decline(row, interfaces)
+                self._see_decline(row, _sender(row, interfaces, name_of))
 
     def _news(self, memory: Memory) -> Iterator[tuple[int, int, int]]:
         """Workers, and their entries since the last look: from which on, and before which. They are
         read only if a counter says that there is something; a look later is soon enough for an
         entry whose count was not there yet."""
-        counted = _interesting(memory.counters())
+        counted = self._interesting(memory.counters())
         heads = {worker: memory.trace_head(worker) for worker in range(memory.workers)}
         if counted == self._counted:
             self._read, self._heads = self._heads, heads
@@ -88,31 +100,33 @@ class Troubles:
             yield worker, max(self._read.get(worker, 0), head - ENTRIES_MAX), head
         self._counted, self._read, self._heads = counted, heads, heads
 
-    def _see_decline(self, row: Row, interfaces: Mapping[int, str]) -> None:
+    def _interesting(self, counts: list[int]) -> int:
+        at = counter_words()
+        dropped = sum(counts[at["COUNT_DROPPED"] + reason] for reason in self._strangers)
+        return dropped + counts[at["COUNT_RECEIVED"] + DECLINE]
+
+    def _see_decline(self, row: Row, sender: Mapping[str, object]) -> None:
         if row["outcome"] == Outcome.OUTCOME_DONE:
             address, vrf = words.address_text(row["requested"]), row["vrf"] or None
-            sender = _sender(row, interfaces.get(row["ifindex"]))
             self._declined.say(address=address, vrf=vrf, **sender)
 
-    def _see_stranger(self, row: Row, interfaces: Mapping[int, str], now_s: float) -> None:
+    def _see_stranger(self, row: Row, sender: Mapping[str, object], now_s: float) -> None:
         """One line a place and minute, with the packets since the last."""
-        interface = interfaces.get(row["ifindex"])
-        place = words.address_text(row["giaddr"]) if row["giaddr"] else f"on {interface}"
+        place = row["reason"], str(sender["giaddr"] or f"on {sender['interface']}")
         said_s, packets = self._places.get(place, (now_s - AGAIN_S, 0))
         packets += 1
         if now_s - said_s >= AGAIN_S:
-            self._no_subnet.say(**_sender(row, interface), packets=packets)
+            self._strangers[row["reason"]].say(**sender, packets=packets)
             said_s, packets = now_s, 0
         if place in self._places or len(self._places) < PLACES_MAX:
             self._places[place] = said_s, packets
 
 
-def _interesting(counts: list[int]) -> int:
-    at = counter_words()
-    return counts[at["COUNT_DROPPED"] + NO_SUBNET] + counts[at["COUNT_RECEIVED"] + DECLINE]
-
-
-def _sender(row: Row, interface: str | None) -> dict[str, object]:
+def _sender(row: Row, interfaces: Mapping[int, str], name_of: NameOf) -> dict[str, object]:
     giaddr = words.address_text(row["giaddr"]) if row["giaddr"] else None
-    where = {"interface": interface, "giaddr": giaddr}
-    return {"hw_address": words.hardware_text(row["chaddr"]), **where}
+    return {
+        "hw_address": words.hardware_text(row["chaddr"]),
+        "interface": interfaces.get(row["ifindex"]),
+        "giaddr": giaddr,
+        "relay": name_of(row["giaddr"]) if giaddr else None,
+    }

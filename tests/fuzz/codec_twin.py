@@ -111,6 +111,11 @@ def number(value: bytes | None) -> int | None:
     return None if value is None or len(value) != 4 else int.from_bytes(value)
 
 
+def said_unicast(flags: bytes | None) -> bool | None:
+    """RFC 5010 3."""
+    return None if flags is None or len(flags) != 1 else flags[0] >= 0x80
+
+
 def twin_decode_request(data: bytes) -> dict[str, object]:
     """What `decode_request` must say."""
     check_frame(data, (1,))
@@ -138,6 +143,11 @@ def twin_decode_request(data: bytes) -> dict[str, object]:
         "lease_time_s": number(options.get(51)),
         "link_selection": number(relay.get(5)),
         "server_override": number(relay.get(11)),
+        "subnet_selection": number(options.get(118)),
+        "vss": relay.get(151) or None,
+        "vss_option": options.get(221) or None,
+        "relay_unicast": said_unicast(relay.get(10)),
+        "subscriber_id": relay.get(6) or None,
         "rapid_commit": 80 in options,
         "relay_port": 19 in relay,
         "client_id": client_id if 2 <= len(client_id) <= 255 else None,

@@ -97,17 +97,20 @@ class Received:
 
 
 class RelayAgent:
-    """A relay agent's UDP socket on port 67 of one address; sends from there or another port.
+    """A relay agent's UDP socket on one address, as a rule on port 67; sends from there or another.
 
     All that came is kept in ``received``.
     """
 
-    def __init__(self, namespace: Namespace, address: str, server: str) -> None:
+    def __init__(
+        self, namespace: Namespace, address: str, server: str, port: int = SERVER_PORT
+    ) -> None:
         self.namespace = namespace
         self.address = address
         self.server = server
         self.received: list[Received] = []
-        self.socket = self._bound(SERVER_PORT)
+        self.port = port
+        self.socket = self._bound(port)
 
     def _bound(self, port: int) -> socket.socket:
         with self.namespace:
@@ -116,9 +119,9 @@ class RelayAgent:
         sock.bind((self.address, port))
         return sock
 
-    def send(self, payload: bytes, *, source_port: int = SERVER_PORT) -> None:
-        """Send one packet to the server, from another port than 67 if asked to."""
-        if source_port == SERVER_PORT:
+    def send(self, payload: bytes, *, source_port: int | None = None) -> None:
+        """Send one packet to the server, from another port than its own if asked to."""
+        if source_port is None or source_port == self.port:
             self.socket.sendto(payload, (self.server, SERVER_PORT))
             return
         with self._bound(source_port) as sock:

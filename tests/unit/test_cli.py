@@ -182,7 +182,7 @@ def test_pools(ask: Any) -> None:
     assert max(map(len, lines)) <= 80
     rows = [line.split() for line in ask("pools", "--wide").splitlines()]
     assert rows[0][-1] == "used"
-    assert rows[3] == ["0", "10.78.0.0/24", "10.78.0.10-10.78.0.19", "10", "10", *"00000", "0%"]
+    assert rows[3] == ["10.78.0.0/24", "10.78.0.10-10.78.0.19", "10", "10", *"00000", "0%"]
 
 
 def test_status(ask: Any, rig: ControlRig) -> None:

@@ -356,8 +356,12 @@ def test_what_must_be_echoed_and_no_link_holds_is_refused(maker: ReplyMaker) -> 
     data = request(options={61: b"\1" * 255, 82: b"\x01\xc8" + b"c" * 200}, max_size=1500)
     where = {"subnet": 0, "pool": 0, "lease_s": 3600, "yiaddr": CLIENT}
     for kind in (OFFER, ACK, NAK):
-        assert maker.make(data, reply_type=kind, server_id=SERVER, mtu=700, **where) is None
-        assert maker.make(data, reply_type=kind, server_id=SERVER, mtu=800, **where) is not None
+        assert maker.make(data, reply_type=kind, server_id=SERVER, mtu=550, **where) is None
+        for mtu, relay_info in ((700, False), (800, True)):
+            reply = maker.make(data, reply_type=kind, server_id=SERVER, mtu=mtu, **where)
+            assert reply is not None
+            options = decode(reply["message"]).options
+            assert (61 in options, 82 in options) == (True, relay_info)
 
 
 def test_rfc3396_a_long_option_is_sent_in_parts() -> None:
@@ -378,7 +382,8 @@ def test_what_must_be_echoed_is_never_cut(maker: ReplyMaker) -> None:
     assert options[51] == b"\x00\x00\x0e\x10"
 
 
-def test_what_no_datagram_holds_is_refused(maker: ReplyMaker) -> None:
+def test_rfc3046_2_2_an_82_that_no_datagram_holds_is_left_out(maker: ReplyMaker) -> None:
     data = request(options={82: (b"\x01\xc8" + b"c" * 200) * 6}, max_size=2000)
-    assert maker.make(data, reply_type=OFFER, server_id=SERVER, yiaddr=CLIENT, lease_s=60,
-                      subnet=0, pool=0) is None
+    message = make(maker, data, lease_s=60)
+    assert 82 not in decode(message).options
+    assert maker.relay_infos_left_out == 1

@@ -23,8 +23,12 @@ KEPT = "10.77.1.15"
 POLICY = """
 [defaults]
 {defaults}
+[[shared-networks]]
+name = "lan-a"
+{shared_network}
 [[subnets]]
 subnet = "10.77.0.0/22"
+shared-network = "lan-a"
 {subnet}
 pools = [{{ range = "10.77.1.1-10.77.1.20"{pool} }}, "10.77.2.1-10.77.2.9"]
 [[subnets.reservations]]
@@ -35,7 +39,7 @@ address = "10.77.1.15"
 
 
 def text(**written: str) -> str:
-    lines = {level: written.get(level, "") for level in LEVELS}
+    lines = {level.replace("-", "_"): written.get(level, "") for level in LEVELS}
     return POLICY.format(**lines | {"pool": f", {written['pool']}" if "pool" in written else ""})
 
 

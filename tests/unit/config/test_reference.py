@@ -26,14 +26,16 @@ from fastdhcp.config.keys import (
     Key,
     keys_of,
 )
-from fastdhcp.config.model import Control, Params, Server
+from fastdhcp.config.model import Control, Params, Relays, Server
 from fastdhcp.config.values import size_text
 from fastdhcp.options import CONFIGURABLE
 
 PACKAGE = Path(fastdhcp.__file__).parent
 REFERENCE = PACKAGE / "config" / "reference.toml"
 COMMENTS = REFERENCE.read_text()
-TABLES: dict[str, type] = {"server": Server, "control": Control, "defaults": Params}
+TABLES: dict[str, type] = {
+    "server": Server, "control": Control, "defaults": Params, "relays": Relays,
+}  # fmt: skip
 ROWS = [
     pytest.param(table, field, key, id=f"{table}.{key.name}")
     for table, model in TABLES.items()
@@ -76,6 +78,11 @@ def test_every_key_of_the_schema_is_in_it() -> None:
     assert set(raw["leasequery"]) == keys_of_table(schema.Leasequery)
     assert set(raw["defaults"]) == keys_of_table(schema.Defaults)
     scope = keys_of_table(schema.Defaults)
+    assert set(raw["relays"]) == keys_of_table(schema.Relays)
+    assert set(raw["relays"]["agents"][0]) == keys_of_table(schema.RelayAgent)
+    assert set(raw["vrfs"][0]) == keys_of_table(schema.Vrf)
+    (link,) = raw["shared-networks"]
+    assert set(link) >= keys_of_table(schema.SharedNetwork) - scope | {"options"}
     (subnet,) = raw["subnets"]
     assert set(subnet) == keys_of_table(schema.Subnet) - scope | {"options"}
     pools = [pool for pool in subnet["pools"] if isinstance(pool, dict)]
@@ -154,13 +161,18 @@ def test_every_key_that_is_no_row_is_read() -> None:
             nodes = list(ast.walk(ast.parse(path.read_text())))
             words |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
             words |= {node.value for node in nodes if isinstance(node, ast.Constant)}
-    tables = (schema.File, schema.Server, schema.Subnet, schema.Pool, schema.Reservation)
+    tables = (
+        schema.File, schema.Server, schema.Subnet, schema.Pool, schema.Reservation,
+        schema.SharedNetwork, schema.Relays, schema.RelayAgent, schema.Vrf,
+    )  # fmt: skip
     rows = {key.attribute for model in TABLES.values() for key in keys_of(model).values()}
     places = {field for table in tables for field in table.__struct_fields__} - rows
     assert places - words - set(schema.LATER) == set()
 
 
-SCOPES = (schema.Defaults, schema.Subnet, schema.Pool, schema.Reservation)
+SCOPES = (
+    schema.Defaults, schema.SharedNetwork, schema.Subnet, schema.Pool, schema.Reservation,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(("level", "table"), list(zip(LEVELS, SCOPES, strict=True)))

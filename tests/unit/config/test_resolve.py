@@ -183,10 +183,8 @@ GIVING = SUBNET + 'pools = ["10.0.0.9"]\n'
         ('[[subnets]]\nsubnet = "10.0.0.0/24"\npools = [{ range = "10.0.0.9", bootp = true }]\n',
          ["3: subnets[0].pools[0].bootp: not served yet"]),
         (GIVING + '[leasequery]\nallow = ["10.0.0.1"]\n', ["4: leasequery: not served yet"]),
-        (GIVING + '[log]\nleases = "file"\n[[classes]]\nname = "c"\n[relays]\n',
-         ["4: log: not served yet", "6: classes: not served yet", "8: relays: not served yet"]),
-        (GIVING + 'vrf = "v"\n',
-         ["4: subnets[0].vrf: not served yet for relayed packets; name its `interface`"]),
+        (GIVING + '[log]\nleases = "file"\n[[classes]]\nname = "c"\n',
+         ["4: log: not served yet", "6: classes: not served yet"]),
         ('[[subnets]]\nsubnet = "10.0.0.0/24"\npools = ["10.0.0.9"]\nexclude = ["10.0.0.9"]\n',
          ['3: subnets[0].pools[0]: "10.0.0.9" has no address left to give']),
         (SUBNET + 'pools = ["10.0.0.0/24"]\noptions.routers = ["10.0.0.1", "10.0.0.254"]\n'
