@@ -95,6 +95,10 @@ def interface_warnings(
         elif name not in named and not _in_a_subnet(config, interface):
             text = f"no address of {name} is in a subnet: name it in one, by its key interface"
             yield "interface-without-subnet", text
+    for name in config.relays.untrusted_interfaces:
+        if name not in found:
+            text = f"{name} does not exist: relays.untrusted-interfaces counts as soon as it does"
+            yield "interface-missing", text
 
 
 def _in_a_subnet(config: Configuration, interface: Interface) -> bool:

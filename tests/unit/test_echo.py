@@ -4,6 +4,8 @@ from ipaddress import IPv4Interface
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fastdhcp._codec import decode
 from tests._trial_replies import ReplyMaker
@@ -115,6 +117,26 @@ def test_what_came_returns(world: World, came: str, wanted: str) -> None:
     asked = "32040a58000a" + "3604c0000201"
     ack = answer(world, "350103" + asked + came, giaddr=GIADDR)["message"]
     assert (ack[242], tail(ack)) == (5, wanted)
+
+
+PARTS = st.lists(
+    st.tuples(st.sampled_from([1, 2, 9, 151, 152, 152, 255]), st.binary(max_size=12)), max_size=9
+)
+
+
+@given(parts=PARTS, rest=st.sampled_from([b"", b"\x98", b"\x98\x05ab", b"\x01"]))
+@settings(max_examples=300, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+def test_6607_8_nothing_but_152_is_taken_out(
+    world: World, parts: list[tuple[int, bytes]], rest: bytes
+) -> None:
+    def laid(found: list[tuple[int, bytes]]) -> str:
+        value = b"".join(bytes((code, len(data))) + data for code, data in found) + rest
+        return info(value.hex())
+
+    parts = [(151, b"\0blue"), *parts]
+    offer = answer(world, "350101" + laid(parts), giaddr=GIADDR)["message"]
+    assert tail(offer) == laid([part for part in parts if part[0] != 152])
 
 
 def test_2131_table_3_a_nak_has_61_and_82_and_no_selection(world: World) -> None:

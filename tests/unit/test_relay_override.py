@@ -128,6 +128,20 @@ def test_4_a_request_repeated_without_82_is_ours(tmp_path: Path) -> None:
     assert told(again, world) == (f"ACK {address}", OVERRIDE, number(OWN))
 
 
+def test_two_relay_agents_that_stand_in_for_us_do_not_cost_a_lease(tmp_path: Path) -> None:
+    """Both of a VRRP pair forward a broadcast REQUEST; each has another override."""
+    for first in (0, 1):
+        world = make(tmp_path)
+        infos = INFO, CIRCUIT + b"\x0b\4" + bytes((10, 78, 0, 3))
+        address = world.discover(1, **relayed(infos[0])).address
+        answers = {
+            info: world.select(address, 1, server=OVERRIDE, **relayed(infos[info])).text
+            for info in (first, 1 - first)
+        }
+        assert answers == {0: f"ACK {address}", 1: "silence: other-server"}
+        assert world.state(address) == BindingState.ACTIVE
+
+
 def test_only_the_holder_is_answered_under_the_override(tmp_path: Path) -> None:
     world = make(tmp_path)
     address = bound(world)
