@@ -4,9 +4,11 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memchr, memcmp, memcpy, memset
 
+from fastdhcp._areas cimport STEP_OPTION, next_option
 from fastdhcp._codec cimport OptionSpan, codec_lay_options, codec_option_size
 from fastdhcp._image cimport (
-    NOWHERE, Image, Layer, Option, Subnet, image_pool, image_subnet, image_table,
+    NOWHERE, OPTION_ALWAYS, OPTION_BY_VENDOR, OPTION_NEVER, OPTION_NO_VALUE, Image, Layer, Option,
+    Subnet, image_pool, image_subnet, image_table,
 )
 from fastdhcp._stats cimport COUNT_CACHE_MISS, Counters, count
 from fastdhcp._wire cimport *
@@ -17,7 +19,12 @@ cdef enum:
     OPTION_ROUTERS = 3
     OPTION_STATIC_ROUTES = 33
     OPTION_V6_ONLY = 108
+    OPTION_AUTO_CONFIG = 116
     OPTION_CLASSLESS_ROUTES = 121
+    OPTION_VENDOR_OPTIONS = 125
+    OPTION_PORT_PARAMETERS = 159
+    OPTION_MS_CLASSLESS_ROUTES = 249
+    VENDOR_HEAD = 5          # RFC 3925 4: enterprise number, length of what follows
 
 # Never from the policy: the frame of a reply, or what only a client says.
 cdef uint8_t NOT_IN_BODY[256]
@@ -26,6 +33,12 @@ for _code in (OPTION_PAD, OPTION_REQUESTED_ADDRESS, OPTION_LEASE_TIME, OPTION_OV
               OPTION_MAX_SIZE, OPTION_RENEWAL_TIME, OPTION_REBINDING_TIME, OPTION_CLIENT_ID,
               OPTION_RELAY_INFO, OPTION_END):
     NOT_IN_BODY[<int>_code] = 1
+
+# Without option 55 these stay away all the same: RFC 8925 3.3, 2563 3 and 7618 bind them to being
+# asked for.
+cdef uint8_t ASKED_ONLY[256]
+for _code in (OPTION_V6_ONLY, OPTION_AUTO_CONFIG, OPTION_PORT_PARAMETERS):
+    ASKED_ONLY[<int>_code] = 1
 
 
 # The options chosen for one body; what is made up here needs bytes to point at.
@@ -36,8 +49,12 @@ cdef struct Choice:
     uint32_t layer_count
     OptionSpan spans[256]
     uint32_t count
-    uint8_t done[256]
+    uint8_t sending[256]     # OptionFlag: the nearest layer's word, OPTION_ALWAYS or OPTION_NEVER
+    uint8_t done[256]        # added, or not to be
     uint8_t mask[4]
+    uint8_t vendors[BODY_SIZE]  # option 125, when several layers have a part in it
+    bint listed              # there is an option 55
+    bint routes_instead      # routers and static routes give way to classless routes
     uint32_t before_name     # options before a name of its own; BODY_NO_NAME: it is not asked for
 
 
@@ -47,6 +64,27 @@ cdef inline const Layer* layer_at(const Image* image, uint32_t index) noexcept n
     return <const Layer*>image_table(image, &image.layers) + index
 
 
+cdef inline const Option* options_of(const Image* image, const Layer* layer) noexcept nogil:
+    return <const Option*>image_table(image, &image.options) + layer.option_first
+
+
+# One more layer, farther than those before. The nearest one that says whether an option is sent has
+# the word; what is never sent counts as done.
+cdef void push_layer(Choice* c, uint32_t index) noexcept nogil:
+    cdef const Layer* layer = layer_at(c.image, index)
+    cdef const Option* options = options_of(c.image, layer)
+    cdef uint8_t code, sending
+    cdef uint32_t i
+    c.layers[c.layer_count] = layer
+    c.layer_count += 1
+    for i in range(layer.option_count):
+        code = options[i].code
+        sending = options[i].flags & (OPTION_ALWAYS | OPTION_NEVER)
+        if sending and not c.sending[code]:
+            c.sending[code] = sending
+            c.done[code] = sending == OPTION_NEVER
+
+
 # Nearest first: the first layer that has an option gives it.
 cdef void choice_begin(Choice* c, const Image* image, const BodyKey* key) noexcept nogil:
     cdef const Subnet* subnet
@@ -54,24 +92,22 @@ cdef void choice_begin(Choice* c, const Image* image, const BodyKey* key) noexce
     c.key = key
     c.layer_count = c.count = 0
     c.before_name = BODY_NO_NAME
+    c.listed = c.routes_instead = False
+    memset(c.sending, 0, sizeof(c.sending))
     memset(c.done, 0, sizeof(c.done))
     if key.own:
-        c.layers[c.layer_count] = layer_at(image, key.own)
-        c.layer_count += 1
+        push_layer(c, key.own)
     if key.pool != NOWHERE:
-        c.layers[c.layer_count] = layer_at(image, image_pool(image, key.pool).layer)
-        c.layer_count += 1
+        push_layer(c, image_pool(image, key.pool).layer)
     if key.subnet != NOWHERE:
         subnet = image_subnet(image, key.subnet)
-        c.layers[c.layer_count] = layer_at(image, subnet.layer)
-        c.layer_count += 1
+        push_layer(c, subnet.layer)
         store_be32(c.mask, subnet.mask)
 
 
-# An option of a layer; at = NULL: it has none. Sorted by code.
-cdef Span layer_find(const Image* image, const Layer* layer, uint8_t code) noexcept nogil:
-    cdef const Option* options = (<const Option*>image_table(image, &image.options)
-                                  + layer.option_first)
+# An option of a layer that has a value there; NULL: it has none. Sorted by code.
+cdef const Option* layer_find(const Image* image, const Layer* layer, uint8_t code) noexcept nogil:
+    cdef const Option* options = options_of(image, layer)
     cdef uint32_t low = 0
     cdef uint32_t high = layer.option_count
     cdef uint32_t middle
@@ -81,26 +117,78 @@ cdef Span layer_find(const Image* image, const Layer* layer, uint8_t code) noexc
             low = middle + 1
         else:
             high = middle
-    if low < layer.option_count and options[low].code == code:
-        return Span(<const uint8_t*>image + options[low].value_at, options[low].value_len)
+    if (low < layer.option_count and options[low].code == code
+            and not options[low].flags & OPTION_NO_VALUE):
+        return &options[low]
+    return NULL
+
+
+cdef inline Span value_of(const Image* image, const Option* option) noexcept nogil:
+    return Span(<const uint8_t*>image + option.value_at, option.value_len)
+
+
+cdef Span nearest_value(const Choice* c, uint8_t code) noexcept nogil:
+    cdef const Option* option
+    cdef uint32_t i
+    for i in range(c.layer_count):
+        option = layer_find(c.image, c.layers[i], code)
+        if option != NULL:
+            return value_of(c.image, option)
     return Span(NULL, 0)
 
 
-# The mask comes from the prefix (RFC 2132 3.3), whatever is configured.
+# Adds the vendors of a value that are not among the `size` bytes yet. The new size.
+cdef uint32_t add_vendors(Choice* c, uint32_t size, Span value) noexcept nogil:
+    cdef uint32_t before = size
+    cdef uint32_t at = 0
+    cdef uint32_t seen, part
+    while at < value.len:
+        part = VENDOR_HEAD + value.at[at + VENDOR_HEAD - 1]
+        seen = 0
+        while seen < before and load_be32(c.vendors + seen) != load_be32(value.at + at):
+            seen += VENDOR_HEAD + c.vendors[seen + VENDOR_HEAD - 1]
+        if seen >= before and size + part <= <uint32_t>BODY_SIZE:
+            memcpy(c.vendors + size, value.at + at, part)
+            size += part
+        at += part
+    return size
+
+
+# RFC 3925 4: each vendor once; the nearest layer that names it has its options. What a layer gives
+# in hex is whole, as it is.
+cdef Span vendor_options(Choice* c) noexcept nogil:
+    cdef const Option* option
+    cdef uint32_t size = 0
+    cdef uint32_t i
+    for i in range(c.layer_count):
+        option = layer_find(c.image, c.layers[i], OPTION_VENDOR_OPTIONS)
+        if option == NULL:
+            continue
+        if option.flags & OPTION_BY_VENDOR:
+            size = add_vendors(c, size, value_of(c.image, option))
+        elif size == 0:
+            return value_of(c.image, option)
+    if size == 0:
+        return Span(NULL, 0)
+    return Span(<const uint8_t*>c.vendors, size)
+
+
+# The mask comes from the prefix (RFC 2132 3.3), whatever is configured. Who asks for 249 gets what
+# 121 has.
 cdef Span choice_value(Choice* c, uint8_t code) noexcept nogil:
     cdef Span value = Span(NULL, 0)
-    cdef uint32_t i
     if code == OPTION_SUBNET_MASK:
         return Span(<const uint8_t*>c.mask, 4) if c.key.subnet != NOWHERE else value
-    for i in range(c.layer_count):
-        value = layer_find(c.image, c.layers[i], code)
-        if value.at != NULL:
-            return value
+    if code == OPTION_VENDOR_OPTIONS:
+        return vendor_options(c)
+    value = nearest_value(c, code)
+    if value.at == NULL and code == OPTION_MS_CLASSLESS_ROUTES and c.listed:
+        return nearest_value(c, OPTION_CLASSLESS_ROUTES)
     return value
 
 
-# Once, and nothing of length 0 (small clients stumble over it). A reservation's own name for its
-# client stands before any layer's option 12.
+# Once. Nothing has length 0 (small clients stumble over it), unless it is configured so. A
+# reservation's own name for its client stands before any layer's option 12.
 cdef void choice_add(Choice* c, uint8_t code) noexcept nogil:
     cdef Span value
     if NOT_IN_BODY[code] or c.done[code]:
@@ -110,32 +198,71 @@ cdef void choice_add(Choice* c, uint8_t code) noexcept nogil:
         c.before_name = c.count
         return
     value = choice_value(c, code)
-    if value.len:
+    if value.at != NULL:
         c.spans[c.count] = OptionSpan(value, code)
         c.count += 1
 
 
+# always-send: before all that is asked for, so that it is the last to be left out.
+cdef void choose_always(Choice* c) noexcept nogil:
+    cdef uint32_t code
+    for code in range(1, 255):
+        if c.sending[code] == OPTION_ALWAYS:
+            choice_add(c, <uint8_t>code)
+
+
+cdef inline bint asks(Span list, uint8_t code) noexcept nogil:
+    return memchr(list.at, code, list.len) != NULL
+
+
+# RFC 3442: who asks for classless routes and gets them gets neither routers nor static routes, for
+# it had to ignore them; nor the same routes once more under Microsoft's number.
+cdef void prefer_classless(Choice* c, Span list) noexcept nogil:
+    if c.done[<int>OPTION_CLASSLESS_ROUTES] or not asks(list, OPTION_CLASSLESS_ROUTES):
+        return
+    if nearest_value(c, OPTION_CLASSLESS_ROUTES).len == 0:
+        return
+    c.routes_instead = True
+    c.done[<int>OPTION_ROUTERS] = c.done[<int>OPTION_STATIC_ROUTES] = 1
+    if nearest_value(c, OPTION_MS_CLASSLESS_ROUTES).at == NULL:
+        c.done[<int>OPTION_MS_CLASSLESS_ROUTES] = 1
+
+
 # RFC 2132 9.8: in the client's order, which is its order of preference; but RFC 2132 3.3: the mask
-# before the routers. RFC 3442: who asks for classless routes and gets them gets neither routers nor
-# static routes, for it had to ignore them.
-cdef void choose_listed(Choice* c, Span list) noexcept nogil:
+# before the routers. `classless` False: its routes found no room.
+cdef void choose_listed(Choice* c, Span list, bint classless) noexcept nogil:
     cdef uint32_t i
-    if memchr(list.at, OPTION_SUBNET_MASK, list.len) != NULL:
+    c.listed = True
+    if asks(list, OPTION_SUBNET_MASK):
         choice_add(c, OPTION_SUBNET_MASK)
-    if (memchr(list.at, OPTION_CLASSLESS_ROUTES, list.len) != NULL
-            and choice_value(c, OPTION_CLASSLESS_ROUTES).len):
-        c.done[<int>OPTION_ROUTERS] = c.done[<int>OPTION_STATIC_ROUTES] = 1
+    choose_always(c)
+    if classless:
+        prefer_classless(c, list)
+    else:
+        c.done[<int>OPTION_CLASSLESS_ROUTES] = 1
     for i in range(list.len):
         choice_add(c, list.at[i])
 
 
-# Without option 55: all that is configured, in the order of the codes. RFC 8925 3.2: 108 goes only
-# to who asks for it.
+# Without option 55: all that is configured, in the order of the codes, but the classless routes
+# right behind the mask: a client without a route has nothing of all the others.
 cdef void choose_all(Choice* c) noexcept nogil:
     cdef uint32_t code
+    choice_add(c, OPTION_SUBNET_MASK)
+    choose_always(c)
+    choice_add(c, OPTION_CLASSLESS_ROUTES)
     for code in range(1, 255):
-        if code != OPTION_V6_ONLY:
+        if not ASKED_ONLY[code]:
             choice_add(c, <uint8_t>code)
+
+
+cdef void choose(Choice* c, const Image* image, const BodyKey* key, Span list,
+                 bint classless) noexcept nogil:
+    choice_begin(c, image, key)
+    if list.at == NULL:
+        choose_all(c)
+    else:
+        choose_listed(c, list, classless)
 
 
 # ---- laying
@@ -156,19 +283,29 @@ cdef uint16_t name_place(const Choice* c, bint whole) noexcept nogil:
     return <uint16_t>at
 
 
-cdef void lay_body(Body* body, const Image* image, const BodyKey* key, Span list) noexcept nogil:
+cdef bint area_has(const uint8_t* at, const uint8_t* end, uint8_t wanted) noexcept nogil:
+    cdef Span value
+    cdef uint8_t code
+    while next_option(&at, end, &code, &value) == STEP_OPTION:
+        if code == wanted:
+            return True
+    return False
+
+
+cdef bint body_has(const Body* body, uint8_t code) noexcept nogil:
+    return (area_has(body.main, body.main + body.size, code)
+            or body.overload and (area_has(body.file, body.file + FILE_SIZE, code)
+                                  or area_has(body.sname, body.sname + SNAME_SIZE, code)))
+
+
+# Each option whole into the first area that has room, in the order of the choice: what finds none
+# is left out, and what comes after it may still find some.
+cdef void lay_choice(Body* body, const Choice* c) noexcept nogil:
+    cdef const BodyKey* key = c.key
     cdef Writer main = writer_over(body.main, min(<uint32_t>key.room, <uint32_t>BODY_SIZE))
     cdef Writer file = writer_over(body.file, FILE_SIZE)
     cdef Writer sname = writer_over(body.sname, SNAME_SIZE)
     cdef bint whole = key.room == BODY_ANY_ROOM
-    cdef Choice c
-    choice_begin(&c, image, key)
-    if list.at == NULL:
-        choose_all(&c)
-    else:
-        choose_listed(&c, list)
-    memcpy(&body.key, key, sizeof(BodyKey))
-    body.used = 1
     if not whole:
         memset(body.file, 0, FILE_SIZE)
         memset(body.sname, 0, SNAME_SIZE)
@@ -176,7 +313,19 @@ cdef void lay_body(Body* body, const Image* image, const BodyKey* key, Span list
         c.spans, c.count, &main, NULL if whole or key.file_taken else &file,
         NULL if whole or key.sname_taken else &sname, &body.overload)
     body.size = <uint16_t>(main.at - body.main)
-    body.name_at = name_place(&c, whole and body.left_out == 0)
+    body.name_at = name_place(c, whole and body.left_out == 0)
+
+
+# Routers gave way to classless routes: if those are left out, the routers come after all.
+cdef void lay_body(Body* body, const Image* image, const BodyKey* key, Span list) noexcept nogil:
+    cdef Choice c
+    choose(&c, image, key, list, True)
+    memcpy(&body.key, key, sizeof(BodyKey))
+    body.used = 1
+    lay_choice(body, &c)
+    if body.left_out and c.routes_instead and not body_has(body, OPTION_CLASSLESS_ROUTES):
+        choose(&c, image, key, list, False)
+        lay_choice(body, &c)
 
 
 # ---- the cache

@@ -38,6 +38,14 @@ cdef enum RelayRule:
     RELAYS_UNTRUSTED = 4         # there are interfaces whose option 82 is not believed
 
 
+# What a layer says of an option beside its value.
+cdef enum OptionFlag:
+    OPTION_ALWAYS = 1            # goes whether it is asked for or not
+    OPTION_NEVER = 2
+    OPTION_BY_VENDOR = 4         # 125 in parts: farther layers may add other vendors' (RFC 3925 4)
+    OPTION_NO_VALUE = 8          # the flags are all that this layer says
+
+
 cdef struct Table_:              # one table of the image
     uint32_t at
     uint32_t count
@@ -153,8 +161,9 @@ cdef struct Layer:
 
 cdef struct Option:
     uint8_t code
-    uint8_t spare[3]
-    uint32_t value_at            # into the image
+    uint8_t flags                # OptionFlag
+    uint8_t spare[2]
+    uint32_t value_at            # into the image; not 0, also where the value has no octets
     uint32_t value_len           # may exceed 255: split where it is written (RFC 3396)
 
 

@@ -24,6 +24,8 @@ class ImageView:
         """Subnet indexes of a network."""
     def layer(self, index: int) -> dict[int, bytes]:
         """Options of a layer: code to value."""
+    def sending(self, index: int) -> dict[int, str]:
+        """What a layer says of options beside their values: code to "always" or "never"."""
     def octets(self, at: int, size: int) -> bytes:
         """Octets of the image: a name, an identifier, a value."""
     def find_subnet(self, vrf: int, address: int) -> int | None: ...

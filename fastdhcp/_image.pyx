@@ -343,12 +343,22 @@ cdef class ImageView:
 
     def layer(self, uint32_t index):
         """Options of a layer: code to value."""
+        return {option["code"]: self.octets(option["value_at"], option["value_len"])
+                for option in self._options(index) if not option["flags"] & OPTION_NO_VALUE}
+
+    def sending(self, uint32_t index):
+        """What a layer says of options beside their values: code to "always" or "never"."""
+        words = {OPTION_ALWAYS: "always", OPTION_NEVER: "never"}
+        flags = {option["code"]: option["flags"] & (OPTION_ALWAYS | OPTION_NEVER)
+                 for option in self._options(index)}
+        return {code: words[flag] for code, flag in flags.items() if flag}
+
+    def _options(self, uint32_t index):
         self._row(self.image.layers, index)
         cdef Layer layer = (<const Layer*>image_table(self.image, &self.image.layers))[index]
         cdef const Option* at = <const Option*>image_table(self.image, &self.image.options)
         cdef uint32_t i
-        return {at[i].code: self.octets(at[i].value_at, at[i].value_len)
-                for i in range(layer.option_first, layer.option_first + layer.option_count)}
+        return [at[i] for i in range(layer.option_first, layer.option_first + layer.option_count)]
 
     def octets(self, uint32_t at, uint32_t size):
         """Octets of the image: a name, an identifier, a value."""

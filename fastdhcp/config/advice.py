@@ -1,9 +1,9 @@
 """What is allowed and hardly ever meant: warnings, each with its cure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 
-from fastdhcp.config.model import Control, Options, Server
+from fastdhcp.config.model import Control, Options, Server, layered, option_values
 from fastdhcp.config.report import Report, Where
 from fastdhcp.config.subnets import Draft
 from fastdhcp.options import BY_NAME
@@ -11,12 +11,14 @@ from fastdhcp.words import address_text
 
 _ROUTERS = BY_NAME["routers"].code
 _ROUTES = BY_NAME["classless-static-routes"].code
+Values = Mapping[int, bytes]
 _OFF_LINK_LEN = 31  # from here on a router outside the prefix is the custom, not a slip
 
 
 def advise(report: Report, drafts: Iterable[Draft], where: Where, defaults: Options) -> None:
     """Looks at the subnets by the options that reach them; `defaults` stand at `where`."""
-    _check_routes(report, where, defaults, defaults)
+    outer = option_values(defaults)
+    _check_routes(report, where, outer, outer)
     spans: dict[tuple[str, bool, str], list[Draft]] = {}
     drafts = list(drafts)
     for draft in drafts:
@@ -24,13 +26,14 @@ def advise(report: Report, drafts: Iterable[Draft], where: Where, defaults: Opti
     for link in spans.values():
         _check_empty(report, link)
     for draft in drafts:
-        reaching = {**defaults, **draft.options}
+        own = option_values(draft.options)
+        reaching = option_values(layered(defaults, draft.options))
         for router in _addresses(reaching.get(_ROUTERS, b"")):
             _check_given(report, draft, router)
-            if _ROUTERS in draft.options:
+            if _ROUTERS in own:
                 _check_on_link(report, draft, router, spans[draft.network_key])
-        if _ROUTES in draft.options or (_ROUTES in defaults and _ROUTERS not in defaults):
-            _check_routes(report, draft.where, draft.options, reaching)
+        if _ROUTES in own or (_ROUTES in outer and _ROUTERS not in outer):
+            _check_routes(report, draft.where, own, reaching)
 
 
 def advise_on_addresses(
@@ -94,15 +97,15 @@ def _check_on_link(report: Report, draft: Draft, router: int, link: list[Draft])
     )
 
 
-def _check_routes(report: Report, where: Where, own: Options, reaching: Options) -> None:
+def _check_routes(report: Report, where: Where, own: Values, reaching: Values) -> None:
     """RFC 3442: who takes the routes ignores the routers, so the default route is to be there."""
     routes, routers = reaching.get(_ROUTES), reaching.get(_ROUTERS)
-    if routes and routers and 0 not in _prefix_lens(routes):
-        first = address_text(next(_addresses(routers)))
+    first = next(_addresses(routers or b""), None)  # none: in hex, and no address
+    if routes and first is not None and 0 not in _prefix_lens(routes):
         report.warn(
             where.at("options", "classless-static-routes") if _ROUTES in own else where,
             "clients that take classless-static-routes ignore routers (RFC 3442); write the "
-            f'default route there too: ["0.0.0.0/0", "{first}"]',
+            f'default route there too: ["0.0.0.0/0", "{address_text(first)}"]',
         )
 
 

@@ -13,7 +13,15 @@ from fastdhcp.config import tables
 from fastdhcp.config.collector import paused
 from fastdhcp.config.hints import HintPlaces, PoolKey, pool_keys
 from fastdhcp.config.links import Interface, Link, bind_links
-from fastdhcp.config.model import DEFAULT_VRF, IDENTITY_KINDS, Configuration, Pool, Range, Subnet
+from fastdhcp.config.model import (
+    DEFAULT_VRF,
+    IDENTITY_KINDS,
+    Configuration,
+    Pool,
+    Range,
+    Subnet,
+    layered,
+)
 from fastdhcp.config.relay_tables import agent_rows, relay_rules, vpn_rows
 from fastdhcp.config.subnets import merged
 from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, ParamsTable
@@ -102,7 +110,7 @@ class _Compiler:
         """The subnet's options over those of [defaults]."""
         if not subnet.options:
             return self.defaults_layer
-        return self.layers.place({**self.config.options, **subnet.options})
+        return self.layers.place(layered(self.config.options, subnet.options))
 
     def add_subnet(self, place: int, index: int) -> None:
         """The subnet at `place` of the configuration, as row `index`, with all that is in it."""

@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from fastdhcp.config import schema
 from fastdhcp.config.advice import advise, advise_on_addresses
 from fastdhcp.config.collector import paused
+from fastdhcp.config.definitions import read_definitions
 from fastdhcp.config.errors import ConfigError, Problem
 from fastdhcp.config.model import DEFAULT_VRF, Configuration, Network, Reservation, Subnet
 from fastdhcp.config.reading import read_file
@@ -25,7 +26,7 @@ from fastdhcp.options import shown
 
 _MAGIC = re.compile(r"[*?\[]")
 _TABLES = ("server", "control", "defaults", "relays", *schema.LATER)
-_LISTS = ("subnets", "shared_networks", "vrfs")
+_LISTS = ("option_definitions", "subnets", "shared_networks", "vrfs")
 
 
 @dataclass(slots=True)
@@ -150,7 +151,8 @@ def _resolve(files: _Files) -> Configuration:
     control_where, control_table = files.table("control", schema.Control)
     control = control_settings(report, control_where, control_table)
     defaults_where, defaults_table = files.table("defaults", schema.Defaults)
-    defaults = scope_values(report, defaults_where, defaults_table, outermost())
+    definitions = read_definitions(report, files.lists["option_definitions"])
+    defaults = scope_values(report, defaults_where, defaults_table, outermost(definitions))
     links = shared_networks(report, files.lists["shared_networks"], defaults)
     drafts = [
         draft
@@ -174,7 +176,7 @@ def _resolve(files: _Files) -> Configuration:
         )
     )
     room = check_room(report, server_where, server, blocks)
-    options = scope_options(report, defaults_where, defaults_table)
+    options = scope_options(report, defaults_where, defaults_table, definitions)
     advise(report, drafts, defaults_where, options)
     advise_on_addresses(report, (server_where, server), (control_where, control), drafts)
     if not files.lists["subnets"]:

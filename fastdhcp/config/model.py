@@ -24,6 +24,7 @@ from fastdhcp.config.keys import (
     TRUTH,
     key,
 )
+from fastdhcp.options import vendors
 
 INFINITE = 0xFFFFFFFF  # RFC 2132 9.2: a lease time without end
 DEFAULT_VRF = ""
@@ -38,8 +39,41 @@ IDENTITY_KINDS: Mapping[str, int] = {
 
 ADDRESSES_MAX = 1 << 30
 
-Options = Mapping[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a layer says of an option. `value` None: only whether it is sent. `by_vendor`: option
+    125, whose vendors count one by one (RFC 3925 4)."""
+
+    value: bytes | None = None
+    sending: str = ""  # "always" or "never"; "": as it is asked for
+    by_vendor: bool = False
+
+
+Options = Mapping[int, Given]
+"""A layer, by code; a nearer one is laid over a farther one by `layered`."""
 Range = tuple[int, int]  # first and last address, both within
+
+
+def layered(farther: Options, nearer: Options) -> Options:
+    """Both in one: of each option the nearer value, the nearer word on whether it is sent, and of
+    option 125 what either has of a vendor that the nearer one does not name."""
+    found = dict(farther)
+    for code, near in nearer.items():
+        far = found.get(code, Given())
+        value, by_vendor = near.value, near.by_vendor
+        if value is None:
+            value, by_vendor = far.value, far.by_vendor
+        elif by_vendor and far.by_vendor and far.value is not None:
+            value = b"".join({**vendors(far.value), **vendors(value)}.values())
+        found[code] = Given(value, near.sending or far.sending, by_vendor)
+    return found
+
+
+def option_values(options: Options) -> Mapping[int, bytes]:
+    """The values alone."""
+    return {code: said.value for code, said in options.items() if said.value is not None}
 
 
 def _cores() -> int:

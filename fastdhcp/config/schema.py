@@ -43,6 +43,8 @@ class Scope(Table):
     """What has values of its own: options, and keys of Params; the nearest wins."""
 
     options: dict[str, object] = {}
+    always_send: list[str | int] = []
+    never_send: list[str | int] = []
 
 
 @keyed(Params, "defaults")
@@ -130,6 +132,16 @@ class Leasequery(Table):
     allow: list[str] = []
 
 
+class OptionDefinition(Table, kw_only=True):
+    """An option that no standard has, or one of a vendor's space."""
+
+    space: str | UnsetType = UNSET
+    code: int
+    name: str
+    type: str | list[str]
+    array: bool = False
+
+
 class File(Table):
     """One file."""
 
@@ -137,6 +149,7 @@ class File(Table):
     control: Control | UnsetType = UNSET
     leasequery: Leasequery | UnsetType = UNSET
     defaults: Defaults | UnsetType = UNSET
+    option_definitions: list[OptionDefinition] = []
     subnets: list[Subnet] = []
     shared_networks: list[SharedNetwork] = []
     vrfs: list[Vrf] = []

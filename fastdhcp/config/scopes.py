@@ -1,16 +1,16 @@
 """The values of a scope (defaults, subnet, pool, reservation): the nearest wins."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from msgspec import UNSET
 
-from fastdhcp import options as dhcp_options
 from fastdhcp.config.keys import keys_of
-from fastdhcp.config.model import INFINITE, Options, Params
+from fastdhcp.config.model import INFINITE, Given, Options, Params
 from fastdhcp.config.report import Report, Where, unknown
 from fastdhcp.config.schema import Scope
+from fastdhcp.options import BY_NAME, CODE_MAX, STANDARD, Definitions, OptionError, shown
 
 Value = int | bool | bytes
 Chosen = Mapping[str, Value]  # by field of Params; only what was written, or has a default
@@ -18,8 +18,10 @@ Chosen = Mapping[str, Value]  # by field of Params; only what was written, or ha
 NO_OPTIONS: Options = {}
 _ROWS = keys_of(Params)
 _NAME_CODES = {
-    dhcp_options.BY_NAME[name].code for name in ("host-name", "domain-name", "tftp-server-name")
+    BY_NAME[name].code for name in ("host-name", "domain-name", "tftp-server-name")
 }
+_SUBNET_MASK = BY_NAME["subnet-mask"].code
+_VENDOR_OPTIONS = BY_NAME["vendor-options"].code
 _NAME_MAX = 253  # characters of a domain name that takes 255 octets in its encoding
 
 
@@ -29,13 +31,14 @@ class ScopeValues:
 
     chosen: Chosen
     params: Params
+    definitions: Definitions
 
 
-def outermost() -> ScopeValues:
-    """The values when nothing is written."""
+def outermost(definitions: Definitions = STANDARD) -> ScopeValues:
+    """The values when nothing is written; `definitions`: what may be named in all scopes."""
     defaults = {field: key.unset() for field, key in _ROWS.items()}
     chosen = {field: value for field, value in defaults.items() if value is not None}
-    return ScopeValues(chosen, _derive(chosen))
+    return ScopeValues(chosen, _derive(chosen), definitions)
 
 
 def scope_values(
@@ -55,39 +58,91 @@ def scope_values(
     params = _derive(chosen)
     _check_lease(report, where, own, params)
     _check_renewal(report, where, own, params)
-    return ScopeValues(chosen, params)
+    return ScopeValues(chosen, params, parent.definitions)
 
 
-def scope_options(report: Report, where: Where, scope: Scope) -> Options:
-    """A scope's own options, encoded, by code."""
-    if not scope.options:
+def scope_options(
+    report: Report, where: Where, scope: Scope, definitions: Definitions = STANDARD
+) -> Options:
+    """A scope's own options, encoded, by code; and what it always sends, and never."""
+    if not (scope.options or scope.always_send or scope.never_send):
         return NO_OPTIONS
-    encoded: dict[int, bytes] = {}
+    found: dict[int, Given] = {}
     for name, value in scope.options.items():
         here = where.at("options", name)
         try:
-            code, data = _encode(name, value)
-        except ValueError as error:
-            report.error(here, error)
+            code, data = _encode(definitions, name, value)
+        except OptionError as error:
+            report.error(here.at(*error.path), error)
             continue
-        if code in encoded:
+        if code in found:
             report.error(here, f"option {code} is there already; write it once, by name or code")
         if code in _NAME_CODES and len(data) > _NAME_MAX:
             words = f"has {len(data)} characters, and a domain name at most {_NAME_MAX}"
             report.warn(here, f"{words} (RFC 1035 2.3.4: 255 octets); write a shorter one")
-        encoded[code] = data
-    return encoded
+        by_vendor = code == _VENDOR_OPTIONS and name in definitions.dhcp.by_name
+        found[code] = Given(data, by_vendor=by_vendor)
+    always = _sendings(report, where.at("always-send"), scope.always_send, definitions)
+    never = _sendings(report, where.at("never-send"), scope.never_send, definitions)
+    for code, place in never.items():
+        if code in always:
+            here = where.at("never-send", place)
+            report.error(here, f"option {code} is in always-send too; write it in one of them")
+    for codes, sending in ((always, "always"), (never, "never")):
+        for code in codes:
+            found[code] = replace(found.get(code, Given()), sending=sending)
+    return found
 
 
-def _encode(name: str, value: object) -> tuple[int, bytes]:
-    option = dhcp_options.BY_NAME.get(name)
-    if option is not None:
-        return option.code, dhcp_options.encode(option, value)
-    if name.isdecimal() and name.isascii():
-        code = int(name)
-        return code, dhcp_options.encode_code(code, value)
-    names = [option.name for option in dhcp_options.CONFIGURABLE]
-    raise ValueError(unknown("an option", name, names))
+def _sendings(
+    report: Report, where: Where, written: Sequence[str | int], definitions: Definitions
+) -> Mapping[int, int]:
+    """The codes of a list of options, by name or code, and their places in it."""
+    found: dict[int, int] = {}
+    for place, name in enumerate(written):
+        if name is None:  # its type is wrong, and told
+            continue
+        try:
+            code = option_code(definitions, name)
+        except OptionError as error:
+            report.error(where.at(place), error)
+            continue
+        if code in found:
+            report.error(where.at(place), f"option {code} is there already; write it once")
+        found[code] = place
+    return found
+
+
+def option_code(definitions: Definitions, name: str | int) -> int:
+    """The code of an option that may be sent: by name or code. Raises OptionError. Option 1, that
+    the prefix gives, may be named, too."""
+    text = str(name)
+    option = definitions.dhcp.by_name.get(text)
+    if option is None and text.isdecimal() and text.isascii():
+        code = int(text[:4])
+        option = definitions.dhcp.by_code.get(code)
+        if not 1 <= code <= CODE_MAX:
+            words = f"is not the code of an option; codes go from 1 to {CODE_MAX}"
+            raise OptionError(f"{text[:20]} {words}")
+    elif option is None:
+        raise OptionError(f"{shown(name)} {unknown('an option', text, _names(definitions))}")
+    else:
+        code = option.code
+    if option is not None and option.server and code != _SUBNET_MASK:
+        words = "is written by the server itself; leave it out"
+        raise OptionError(f"option {code} ({option.name}) {words}")
+    return code
+
+
+def _encode(definitions: Definitions, name: str, value: object) -> tuple[int, bytes]:
+    try:
+        return definitions.dhcp.encode(name, value)
+    except KeyError:
+        raise OptionError(unknown("an option", name, _names(definitions))) from None
+
+
+def _names(definitions: Definitions) -> list[str]:
+    return [name for name, option in definitions.dhcp.by_name.items() if not option.server]
 
 
 def _read(report: Report, where: Where, scope: Scope, reserved: bool) -> dict[str, Value]:

@@ -29,7 +29,7 @@ def shared_networks(
     found: dict[str, SharedNetwork] = {}
     for where, table in tables:
         own = scope_values(report, where, table, defaults)
-        network = SharedNetwork(where, own, scope_options(report, where, table))
+        network = SharedNetwork(where, own, scope_options(report, where, table, own.definitions))
         try:
             name = values.plain_name(table.name)
         except ValueError as error:

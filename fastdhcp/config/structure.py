@@ -26,6 +26,9 @@ _WANTED = {
     },
     "pools": 'a range such as "10.0.0.10-10.0.0.99", or a table with `range`',
     "options": "a table of options by name",
+    "always-send": "the name of an option, or its code",
+    "never-send": "the name of an option, or its code",
+    "type": 'the name of a type such as "addresses", or a list of them',
 }
 _OF_LINKS = {key.name for key in keys_of(Params).values() if key.levels == LINK_LEVELS}
 _WANTED_BY_TYPE = {
@@ -144,4 +147,6 @@ def _example(key: str) -> str:
         "range": 'addresses such as range = "10.0.0.10-10.0.0.99"',
         "name": 'a name such as name = "lan-a"',
         "address": 'an address such as address = "10.0.0.50"',
+        "code": "the option's code such as code = 224",
+        "type": 'a type such as type = "addresses"',
     }.get(key, "it")

@@ -18,6 +18,7 @@ from fastdhcp.config.model import (
     Pool,
     Range,
     Reservation,
+    layered,
 )
 from fastdhcp.config.report import Report, Where
 from fastdhcp.config.scopes import ScopeValues, scope_options, scope_values
@@ -78,7 +79,7 @@ def draft_subnet(
     link = subnet.shared_network
     network = networks.get(link) if isinstance(link, str) else None
     scope = scope_values(report, where, subnet, network.values if network else defaults)
-    options = scope_options(report, where, subnet)
+    options = scope_options(report, where, subnet, scope.definitions)
     pools = _pools(report, where, subnet, (first, last), scope)
     kept = _reservations(report, where, subnet, (first, last), pools, scope)
     never = _unusable(first, last) + _excluded(report, where, subnet, first, last)
@@ -92,7 +93,7 @@ def draft_subnet(
         interface=_name(report, where, "interface", subnet.interface),
         shared_network=_name(report, where, "shared-network", subnet.shared_network),
         params=scope.params,
-        options={**network.options, **options} if network else options,
+        options=layered(network.options, options) if network else options,
         pools=_without(report, pools, merged(never)),
         reservations=kept,
     )
@@ -219,7 +220,7 @@ def _pools(
             report.error(here if isinstance(item, str) else here.at("range"), error)
             continue
         own = scope_values(report, here, table, scope)
-        options = scope_options(report, here, table)
+        options = scope_options(report, here, table, scope.definitions)
         pool = Pool(table.range, first, last, holes=(), params=own.params, options=options)
         pools.append((i, _Range(here, pool, own)))
     pools.sort(key=lambda numbered: numbered[1].pool.first)
@@ -301,7 +302,7 @@ def _reservation(
         except ValueError as error:
             report.error(where.at("hostname"), error)
     params = scope_values(report, where, table, scope, reserved=True).params
-    options = scope_options(report, where, table)
+    options = scope_options(report, where, table, scope.definitions)
     if identity is None:
         return None
     return Reservation(

@@ -10,7 +10,7 @@ from dataclasses import fields
 from mmap import mmap
 from typing import Any
 
-from fastdhcp.config.model import Options, Params
+from fastdhcp.config.model import Given, Options, Params
 
 LINE = 64  # tables start on a cache line
 SIZE_MAX = 0xFFFFFFFF  # places in the image are 32 bits wide
@@ -57,6 +57,8 @@ FLAGS = {
     name: 1 << place
     for place, name in enumerate(field.name for field in fields(Params) if field.type is bool)
 }
+# OptionFlag.
+ALWAYS, NEVER, BY_VENDOR, NO_VALUE = 1, 2, 4, 8
 HEADER = Row(
     magic="I", layout="I", size="Q", generation="I", workers="I", secret="16s",
     identity="4s", reservation_kinds="I", durable="I", vrfs="I", relay_rules="I", spare="4x",
@@ -79,7 +81,7 @@ POOL = Row(
 MASK = Row(block="I", spare="4x", allowed="32s")
 PARAMS = _params_row()
 LAYER = Row(option_first="I", option_count="I")
-OPTION = Row(code="B", spare="3x", value_at="I", value_len="I")
+OPTION = Row(code="B", flags="B", spare="2x", value_at="I", value_len="I")
 RESERVATION = Row(
     vrf="I", address="I", subnet="I", params="I", layer="I", pool="I", identity_at="I",
     identity_len="H", kind="B", spare="x", hostname_at="I", hostname_len="I",
@@ -171,24 +173,27 @@ class LayerTable:
         self.rows = [LAYER.pack(option_first=0, option_count=0)]
         self.options: list[bytes] = []
         self._blob = blob
-        self._places: dict[tuple[tuple[int, bytes], ...], int] = {(): 0}
+        self._places: dict[tuple[tuple[int, Given], ...], int] = {(): 0}
 
     def place(self, options: Options) -> int:
         """The index of the layer with these options."""
         if not options:
             return 0
-        key = tuple(sorted(options.items()))
+        key = tuple(sorted(options.items(), key=lambda item: item[0]))
         found = self._places.get(key)
         if found is None:
             found = self._places[key] = len(self.rows)
             row = LAYER.pack(option_first=len(self.options), option_count=len(key))
             self.rows.append(row)
-            place = self._blob.place
-            self.options += [
-                OPTION.pack(code=code, value_at=place(data), value_len=len(data))
-                for code, data in key
-            ]
+            self.options += [self._pack(code, said) for code, said in key]
         return found
+
+    def _pack(self, code: int, said: Given) -> bytes:
+        value = said.value or b""
+        flags = {"always": ALWAYS, "never": NEVER}.get(said.sending, 0)
+        flags |= NO_VALUE if said.value is None else BY_VENDOR if said.by_vendor else 0
+        place = self._blob.place(value)
+        return OPTION.pack(code=code, flags=flags, value_at=place, value_len=len(value))
 
 
 def assemble(

@@ -5,7 +5,6 @@ import socket
 from dataclasses import dataclass, field
 
 from fastdhcp._codec import decode, encode
-from fastdhcp.options import CONFIGURABLE
 from fastdhcp.packet import DecodeError, Packet
 
 DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE = 1, 2, 3, 4, 5, 6, 7
@@ -13,11 +12,14 @@ BOOTREPLY = 2
 BROADCAST_FLAG = 0x8000
 MESSAGE_SIZE_MAX = 1500  # option 57 counts the IP header too (RFC 2132 9.10)
 
-# 43 means nothing without option 60, and who asks for 108 may be given no address (RFC 8925 3.2).
-_NOT_ASKED = (43, 108)
+# What an operator wants to see. 43 means nothing without option 60, and who asks for 108 may be
+# given no address (RFC 8925 3.2).
 REQUEST_LIST = bytes(
-    sorted({1, 51, 58, 59, *(o.code for o in CONFIGURABLE if o.code not in _NOT_ASKED)})
-)
+    (
+        1, 2, 3, 4, 6, 7, 12, 15, 17, 26, 28, 33, 42, 44, 46, 47, 51, 58, 59, 66, 67, 100, 101,
+        114, 119, 121, 150,
+    )
+)  # fmt: skip
 
 
 def random_hw_address(source: random.Random | None = None) -> bytes:

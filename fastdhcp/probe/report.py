@@ -2,8 +2,8 @@
 
 import msgspec
 
+from fastdhcp.options import Value
 from fastdhcp.probe.trouble import Trouble
-from fastdhcp.probe.values import Value
 
 
 class Step(msgspec.Struct, frozen=True, rename="kebab"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fastdhcp.config import INFINITE, Configuration, check, load, reload_refusals
+from fastdhcp.config.model import option_values
 
 LAYERS = """
 [defaults]
@@ -93,8 +94,8 @@ def test_a_reservation_takes_the_values_of_the_pool_that_it_lies_in(tmp_path: Pa
 
 def test_options_stay_with_their_layer(tmp_path: Path) -> None:
     found = configuration(tmp_path, LAYERS)
-    assert found.options == {15: b"a.example", 3: bytes((10, 0, 0, 1))}
-    assert found.subnets[0].options == {3: bytes((10, 0, 0, 2))}
+    assert option_values(found.options) == {15: b"a.example", 3: bytes((10, 0, 0, 1))}
+    assert option_values(found.subnets[0].options) == {3: bytes((10, 0, 0, 2))}
     assert found.subnets[0].pools[0].options == {}
 
 

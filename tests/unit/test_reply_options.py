@@ -1,0 +1,281 @@
+"""Which configured options a reply has and in which order: request lists, always- and never-send,
+vendors, routes under two numbers, what has no octets, and what is left out first."""
+
+from typing import Any
+
+import pytest
+
+from fastdhcp._codec import decode
+from fastdhcp.options import BY_CODE
+from tests._trial_replies import ReplyMaker
+
+from .test_reply import HEAD, MASK, SERVERS, TIMES, compiled, make, options_of, request
+
+SMALL = (576).to_bytes(2)
+DNS, DOMAIN, NTP = 6, 15, 42
+
+
+def maker_of(*, defaults: str = "", subnet: str = "", pool: str = "", kept: str = "",
+             definitions: str = "") -> ReplyMaker:  # fmt: skip
+    """Of a policy with these keys at its levels, each in TOML."""
+    inner = f", {pool}" if pool else ""
+    return ReplyMaker(compiled(f"""
+{definitions}
+[defaults]
+{defaults}
+[[subnets]]
+subnet = "10.77.0.0/22"
+{subnet}
+pools = [{{ range = "10.77.1.1-10.77.1.250"{inner} }}]
+[[subnets.reservations]]
+hw-address = "02:ee:00:00:00:07"
+address = "10.77.0.50"
+{kept}
+"""))
+
+
+def sent(maker: ReplyMaker, asked: bytes | None = None, **where: Any) -> dict[int, bytes]:
+    """The configured options of an offer, in their order."""
+    options = {} if asked is None else {55: asked or b"\0"}
+    frame = {51, 53, 54, 58, 59}
+    reply = decode(make(maker, request(options=options), **where))
+    return {code: value for code, value in reply.options.items() if code not in frame}
+
+
+# ---- always-send, never-send
+
+TWO = 'options = { domain-name-servers = ["10.77.0.2"], ntp-servers = ["10.77.0.3"] }'
+SENDINGS = [
+    ("always-send without being asked", {"defaults": TWO + '\nalways-send = ["ntp-servers"]'},
+     [6], [42, 6]),
+    ("it goes first, whatever the order of the list",
+     {"defaults": TWO + '\nalways-send = ["ntp-servers"]'}, [6, 42], [42, 6]),
+    ("several by their codes, by number and by name",
+     {"defaults": TWO + '\nalways-send = [42, "6"]'}, [], [6, 42]),
+    ("never-send though asked for", {"defaults": TWO + '\nnever-send = ["ntp-servers"]'},
+     [42, 6], [6]),
+    ("never-send without option 55", {"defaults": TWO + "\nnever-send = [42]"}, None, [1, 6]),
+    ("the mask may be sent always (RFC 2132 3.3)", {"defaults": 'always-send = ["subnet-mask"]'},
+     [], [1]),
+    ("and never", {"defaults": "never-send = [1]"}, [1], []),
+    ("the mask before the routers (RFC 2132 3.3)",
+     {"defaults": 'always-send = ["routers"]\noptions = { routers = ["10.77.0.1"] }'}, [15, 1],
+     [1, 3]),
+    ("nothing to send", {"defaults": 'always-send = ["ntp-servers"]'}, [6], []),
+    ("the nearer word: never", {"defaults": TWO + "\nalways-send = [42]",
+                                "subnet": "never-send = [42]"}, [42], []),
+    ("the nearer word: always", {"defaults": TWO + "\nnever-send = [42]",
+                                 "pool": "always-send = [42]"}, [], [42]),
+    ("option by option", {"defaults": TWO + "\nnever-send = [42]", "pool": "always-send = [6]"},
+     [42], [6]),
+    ("RFC 8925 3.3: 108 without option 55, if the operator insists",
+     {"defaults": "always-send = [108]\noptions = { v6-only-preferred = 300 }"}, None, [1, 108]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("levels", "asked", "wanted"), [row[1:] for row in SENDINGS],
+                         ids=[row[0] for row in SENDINGS])
+def test_always_and_never(
+    levels: dict[str, str], asked: list[int] | None, wanted: list[int]
+) -> None:
+    maker = maker_of(**levels)
+    assert list(sent(maker, None if asked is None else bytes(asked))) == wanted
+
+
+def test_a_reservations_word_is_the_nearest() -> None:
+    maker = maker_of(defaults=TWO, pool="never-send = [6]", kept="always-send = [6]")
+    assert list(sent(maker, b"")) == []
+    assert list(sent(maker, b"\x2a", reservation=0)) == [6, 42]
+
+
+# ---- without option 55
+
+
+@pytest.mark.parametrize(
+    ("section", "option"),
+    [
+        ("8925 3.3", "v6-only-preferred = 300"),
+        ("2563 3", "auto-config = 1"),
+        ("7618", "v4-portparams = [6, 8, 0]"),
+    ],
+)
+def test_what_is_bound_to_being_asked_for_stays_away(section: str, option: str) -> None:
+    maker = maker_of(defaults=f"options = {{ {option} }}")
+    assert list(sent(maker)) == [1], section
+    assert len(sent(maker, bytes((108, 116, 159)))) == 1
+
+
+def test_rfc2131_4_3_1_all_that_is_configured_and_the_classless_routes_first() -> None:
+    routes = 'classless-static-routes = [["0.0.0.0/0", "10.77.0.1"]]'
+    maker = maker_of(defaults=f'options = {{ {routes}, routers = ["10.77.0.1"], tz-name = "z" }}')
+    assert list(sent(maker)) == [1, 121, 3, 101]
+
+
+# ---- RFC 3442: routes, under Microsoft's number too
+
+ROUTES = '''options = { classless-static-routes = [["10.0.0.0/8", "10.77.0.1"]],
+    routers = ["10.77.0.1"], static-routes = [["10.1.0.1", "10.77.0.1"]] }'''.replace("\n", "")
+ROUTE = bytes.fromhex("080a0a4d0001")
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ([121, 3, 33], [121]),
+        ([3, 33, 121], [121]),
+        ([3, 33], [3, 33]),
+        ([3, 249], [3, 249]),  # who asks for 249 alone may not know 121: it takes the routers, too
+        ([1, 15, 3, 6, 44, 46, 47, 31, 33, 121, 249, 252, 43], [1, 121]),  # Windows
+        (None, [1, 121, 3, 33]),  # 249 is for who asks for it
+    ],
+)
+def test_rfc3442_routes(asked: list[int] | None, wanted: list[int]) -> None:
+    found = sent(maker_of(defaults=ROUTES), None if asked is None else bytes(asked))
+    assert list(found) == wanted
+    assert {found[code] for code in (121, 249) if code in found} <= {ROUTE}
+
+
+def test_a_249_of_its_own_is_sent_beside_121() -> None:
+    own = ROUTES.replace(" }", ', "249" = "hex:00" }')
+    assert list(sent(maker_of(defaults=own), bytes((121, 249)))) == [121, 249]
+
+
+def test_never_sent_classless_routes_keep_no_router_away() -> None:
+    maker = maker_of(defaults=ROUTES + "\nnever-send = [121]")
+    assert list(sent(maker, bytes((121, 3)))) == [3]
+
+
+def test_rfc3442_classless_routes_without_room_leave_the_routers() -> None:
+    """A client that gets neither has no route at all."""
+    routes = ", ".join(f'["10.{i}.0.0/16", "10.77.0.1"]' for i in range(70))
+    maker = maker_of(
+        defaults=f'options = {{ classless-static-routes = [{routes}], routers = ["10.77.0.1"] }}'
+    )
+    asked = bytes((1, 121, 3))
+    assert list(decode(make(maker, request(options={55: asked}))).options)[-2:] == [1, 3]
+    whole = request(options={55: asked, 57: (1500).to_bytes(2)})
+    assert {1, 121} <= decode(make(maker, whole)).options.keys()
+    assert 3 not in decode(make(maker, whole)).options
+
+
+# ---- RFC 3925: several vendors in one reply
+
+DOCSIS = """
+[[option-definitions]]
+space = "docsis"
+code = 1
+name = "tftp-servers"
+type = "addresses"
+"""
+
+
+def vendor(enterprise: int, address: str) -> str:
+    return f'{{ enterprise = {enterprise}, space = "docsis", tftp-servers = ["{address}"] }}'
+
+
+def vendors_of(*items: str) -> str:
+    return f"options = {{ vendor-options = [{', '.join(items)}] }}"
+
+
+def test_rfc3925_4_each_layer_adds_its_vendors_and_the_nearest_has_the_word() -> None:
+    maker = maker_of(
+        definitions=DOCSIS,
+        defaults=vendors_of(vendor(1, "10.0.0.1"), vendor(2, "10.0.0.2")),
+        subnet=vendors_of(vendor(2, "10.0.1.2")),
+        pool=vendors_of(vendor(3, "10.0.2.3"), vendor(1, "10.0.2.1")),
+    )
+    assert sent(maker, b"\x7d")[125].hex() == (
+        "00000003" "06" "01040a000203" "00000001" "06" "01040a000201"
+        "00000002" "06" "01040a000102"
+    )  # fmt: skip
+
+
+def test_option_125_in_hex_is_whole_and_as_it_is() -> None:
+    maker = maker_of(
+        definitions=DOCSIS, defaults=vendors_of(vendor(1, "10.0.0.1")),
+        pool='options = { "125" = "hex:0102" }',
+    )  # fmt: skip
+    assert sent(maker, b"\x7d") == {125: b"\x01\x02"}
+
+
+def test_option_125_in_hex_of_a_farther_layer_gives_way_to_vendors() -> None:
+    maker = maker_of(
+        definitions=DOCSIS, pool=vendors_of(vendor(1, "10.0.0.1")),
+        defaults='options = { "125" = "hex:0102" }',
+    )  # fmt: skip
+    assert sent(maker, b"\x7d")[125].hex() == "000000010601040a000001"
+
+
+def test_rfc3396_5_option_125_over_255_octets_is_split() -> None:
+    many = vendors_of(*(vendor(i, "10.0.0.1") for i in range(1, 31)))
+    maker = maker_of(definitions=DOCSIS, defaults=many)
+    message = make(maker, request(options={55: b"\x7d", 57: (1500).to_bytes(2)}))
+    assert len(decode(message).options[125]) == 330
+    assert "7dff" in options_of(message)
+
+
+def test_rfc2132_8_4_option_43_of_a_space() -> None:
+    maker = maker_of(
+        definitions=DOCSIS,
+        defaults='options = { vendor-encapsulated-options = '
+        '{ space = "docsis", tftp-servers = ["10.0.0.5"], "7" = "hex:" } }',
+    )
+    assert sent(maker, b"\x2b") == {43: bytes.fromhex("01040a0000050700")}
+
+
+# ---- what has no octets, and any code in hex
+
+
+def test_an_option_without_octets_is_sent_if_it_is_configured_so() -> None:
+    definitions = """
+[[option-definitions]]
+code = 230
+name = "be-quiet"
+type = "empty"
+"""
+    keys = 'options = { be-quiet = true, "231" = "hex:" }'
+    maker = maker_of(definitions=definitions, defaults=keys)
+    message = make(maker, request(options={55: bytes((230, 231))}))
+    assert options_of(message) == (HEAD + TIMES + "e600" + "e700").replace(" ", "")
+
+
+def test_any_code_goes_out_octet_for_octet() -> None:
+    """1 to 254, but what the server itself writes."""
+    codes = [c for c in range(1, 255) if not (c in BY_CODE and BY_CODE[c].server)]
+    written = ", ".join(f'"{code}" = "hex:{code:02x}ff00"' for code in codes)
+    maker = maker_of(defaults=f"options = {{ {written} }}")
+    for code in codes:
+        assert sent(maker, bytes((code,))) == {code: bytes((code, 255, 0))}
+
+
+# ---- what is left out (RFC 2132 9.8: the client's order is its preference)
+
+
+def test_what_is_asked_for_last_is_left_out_first() -> None:
+    sizes = ", ".join(f'"{code}" = "hex:{"ab" * 130}"' for code in range(225, 230))
+    maker = maker_of(defaults=f"options = {{ {sizes} }}")
+    for asked in ((225, 226, 227, 228, 229), (229, 228, 227, 226, 225)):
+        found = decode(make(maker, request(options={55: bytes(asked), 57: SMALL}))).options
+        assert [code for code in asked if code in found] == list(asked[:2])
+
+
+def test_always_send_is_left_out_last() -> None:
+    sizes = ", ".join(f'"{code}" = "hex:{"ab" * 130}"' for code in range(225, 230))
+    maker = maker_of(defaults=f"options = {{ {sizes} }}\nalways-send = [229]")
+    found = decode(make(maker, request(options={55: bytes((225, 226, 227)), 57: SMALL}))).options
+    assert [code for code in range(225, 230) if code in found] == [225, 229]
+
+
+def test_rfc3396_4_an_option_that_one_field_holds_is_never_split() -> None:
+    """Only what must be in parts anyhow may begin in one field and end in another."""
+    keys = f'options = {{ "225" = "hex:{"ab" * 200}", "226" = "hex:{"cd" * 120}" }}'
+    asked = request(options={55: bytes((225, 226)), 57: SMALL, 61: b"\1" * 20})
+    message = make(maker_of(defaults=keys), asked)
+    assert decode(message).options[52] == b"\1"
+    assert message[108:230] == bytes((226, 120)) + b"\xcd" * 120
+
+
+def test_the_order_of_the_frame_stays() -> None:
+    maker = maker_of(defaults='options = { domain-name-servers = ["10.77.0.2", "10.77.0.3"] }')
+    message = make(maker, request(options={55: b"\x01\x06"}))
+    assert options_of(message) == (HEAD + TIMES + MASK + SERVERS).replace(" ", "")
