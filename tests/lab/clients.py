@@ -27,6 +27,7 @@ deconfig|RELEASE|EXPIRE|FAIL|STOP|STOPPED)
 esac
 echo "$event address=$address length=$length routers=${router:-$new_routers}" \
     "dns=${dns:-$new_domain_name_servers} domain=${domain:-$new_domain_name}" >> "@EVENTS@"
+env > "@EVENTS@-$event"
 """
 
 OBTAINED = "bound|BOUND|REBOOT"
@@ -81,6 +82,11 @@ class RealClient:
             name, *pairs = line.split(" ")
             found.append(Event(name, dict(re.findall(r"(\w+)=(\S*)", " ".join(pairs)))))
         return found
+
+    def learnt(self, event: Event) -> dict[str, str]:
+        """All that the client handed to its hook at the last event of this name."""
+        text = self.events_file.with_name(f"{self.events_file.name}-{event.name}").read_text()
+        return dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
 
     def wait_for(self, names: str, *, after: int = 0, timeout: float = PATIENCE_S) -> Event:
         """The first event of one of ``names`` (``a|b``) beyond ``after`` events. AssertionError."""

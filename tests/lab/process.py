@@ -23,6 +23,7 @@ DEBIAN_PACKAGE = {
     "ip": "iproute2",
     "ethtool": "ethtool",
     "tcpdump": "tcpdump",
+    "tshark": "tshark",
     "strace": "strace",
     "perf": "linux-perf",
     "setpriv": "util-linux",
