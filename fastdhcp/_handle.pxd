@@ -7,6 +7,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from fastdhcp._codec cimport Packet
+from fastdhcp._engine cimport Verdict, View
 from fastdhcp._image cimport NOWHERE, Params
 from fastdhcp._leases cimport Table
 from fastdhcp._scope cimport Arrival, Scope
@@ -37,6 +38,16 @@ cdef inline void handled_clear(Handled* out) noexcept nogil:
     memset(out, 0, sizeof(Handled))
     out.subnet = out.scope.link_subnet = NOWHERE
 
+
+# The three steps of a packet up to its decision, for who only asks (`explain`); nothing is changed.
+# Whose it is: its link, its client and what is reserved for it. `out` is clear.
+cdef DropReason consider(Table* t, const Packet* packet, const Arrival* arrival, uint32_t now,
+                         View* v, Handled* out) noexcept nogil
+# What RFC 2131 wants, of what is looked up for it. DROP_LOCK_TIMEOUT: a record stayed locked.
+cdef DropReason decide(Table* t, const Packet* packet, Scope* scope, View* v,
+                       Verdict* verdict) noexcept nogil
+# The reply of a verdict that changes nothing, or whose change is made.
+cdef void describe(const Verdict* verdict, Handled* out) noexcept nogil
 
 # Answers `packet`; `out` is clear. Decides again at most four times when a record moves, then
 # DROP_MOVED.

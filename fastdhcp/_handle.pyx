@@ -255,7 +255,34 @@ cdef void keep_override(const Table* t, const Packet* packet, const View* v,
             scope.server_id = override
 
 
-cdef DropReason decide_and_apply(Table* t, const Packet* packet, Scope* scope, View* v,
+cdef DropReason consider(Table* t, const Packet* packet, const Arrival* arrival, uint32_t now,
+                         View* v, Handled* out) noexcept nogil:
+    cdef DropReason reason = check_type(packet)
+    v.now = now
+    v.store_failing = t.store_fails
+    if reason == DROP_NONE:
+        reason = scope_select(t.image, packet, arrival, &out.scope)
+    if reason == DROP_NONE:
+        reason = identify(t, packet, arrival, &out.scope, v)
+    return reason
+
+
+# ---- what becomes of it
+
+cdef DropReason decide(Table* t, const Packet* packet, Scope* scope, View* v,
+                       Verdict* verdict) noexcept nogil:
+    if not gather(t, packet, scope, v):
+        return DROP_LOCK_TIMEOUT
+    if v.asked.known and v.asked.binding.flags & RECORD_OVERRIDE:
+        keep_override(t, packet, v, scope)
+    engine_decide(t.image, packet, scope, v, verdict)
+    if verdict.want == WANT_FREE:
+        gather_free(t, scope, v)
+        engine_decide(t.image, packet, scope, v, verdict)
+    return DROP_NONE
+
+
+cdef DropReason decide_and_apply(Table* t, const Packet* packet, View* v,
                                  Handled* out) noexcept nogil:
     cdef Verdict verdict
     cdef DropReason reason = DROP_MOVED
@@ -263,14 +290,9 @@ cdef DropReason decide_and_apply(Table* t, const Packet* packet, Scope* scope, V
     for attempt in range(DECISIONS_MAX):
         if attempt:
             count(&t.counters[t.self], COUNT_REDECIDED)
-        if not gather(t, packet, scope, v):
-            return DROP_LOCK_TIMEOUT
-        if v.asked.known and v.asked.binding.flags & RECORD_OVERRIDE:
-            keep_override(t, packet, v, scope)
-        engine_decide(t.image, packet, scope, v, &verdict)
-        if verdict.want == WANT_FREE:
-            gather_free(t, scope, v)
-            engine_decide(t.image, packet, scope, v, &verdict)
+        reason = decide(t, packet, &out.scope, v, &verdict)
+        if reason != DROP_NONE:
+            return reason
         reason = carry_out(t, packet, v, &verdict, out)
         if reason != DROP_MOVED:
             break
@@ -281,15 +303,9 @@ cdef DropReason decide_and_apply(Table* t, const Packet* packet, Scope* scope, V
 cdef void handle_packet(Table* t, const Packet* packet, const Arrival* arrival, uint32_t now,
                         Handled* out) noexcept nogil:
     cdef View v
-    cdef DropReason reason = check_type(packet)
+    cdef DropReason reason = consider(t, packet, arrival, now, &v, out)
     if reason == DROP_NONE:
-        reason = scope_select(t.image, packet, arrival, &out.scope)
-    if reason == DROP_NONE:
-        v.now = now
-        v.store_failing = t.store_fails
-        reason = identify(t, packet, arrival, &out.scope, &v)
-    if reason == DROP_NONE:
-        reason = decide_and_apply(t, packet, &out.scope, &v, out)
+        reason = decide_and_apply(t, packet, &v, out)
     if reason != DROP_NONE:
         out.reply_type = 0
         out.reason = reason

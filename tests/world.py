@@ -105,8 +105,8 @@ class World:
             htype=htype, xid=mac, chaddr=chaddr, ciaddr=ciaddr,
             giaddr=giaddr, message_type=message_type, options=options or {},
         )
-        out = self.out = handle(self.memory, data, ifindex=ifindex, destination=number(to),
-                     local=number(local), now=self.now)
+        out = self.out = self.handle(data, ifindex=ifindex, destination=number(to),
+                                     local=number(local), now=self.now)
         text = NAMES[out["reply_type"]]
         if not out["reply_type"]:
             text += ": " + DROPS[out["reason"]]
@@ -114,6 +114,10 @@ class World:
             text += f" {IPv4Address(out['yiaddr'])}"
         return Answer(text, out["lease_s"], out["expiry"], out["incarnation"], out["waits"],
                       out["reservation"], str(IPv4Address(out["server_id"])))
+
+    def handle(self, data: bytes, **way: int) -> dict:
+        """What comes of a message that comes so."""
+        return handle(self.memory, data, **way)
 
     # -- what a client says
 

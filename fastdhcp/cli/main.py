@@ -14,6 +14,7 @@ SUBCOMMANDS = {
     "pools": ("fastdhcp.cli.ask:pools", "Show how full each pool is, by state of its addresses."),
     "leases": ("fastdhcp.cli.leases:leases", "List, show, release or export leases."),
     "trace": ("fastdhcp.cli.ask:trace", "Show the last packets and what was decided about each."),
+    "explain": ("fastdhcp.cli.explain:explain", "Explain what a client is answered, and why."),
     "reload": ("fastdhcp.cli.ask:reload", "Make the server read its configuration again."),
     "probe": ("fastdhcp.probe:probe", "Ask any DHCP server for a lease, step by step."),
     "bench": ("fastdhcp_bench.cli:bench", "Load any DHCP server with many clients."),

@@ -90,10 +90,11 @@ class AgentName:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """One generation's names. `pools` are in the order of Memory.tally()."""
+    """One generation's names, each list in the order of the image's table."""
 
     generation: int = 0
     durable: bool = True
+    networks: Sequence[str] = ()
     subnets: Sequence[SubnetName] = ()
     pools: Sequence[PoolName] = ()
     names_by_id: Mapping[int, str] = field(default_factory=dict)
@@ -138,6 +139,9 @@ def _read(image: mmap.mmap) -> Catalog:
     return Catalog(
         generation=header.generation,
         durable=bool(header.durable),
+        networks=[
+            _text(image, row.name_at, row.name_len) for row in tables.read_rows(image, "networks")
+        ],
         subnets=subnets,
         pools=[_pool(image, row, subnets) for row in tables.read_rows(image, "pools")],
         names_by_id={subnet.id: subnet.name for subnet in subnets},

@@ -21,6 +21,7 @@ from fastdhcp.config.values import prefix
 from fastdhcp.control import messages
 from fastdhcp.control.decisions import Names, Row, decisions
 from fastdhcp.control.errors import BadField, CommandError, Kind
+from fastdhcp.control.explain import Explaining, explanation_of
 from fastdhcp.control.journal import Journal
 from fastdhcp.control.lease import STATES, Lease
 from fastdhcp.control.store_link import StoreLink
@@ -42,6 +43,7 @@ class Context:
     table: Table
     store: StoreLink
     journal: Journal
+    explaining: Explaining
     reload: Callable[[], Awaitable[messages.ReloadResponse]]
     facts: Mapping[str, Any] = field(default_factory=dict)
     status: Mapping[str, Any] = field(default_factory=dict)
@@ -276,6 +278,20 @@ def _last(
     ]
     rows.sort(key=lambda found: (found[1]["time_ns"], found[0]))
     return rows[-limit:]
+
+
+@command("explain", "POST", "/v1/explain")
+async def explain(context: Context, request: messages.ExplainRequest) -> messages.Explanation:
+    """What a message would draw, or what the last one of a client drew, and why."""
+    if request.last is None:
+        return context.explaining.explain(request, context.table.catalog, context.status)
+    chaddr = _value("last", words.hardware_bytes, request.last)
+    rows = await asyncio.to_thread(_last, context.table.memory, chaddr, None, 1)
+    if not rows:
+        text = f"the trace has no message of {words.hardware_text(chaddr)} any more"
+        raise CommandError(Kind.NOT_FOUND, text)
+    (found,) = decisions(rows, _names(context))
+    return explanation_of(found, context.table.catalog.generation)
 
 
 def _names(context: Context) -> Names:

@@ -1,6 +1,6 @@
 """What commands are asked and what they answer, as JSON has it. Times are Unix seconds."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -209,3 +209,104 @@ class ReloadResponse(Message):
     taken: bool
     generation: int
     text: str
+
+
+class ExplainRequest(Request):
+    """What is asked: a client (`hw_address` and so on, or any `options` by code or name, as text or
+    `hex:...`), or a whole message (`packet`, in hex), or the `last` message of a hardware address.
+
+    `type`: `discover`, `request` (SELECTING), `reboot`, `renew`, `rebind`, `decline`, `release`,
+    `inform` or `bootp`; `address`: what it asks for or is about; `parameters`: option 55. It comes
+    by a relay agent (`relay`: its giaddr), or by an interface of the server. `source`,
+    `destination`, `source_port`: of the datagram, where it matters.
+    """
+
+    hw_address: Text | None = None
+    client_id: Text | None = None
+    circuit_id: Text | None = None
+    remote_id: Text | None = None
+    subscriber_id: Text | None = None
+    vendor_class: Text | None = None
+    user_class: Text | None = None
+    hostname: Text | None = None
+    options: Annotated[dict[str, Text], Meta(max_length=64)] | None = None
+    parameters: Annotated[
+        list[Annotated[int, Meta(ge=1, le=254)]], Meta(max_length=255)
+    ] | None = None
+    type: Text = "discover"
+    address: Text | None = None
+    relay: Text | None = None
+    interface: Text | None = None
+    source: Text | None = None
+    destination: Text | None = None
+    source_port: Annotated[int, Meta(ge=1, le=0xFFFF)] | None = None
+    packet: Annotated[str, Meta(max_length=1 << 15)] | None = None
+    last: Text | None = None
+
+
+class ExplainedLink(Message):
+    """Where it came from. `network`: the shared network, or the prefix of a subnet of its own;
+    `subnet`: that of the address which chose it; `found_by`: how, in words."""
+
+    vrf: int
+    network: str
+    subnet: str | None
+    found_by: str
+
+
+class ExplainedPart(Message):
+    """A part of a class's test: a test (`truth`) or a value, of this message."""
+
+    text: str
+    truth: bool | None = None
+    value: str | None = None
+
+
+class ExplainedClass(Message):
+    name: str
+    matches: bool
+    test: str | None
+    parts: list[ExplainedPart]
+
+
+class ExplainedOption(Message):
+    """An option of the reply. `value`: as the configuration writes it; `layer`: who gave it."""
+
+    code: int
+    name: str | None
+    value: Any
+    layer: str
+
+
+class Explanation(Message):
+    """What a message draws, and why; nothing is changed by asking.
+
+    `reply`: `offer`, `ack`, `nak`, or null for silence, with its `reason` (METRICS.md); `why`: in
+    words. `lease_time` null: no lease is told, or it has no end (`infinite`). `decision`: what was,
+    from the trace; the rest is then as the entry has it.
+    """
+
+    message: str
+    hw_address: str | None
+    client_id: str | None
+    relay: str | None
+    interface: str | None
+    link: ExplainedLink | None
+    reservation: str | None
+    classes: list[ExplainedClass]
+    address: str | None
+    pool: str | None
+    reply: str | None
+    reason: str | None
+    why: str
+    server_id: str | None
+    next_server: str | None
+    server_name: str | None
+    boot_file: str | None
+    lease_time: int | None
+    infinite: bool
+    renewal_time: int | None
+    rebinding_time: int | None
+    options: list[ExplainedOption]
+    generation: int
+    decision: Decision | None = None

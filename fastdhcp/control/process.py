@@ -13,12 +13,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from fastdhcp._explain import Explainer
 from fastdhcp._leases import Role
 from fastdhcp._memory import Memory
 from fastdhcp.channel import Channel, close_all
 from fastdhcp.control.catalog import Catalog
 from fastdhcp.control.commands import Context
 from fastdhcp.control.errors import CommandError, Kind
+from fastdhcp.control.explain import Explaining
 from fastdhcp.control.http import make_app
 from fastdhcp.control.journal import Journal
 from fastdhcp.control.listener import Listener
@@ -64,11 +66,13 @@ class Control:
         segments = {name: fd for name, fd in fds.items() if name not in NOT_SEGMENTS}
         self._memory = Memory(segments, facts["workers"] + Role.ROLE_CONTROL)
         log.count_in(self._memory)
+        explaining = Explaining(Explainer(self._memory, segments["hints"]))
         close_all(segments.values())
         self._context = Context(
             table=Table(self._memory),
             store=StoreLink(socket.socket(fileno=fds["store"])),
             journal=Journal(Path(facts["state_directory"])),
+            explaining=explaining,
             reload=self._reload,
             facts=facts,
         )

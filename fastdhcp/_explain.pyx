@@ -1,0 +1,160 @@
+"""What a worker would answer to a message, and upon what it would decide; nothing is changed.
+
+It runs the worker's own steps up to the decision, upon a table of its own: its counters are its
+own, and the hints of the allocator are mapped privately, so that looking for a free address moves
+nobody.
+"""
+
+import mmap
+import os
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from fastdhcp._body cimport Bodies, bodies_close, bodies_open
+from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
+from fastdhcp._engine cimport Place, Verdict, View, engine_asked
+from fastdhcp._gather cimport gather_claim
+from fastdhcp._handle cimport Handled, consider, decide, describe, handled_clear
+from fastdhcp._image cimport NOWHERE
+from fastdhcp._leases cimport TIME_INFINITE, Table, boot_ns, leases_store_fails, node_now
+from fastdhcp._memory cimport Memory
+from fastdhcp._reply cimport Reply, reply_write
+from fastdhcp._scope cimport Arrival, Scope
+from fastdhcp._stats cimport DROP_NONE, DROP_REPLY_TOO_LONG, Counters, DropReason
+from fastdhcp._wire cimport HLEN_MAX
+
+from fastdhcp.bpf import steer
+
+CLAIMS = ("none", "had", "ended", "offered", "held")  # by Claim
+
+
+cdef object index_of(uint32_t index):
+    return None if index == NOWHERE else index
+
+
+# An address that was looked at, and what it is to the client; None: there was none.
+cdef dict place_dict(const View* v, const Place* p):
+    if not p.known:
+        return None
+    cdef bint recorded = p.binding.number != NOWHERE
+    return {
+        "address": p.binding.address, "subnet": index_of(p.subnet), "pool": index_of(p.pool),
+        "allowed": bool(p.allowed), "claim": CLAIMS[<int>gather_claim(v, &p.binding)],
+        "state": p.binding.state, "offered": recorded and p.binding.offer_until > v.now,
+        "chaddr": p.binding.chaddr[:min(p.binding.hlen, <int>HLEN_MAX)] if recorded else b"",
+        "left_s": None if p.binding.expiry == <uint32_t>TIME_INFINITE
+        else max(<int64_t>p.binding.expiry - <int64_t>v.now, 0) if recorded else 0,
+    }
+
+
+cdef dict scope_dict(const Scope* scope):
+    return {
+        "vrf": scope.vrf, "network": scope.network, "subnet": index_of(scope.link_subnet),
+        "server_id": scope.server_id,
+    }
+
+
+cdef class Explainer:
+    """Decides about messages as a worker would. `hints`: the segment's descriptor, which stays the
+    caller's. Raises MemoryError."""
+
+    cdef Memory memory
+    cdef object hints
+    cdef uint8_t* hints_at
+    cdef Counters* counters
+    cdef Bodies bodies
+    cdef Reply reply
+
+    def __cinit__(self, Memory memory not None, int hints):
+        cdef unsigned char[::1] view
+        self.memory = memory
+        self.counters = <Counters*>calloc(memory.table.node.processes, sizeof(Counters))
+        if self.counters == NULL or not bodies_open(&self.bodies):
+            raise MemoryError("no memory to explain with")
+        self.hints = mmap.mmap(hints, os.fstat(hints).st_size, flags=mmap.MAP_PRIVATE,
+                               prot=mmap.PROT_READ | mmap.PROT_WRITE)
+        view = self.hints
+        self.hints_at = &view[0]
+
+    def __dealloc__(self):
+        bodies_close(&self.bodies)
+        free(self.counters)
+
+    cdef void _table(self, Table* t, bytes chaddr):
+        t[0] = self.memory.table
+        t.self = <uint32_t>steer(chaddr, t.node.workers)
+        t.hints = self.hints_at
+        t.counters = self.counters
+        t.store_fails = leases_store_fails(t, boot_ns())
+
+    def explain(self, bytes message not None, *, int ifindex=0, uint32_t source=0,
+                uint32_t destination=0xFFFFFFFF, uint32_t local=0, uint16_t source_port=67,
+                now=None):
+        """The decision about a message, as it would come by an interface, as a dict.
+
+        `reason` alone: it cannot be decoded. Addresses are integers, subnets and pools indexes of
+        the image. `reply` is the finished message. Raises ValueError if there is no policy yet.
+        """
+        cdef uint8_t scratch[SCRATCH_SIZE]
+        cdef Table t
+        cdef Packet packet
+        cdef Arrival arrival
+        cdef Handled out
+        cdef View view
+        cdef Verdict verdict
+        cdef DropReason reason
+        cdef bint decided = False
+        if self.memory.table.image == NULL:
+            raise ValueError("there is no policy image yet")
+        memset(&arrival, 0, sizeof(Arrival))
+        arrival.ifindex = ifindex
+        arrival.source = source
+        arrival.source_port = source_port
+        arrival.destination = destination
+        arrival.local = local
+        arrival.broadcast = destination != local
+        handled_clear(&out)
+        reason = codec_decode(message, <uint32_t>len(message), scratch, &packet)
+        if reason != DROP_NONE:
+            return {"reason": <int>reason}
+        self._table(&t, packet.chaddr[:HLEN_MAX])
+        view.now = node_now(&t) if now is None else now
+        with nogil:
+            reason = consider(&t, &packet, &arrival, view.now, &view, &out)
+            if reason == DROP_NONE:
+                reason = decide(&t, &packet, &out.scope, &view, &verdict)
+                decided = reason == DROP_NONE
+            if decided:
+                describe(&verdict, &out)
+            else:
+                out.reason = reason
+        # What the allocator noted goes: the next look begins where the workers are.
+        self.hints.madvise(mmap.MADV_DONTNEED)
+        found = self._reply(&t, &packet, &arrival, &out, view.now)
+        found["decided"] = bool(decided)
+        if decided:
+            found["reserved"] = place_dict(&view, &view.reserved)
+            found["mine"] = place_dict(&view, &view.mine)
+            found["asked"] = place_dict(&view, &view.asked)
+            found["free"] = place_dict(&view, &view.free)
+        return found
+
+    cdef dict _reply(self, const Table* t, const Packet* packet, const Arrival* arrival,
+                     Handled* out, uint32_t now):
+        cdef DropReason reason = <DropReason>out.reason
+        reply = None
+        if out.reply_type:
+            if reply_write(&self.reply, &self.bodies, t.image, packet, arrival, out, now,
+                           self.counters):
+                reply = self.reply.data[:self.reply.size]
+            else:
+                reason = DROP_REPLY_TOO_LONG
+        return {
+            "reply": reply, "reply_type": out.reply_type if reply else 0, "reason": <int>reason,
+            "asked_address": engine_asked(packet), "yiaddr": out.yiaddr, "lease_s": out.lease_s,
+            "subnet": index_of(out.subnet), "pool": index_of(out.pool),
+            "relay_info": packet.relay_info.at[:packet.relay_info.len],
+            "scope": scope_dict(&out.scope),
+        }
