@@ -218,7 +218,9 @@ cdef inline bint asks(Span list, uint8_t code) noexcept nogil:
 # RFC 3442: who asks for classless routes and gets them gets neither routers nor static routes, for
 # it had to ignore them; nor the same routes once more under Microsoft's number.
 cdef void prefer_classless(Choice* c, Span list) noexcept nogil:
-    if c.done[<int>OPTION_CLASSLESS_ROUTES] or not asks(list, OPTION_CLASSLESS_ROUTES):
+    if not asks(list, OPTION_CLASSLESS_ROUTES):
+        return
+    if c.sending[<int>OPTION_CLASSLESS_ROUTES] == OPTION_NEVER:
         return
     if nearest_value(c, OPTION_CLASSLESS_ROUTES).len == 0:
         return

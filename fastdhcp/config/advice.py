@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 
-from fastdhcp.config.model import Control, Options, Server, layered, option_values
+from fastdhcp.config.model import Control, Options, Server, option_values
 from fastdhcp.config.report import Report, Where
 from fastdhcp.config.subnets import Draft
 from fastdhcp.options import BY_NAME
@@ -27,7 +27,7 @@ def advise(report: Report, drafts: Iterable[Draft], where: Where, defaults: Opti
         _check_empty(report, link)
     for draft in drafts:
         own = option_values(draft.options)
-        reaching = option_values(layered(defaults, draft.options))
+        reaching = {**outer, **own}
         for router in _addresses(reaching.get(_ROUTERS, b"")):
             _check_given(report, draft, router)
             if _ROUTERS in own:

@@ -59,16 +59,22 @@ Range = tuple[int, int]  # first and last address, both within
 def layered(farther: Options, nearer: Options) -> Options:
     """Both in one: of each option the nearer value, the nearer word on whether it is sent, and of
     option 125 what either has of a vendor that the nearer one does not name."""
-    found = dict(farther)
-    for code, near in nearer.items():
-        far = found.get(code, Given())
-        value, by_vendor = near.value, near.by_vendor
-        if value is None:
-            value, by_vendor = far.value, far.by_vendor
-        elif by_vendor and far.by_vendor and far.value is not None:
-            value = b"".join({**vendors(far.value), **vendors(value)}.values())
-        found[code] = Given(value, near.sending or far.sending, by_vendor)
-    return found
+    return {
+        **farther,
+        **{
+            code: _over(farther[code], near) if code in farther else near
+            for code, near in nearer.items()
+        },
+    }
+
+
+def _over(far: Given, near: Given) -> Given:
+    value, by_vendor = near.value, near.by_vendor
+    if value is None:
+        value, by_vendor = far.value, far.by_vendor
+    elif by_vendor and far.by_vendor and far.value is not None:
+        value = b"".join({**vendors(far.value), **vendors(value)}.values())
+    return Given(value, near.sending or far.sending, by_vendor)
 
 
 def option_values(options: Options) -> Mapping[int, bytes]:

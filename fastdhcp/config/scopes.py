@@ -21,6 +21,8 @@ _NAME_CODES = {
     BY_NAME[name].code for name in ("host-name", "domain-name", "tftp-server-name")
 }
 _SUBNET_MASK = BY_NAME["subnet-mask"].code
+_IEN_116 = BY_NAME["name-servers"].code
+_DOMAIN_NAME_SERVERS = BY_NAME["domain-name-servers"].code
 _VENDOR_OPTIONS = BY_NAME["vendor-options"].code
 _NAME_MAX = 253  # characters of a domain name that takes 255 octets in its encoding
 
@@ -82,6 +84,19 @@ def scope_options(
             report.warn(here, f"{words} (RFC 1035 2.3.4: 255 octets); write a shorter one")
         by_vendor = code == _VENDOR_OPTIONS and name in definitions.dhcp.by_name
         found[code] = Given(data, by_vendor=by_vendor)
+    if _IEN_116 in found and _DOMAIN_NAME_SERVERS not in found:
+        here = where.at("options", "name-servers")
+        words = "is option 5, servers of IEN 116 that nobody asks for any more"
+        report.warn(here, f"{words}; servers of DNS are domain-name-servers")
+    if scope.always_send or scope.never_send:
+        _add_sendings(report, where, scope, definitions, found)
+    return found
+
+
+def _add_sendings(
+    report: Report, where: Where, scope: Scope, definitions: Definitions, found: dict[int, Given]
+) -> None:
+    """What always-send and never-send say, beside the values that were found."""
     always = _sendings(report, where.at("always-send"), scope.always_send, definitions)
     never = _sendings(report, where.at("never-send"), scope.never_send, definitions)
     for code, place in never.items():
@@ -91,7 +106,6 @@ def scope_options(
     for codes, sending in ((always, "always"), (never, "never")):
         for code in codes:
             found[code] = replace(found.get(code, Given()), sending=sending)
-    return found
 
 
 def _sendings(

@@ -59,6 +59,7 @@ FLAGS = {
 }
 # OptionFlag.
 ALWAYS, NEVER, BY_VENDOR, NO_VALUE = 1, 2, 4, 8
+SENDING = {"": 0, "always": ALWAYS, "never": NEVER}
 HEADER = Row(
     magic="I", layout="I", size="Q", generation="I", workers="I", secret="16s",
     identity="4s", reservation_kinds="I", durable="I", vrfs="I", relay_rules="I", spare="4x",
@@ -190,7 +191,7 @@ class LayerTable:
 
     def _pack(self, code: int, said: Given) -> bytes:
         value = said.value or b""
-        flags = {"always": ALWAYS, "never": NEVER}.get(said.sending, 0)
+        flags = SENDING[said.sending]
         flags |= NO_VALUE if said.value is None else BY_VENDOR if said.by_vendor else 0
         place = self._blob.place(value)
         return OPTION.pack(code=code, flags=flags, value_at=place, value_len=len(value))

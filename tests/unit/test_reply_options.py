@@ -279,3 +279,27 @@ def test_the_order_of_the_frame_stays() -> None:
     maker = maker_of(defaults='options = { domain-name-servers = ["10.77.0.2", "10.77.0.3"] }')
     message = make(maker, request(options={55: b"\x01\x06"}))
     assert options_of(message) == (HEAD + TIMES + MASK + SERVERS).replace(" ", "")
+
+
+def test_a_shared_networks_layer_stands_between_defaults_and_subnet() -> None:
+    text = f"""
+{DOCSIS}
+[defaults]
+never-send = [42]
+{vendors_of(vendor(1, "10.0.0.1"), vendor(2, "10.0.0.2"))}
+[[shared-networks]]
+name = "lan"
+always-send = ["vendor-options"]
+{vendors_of(vendor(2, "10.0.1.2"))}
+[[subnets]]
+subnet = "10.77.0.0/22"
+shared-network = "lan"
+pools = ["10.77.1.1-10.77.1.250"]
+always-send = [42]
+options = {{ ntp-servers = ["10.0.0.9"] }}
+"""
+    found = sent(ReplyMaker(compiled(text)), b"\0")
+    assert list(found) == [42, 125]
+    assert found[125].hex() == (
+        "00000001" "06" "01040a000001" "00000002" "06" "01040a000102"
+    )  # fmt: skip

@@ -59,6 +59,7 @@ GOOD = [
     ("several names", {"type": "name", "array": True}, '["a.b", "c.b"]', "0161016200 0163016200"),
     ("several records", {"type": ["u8", "address"], "array": True},
      '[[1, "10.0.0.1"], [2, "10.0.0.2"]]', "01 0a000001 02 0a000002"),
+    ("in DHCP's own space by its name", {"space": "dhcp4", "type": "u8"}, "1", "01"),
     ("of iPXE's space", {"type": "space:ipxe"}, '{ keep-san = 1 }', "080101"),
     ("the space in hex", {"type": "space:ipxe"}, '"hex:0801"', "0801"),
 ]  # fmt: skip
@@ -275,6 +276,35 @@ def test_what_is_wrong_is_told_with_its_cure(
     errors, _ = check(path)
     said = [str(error).replace(f"{path}:", "", 1).replace(str(path), "FILE") for error in errors]
     assert said == wanted
+
+
+ELSEWHERE = [
+    ("pcode", "posix-timezone"), ("v4-captive-portal", "captive-portal"),
+    ("rfc3442-classless-static-routes", "classless-static-routes"),
+    ("vivso-suboptions", "vendor-options"), ("wpad", "wpad-url"), ("bootfile-name",
+    "boot-file-name"), ("pxe-system-type", "client-system"), ("timezone", "tz-name"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "ours"), ELSEWHERE)
+def test_names_of_other_servers_are_known(tmp_path: Path, name: str, ours: str) -> None:
+    path = tmp_path / "fastdhcp.toml"
+    path.write_text(f'[defaults.options]\n{name} = "x"\n')
+    errors, _ = check(path)
+    assert [error.text for error in errors] == [f'is not an option; did you mean "{ours}"?']
+
+
+@pytest.mark.parametrize(("beside", "warned"), [("", True), ('"6" = "hex:0a000001"', False)])
+def test_name_servers_are_hardly_ever_meant(tmp_path: Path, beside: str, warned: bool) -> None:
+    path = tmp_path / "fastdhcp.toml"
+    path.write_text(f'[defaults.options]\nname-servers = ["10.0.0.1"]\n{beside}\n')
+    errors, warnings = check(path)
+    assert errors == []
+    said = [warning.text for warning in warnings if warning.key.endswith("name-servers")]
+    assert said == [
+        "is option 5, servers of IEN 116 that nobody asks for any more; servers of DNS are "
+        "domain-name-servers"
+    ] * warned
 
 
 def test_a_problem_within_a_value_is_told_with_its_own_line(tmp_path: Path) -> None:
