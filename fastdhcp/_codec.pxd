@@ -53,10 +53,9 @@ cdef struct Packet:
     uint32_t requested       # option 50
     uint32_t server_id       # option 54
     uint32_t lease_time_s    # option 51
-    uint32_t link_selection
+    uint32_t link_selection  # these three and the VSSs are set only if their flags are
     uint32_t server_override
-    uint32_t subnet_selection  # only with HAS_SUBNET_SELECTION, as `vss` and `vss_option` with
-                             # their flags
+    uint32_t subnet_selection
     # Options as joined bytes; at = NULL: absent. What cannot be read counts as absent:
     # option 61 of fewer than two bytes or more than 255, and anything empty but relay_info.
     Span client_id           # 61

@@ -94,6 +94,8 @@ cdef void take_relay_info(Packet* packet) noexcept nogil:
     packet.circuit_id = said.circuit_id
     packet.remote_id = said.remote_id
     packet.subscriber_id = said.subscriber_id
+    if not said.more:
+        return
     packet.link_selection = take_u32(packet, said.link_selection, HAS_LINK_SELECTION)
     packet.server_override = take_u32(packet, said.server_override, HAS_SERVER_OVERRIDE)
     if said.source_port:
@@ -134,7 +136,6 @@ cdef inline void take_options(Packet* packet, Span* slots) noexcept nogil:
     packet.user_class = within(slots[SLOT_USER_CLASS], 1, SCRATCH_SIZE)
     packet.architecture = within(slots[SLOT_ARCHITECTURE], 1, SCRATCH_SIZE)
     packet.relay_info = slots[SLOT_RELAY_INFO]
-    packet.link_selection = packet.server_override = 0
     packet.circuit_id = packet.remote_id = packet.subscriber_id = Span(NULL, 0)
     if packet.relay_info.at != NULL:
         take_relay_info(packet)

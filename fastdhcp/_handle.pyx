@@ -249,7 +249,7 @@ cdef void keep_override(const Table* t, const Packet* packet, const View* v,
         return
     entry_kept(&copy.record, copy.longs, &kept)
     relay_read(&said, kept.relay_info)
-    if said.server_override.len == 4:
+    if said.more and said.server_override.len == 4:
         override = load_be32(said.server_override.at)
         if scope_is_host(override):
             scope.server_id = override

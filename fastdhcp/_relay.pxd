@@ -16,16 +16,17 @@ cdef enum:
     SUB_OPTION_HEAD = 2      # code and length
 
 
-# What is looked at; at = NULL: absent.
+# What is looked at; at = NULL: absent. Most messages have no more than the first three.
 cdef struct RelayInfo:
     Span circuit_id          # 82.1
     Span remote_id           # 82.2
-    Span link_selection      # 82.5
     Span subscriber_id       # 82.6
+    bint more                # there are others; without them the following is not set
+    bint source_port         # 82.19 (RFC 8357) has no content: being there says it
+    Span link_selection      # 82.5
     Span flags               # 82.10
     Span server_override     # 82.11
     Span vss                 # 82.151
-    bint source_port         # 82.19 (RFC 8357) has no content: being there says it
 
 
 # The next sub-option; `left` is cut by it. False: there is none that is whole.
@@ -38,31 +39,43 @@ cdef inline bint relay_next(Span* left, uint8_t* code, Span* value) noexcept nog
     return True
 
 
-cdef inline void relay_read(RelayInfo* out, Span option) noexcept nogil:
-    cdef Span absent = Span(NULL, 0)
+cdef inline void relay_take(Span* place, Span value) noexcept nogil:
+    if value.len and place.at == NULL:
+        place[0] = value
+
+
+cdef inline void relay_read_more(RelayInfo* out, Span option) noexcept nogil:
     cdef Span value
-    cdef Span* place
     cdef uint8_t code
-    out.circuit_id = out.remote_id = out.link_selection = out.subscriber_id = absent
-    out.flags = out.server_override = out.vss = absent
+    out.link_selection = out.flags = out.server_override = out.vss = Span(NULL, 0)
     out.source_port = False
     while relay_next(&option, &code, &value):
-        if code == RELAY_CIRCUIT_ID:
-            place = &out.circuit_id
-        elif code == RELAY_REMOTE_ID:
-            place = &out.remote_id
-        elif code == RELAY_LINK_SELECTION:
-            place = &out.link_selection
-        elif code == RELAY_SUBSCRIBER_ID:
-            place = &out.subscriber_id
+        if code == RELAY_LINK_SELECTION:
+            relay_take(&out.link_selection, value)
         elif code == RELAY_FLAGS:
-            place = &out.flags
+            relay_take(&out.flags, value)
         elif code == RELAY_SERVER_ID:
-            place = &out.server_override
+            relay_take(&out.server_override, value)
+        elif code == RELAY_SOURCE_PORT:
+            out.source_port = True
         elif code == RELAY_VSS:
-            place = &out.vss
+            relay_take(&out.vss, value)
+
+
+cdef inline void relay_read(RelayInfo* out, Span option) noexcept nogil:
+    cdef Span left = option
+    cdef Span value
+    cdef uint8_t code
+    out.circuit_id = out.remote_id = out.subscriber_id = Span(NULL, 0)
+    out.more = False
+    while relay_next(&left, &code, &value):
+        if code == RELAY_CIRCUIT_ID:
+            relay_take(&out.circuit_id, value)
+        elif code == RELAY_REMOTE_ID:
+            relay_take(&out.remote_id, value)
+        elif code == RELAY_SUBSCRIBER_ID:
+            relay_take(&out.subscriber_id, value)
         else:
-            out.source_port |= code == RELAY_SOURCE_PORT
-            continue
-        if value.len and place.at == NULL:
-            place[0] = value
+            out.more = True
+    if out.more:
+        relay_read_more(out, option)

@@ -11,7 +11,6 @@ from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 from fastdhcp._codec cimport Packet
 from fastdhcp._image cimport Image
 from fastdhcp._stats cimport DropReason
-from fastdhcp._wire cimport Span
 
 
 # How a packet came, from the kernel's control messages (IP_PKTINFO, timestamp).
@@ -26,6 +25,13 @@ cdef struct Arrival:
     uint8_t spare
 
 
+# What named the VRF (RFC 6607).
+cdef enum VssUsed:
+    VSS_USED_NONE = 0
+    VSS_USED_AGENTS = 1          # sub-option 82.151
+    VSS_USED_CLIENTS = 2         # option 221
+
+
 cdef struct Scope:
     uint32_t vrf
     uint32_t own_vrf             # the interface's: its addresses are those that are ours
@@ -36,8 +42,7 @@ cdef struct Scope:
     uint32_t link_subnet         # index: the subnet of the address that chose the network, or
                                  # NOWHERE
     uint32_t mtu                 # of the interface, where the reply leaves on it; 0: no bound
-    uint32_t vss_of_agent        # 1: `vss` is of option 82
-    Span vss                     # what named the VRF (RFC 6607); at = NULL: nothing did
+    uint32_t vss                 # VssUsed
 
 
 # An address that a host can have: not 0/8, 127/8, multicast, or class E with broadcast.

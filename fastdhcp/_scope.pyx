@@ -1,4 +1,8 @@
-"""Whose packet is it: the relay agent that sent it, its VRF, its link, and what we answer as."""
+"""Whose packet is it: the relay agent that sent it, its VRF, its link, and what we answer as.
+
+Most packets say nothing of their place, and most configurations nothing of relay agents: both are
+found out at once, and all that follows from them is kept off the others' way.
+"""
 
 from libc.stdint cimport uint32_t
 
@@ -17,55 +21,28 @@ from fastdhcp._stats cimport (
 from fastdhcp._wire cimport REQUEST
 
 cdef enum:
-    SAYS_VRF = HAS_VSS | HAS_VSS_OPTION
-    SAYS_PLACE = HAS_LINK_SELECTION | HAS_SUBNET_SELECTION
-
-
-# How a packet came, as far as the policy knows.
-cdef struct Origin:
-    const Interface* interface   # NULL: not met yet
-    const Agent* agent           # NULL: none that is listed
-    bint trusted                 # what a client itself says of its place counts
-
-
-# ---- the relay agent
-
-# RFC 3046 2.1: option 82 without a relay agent, by a circuit that is not trusted, is a client's own
-# making.
-cdef DropReason check_relay(const Image* image, const Packet* packet,
-                            Origin* origin) noexcept nogil:
-    if packet.giaddr:
-        origin.agent = image_find_agent(image, packet.giaddr)
-        if origin.agent == NULL and image.relay_rules & RELAYS_ONLY_KNOWN:
-            return DROP_RELAY_UNKNOWN
-    elif origin.interface != NULL and origin.interface.untrusted:
-        origin.trusted = False
-        if packet.relay_info.at != NULL:
-            return DROP_RELAY_UNTRUSTED
-    return DROP_NONE
+    CLIENT_SAYS = HAS_VSS_OPTION | HAS_SUBNET_SELECTION
+    SAYS = CLIENT_SAYS | HAS_VSS | HAS_LINK_SELECTION | HAS_SERVER_OVERRIDE
 
 
 # ---- the VRF: what the packet says, else its relay agent's, else its interface's; never guessed
 
-# RFC 6607 7.3: the relay agent's word goes before the client's.
-cdef DropReason vrf_by_vss(const Image* image, const Packet* packet, Scope* scope) noexcept nogil:
-    scope.vss_of_agent = packet.has & HAS_VSS != 0
-    scope.vss = packet.vss if scope.vss_of_agent else packet.vss_option
-    scope.vrf = image_find_vpn(image, scope.vss)
-    if scope.vrf == NOWHERE:
-        scope.vrf = 0
+cdef inline DropReason vrf_of(const Image* image, const Interface* interface, const Agent* agent,
+                              Scope* scope) noexcept nogil:
+    if agent != NULL and agent.vrf != NOWHERE:
+        scope.vrf = agent.vrf
+    elif interface == NULL and image.vrfs:
         return DROP_VRF_UNKNOWN
     return DROP_NONE
 
 
-cdef inline DropReason select_vrf(const Image* image, const Packet* packet, const Origin* origin,
-                                  Scope* scope) noexcept nogil:
-    scope.own_vrf = scope.vrf = origin.interface.vrf if origin.interface != NULL else 0
-    if packet.has & SAYS_VRF and (packet.has & HAS_VSS or origin.trusted):
-        return vrf_by_vss(image, packet, scope)
-    if origin.agent != NULL and origin.agent.vrf != NOWHERE:
-        scope.vrf = origin.agent.vrf
-    elif origin.interface == NULL and image.vrfs:
+# RFC 6607 7.3: the relay agent's word goes before the client's.
+cdef DropReason vrf_by_vss(const Image* image, const Packet* packet, uint32_t says,
+                           Scope* scope) noexcept nogil:
+    scope.vss = VSS_USED_AGENTS if says & HAS_VSS else VSS_USED_CLIENTS
+    scope.vrf = image_find_vpn(image, packet.vss if says & HAS_VSS else packet.vss_option)
+    if scope.vrf == NOWHERE:
+        scope.vrf = 0
         return DROP_VRF_UNKNOWN
     return DROP_NONE
 
@@ -86,7 +63,7 @@ cdef DropReason link_of_address(const Image* image, uint32_t address, Scope* sco
 cdef DropReason link_of_agent(const Image* image, const Packet* packet, const Agent* agent,
                               Scope* scope) noexcept nogil:
     cdef DropReason reason = link_of_address(image, packet.giaddr, scope)
-    if reason == DROP_NONE or agent == NULL or agent.network == NOWHERE:
+    if reason == DROP_NONE or agent.network == NOWHERE:
         return reason
     if image_network(image, agent.network).vrf != scope.vrf:
         return reason
@@ -104,31 +81,27 @@ cdef DropReason link_of_interface(const Image* image, const Interface* interface
     return DROP_NONE
 
 
-# RFC 3527 3: what a relay agent selects goes before all. RFC 3011: what a client does, before
-# giaddr. What no host could have for an address selects nothing. 0: nothing is selected.
-cdef uint32_t selected(const Packet* packet, const Origin* origin) noexcept nogil:
-    if packet.has & HAS_LINK_SELECTION and scope_is_host(packet.link_selection):
-        return packet.link_selection
-    if (packet.has & HAS_SUBNET_SELECTION and origin.trusted
-            and scope_is_host(packet.subnet_selection)):
-        return packet.subnet_selection
-    return 0
-
-
-cdef inline DropReason select_link(const Image* image, const Packet* packet,
-                                   const Arrival* arrival, const Origin* origin,
-                                   Scope* scope) noexcept nogil:
-    cdef uint32_t address
-    if packet.has & SAYS_PLACE:
-        address = selected(packet, origin)
-        if address:
-            return link_of_address(image, address, scope)
+cdef inline DropReason link_of(const Image* image, const Packet* packet, const Arrival* arrival,
+                               const Interface* interface, const Agent* agent,
+                               Scope* scope) noexcept nogil:
     if packet.giaddr:
-        return link_of_agent(image, packet, origin.agent, scope)
+        if agent != NULL:
+            return link_of_agent(image, packet, agent, scope)
+        return link_of_address(image, packet.giaddr, scope)
     if packet.ciaddr and not arrival.broadcast:
         # RFC 2131 4.3.2: a renewal is unicast past relay agents; only ciaddr tells the link.
         return link_of_address(image, packet.ciaddr, scope)
-    return link_of_interface(image, origin.interface, scope)
+    return link_of_interface(image, interface, scope)
+
+
+# RFC 3527 3: what a relay agent selects goes before all. RFC 3011: what a client does, before
+# giaddr. What no host could have for an address selects nothing. 0: nothing is selected.
+cdef uint32_t selected(const Packet* packet, uint32_t says) noexcept nogil:
+    if says & HAS_LINK_SELECTION and scope_is_host(packet.link_selection):
+        return packet.link_selection
+    if says & HAS_SUBNET_SELECTION and scope_is_host(packet.subnet_selection):
+        return packet.subnet_selection
+    return 0
 
 
 # ---- what we answer as
@@ -148,38 +121,76 @@ cdef inline uint32_t own_address(const Image* image, const Packet* packet, const
     return interface.address
 
 
+# ---- all of it
+
+# A packet that says itself where it belongs, in words that `says` (PacketFlag) leaves of it.
+cdef DropReason select_by_word(const Image* image, const Packet* packet, const Arrival* arrival,
+                               const Interface* interface, const Agent* agent, uint32_t says,
+                               Scope* scope) noexcept nogil:
+    cdef DropReason reason
+    cdef uint32_t address
+    if says & (HAS_VSS | HAS_VSS_OPTION):
+        reason = vrf_by_vss(image, packet, says, scope)
+    else:
+        reason = vrf_of(image, interface, agent, scope)
+    if reason != DROP_NONE:
+        return reason
+    address = selected(packet, says)
+    if address:
+        return link_of_address(image, address, scope)
+    return link_of(image, packet, arrival, interface, agent, scope)
+
+
 # RFC 5107 4: what a relay agent puts into 82.11 is what its clients know us by.
-cdef inline DropReason select_address(const Image* image, const Packet* packet,
-                                      const Arrival* arrival, const Interface* interface,
-                                      Scope* scope) noexcept nogil:
+cdef inline DropReason select(const Image* image, const Packet* packet, const Arrival* arrival,
+                              const Interface* interface, const Agent* agent, uint32_t says,
+                              Scope* scope) noexcept nogil:
+    cdef DropReason reason
+    scope.own_vrf = scope.vrf = interface.vrf if interface != NULL else 0
+    if says:
+        reason = select_by_word(image, packet, arrival, interface, agent, says, scope)
+    else:
+        reason = vrf_of(image, interface, agent, scope)
+        if reason == DROP_NONE:
+            reason = link_of(image, packet, arrival, interface, agent, scope)
+    if reason != DROP_NONE:
+        return reason
+    scope.mtu = interface.mtu if interface != NULL and not packet.giaddr else 0
+    scope.network_number = image_network(image, scope.network).number
     scope.source = scope.server_id = own_address(image, packet, arrival, interface, scope)
-    if scope.source == 0:
-        return DROP_NO_SERVER_ADDRESS
-    if packet.has & HAS_SERVER_OVERRIDE and scope_is_host(packet.server_override):
+    if says & HAS_SERVER_OVERRIDE and scope_is_host(packet.server_override):
         scope.server_id = packet.server_override
-    return DROP_NONE
+    return DROP_NONE if scope.source else DROP_NO_SERVER_ADDRESS
+
+
+# With the word of [relays]. RFC 3046 2.1: option 82 without a relay agent, by a circuit that is not
+# trusted, is a client's own making; nor is it heeded there what a client selects.
+cdef DropReason select_by_rules(const Image* image, const Packet* packet, const Arrival* arrival,
+                                const Interface* interface, Scope* scope) noexcept nogil:
+    cdef const Agent* agent = NULL
+    cdef uint32_t says = packet.has & SAYS
+    if packet.giaddr:
+        agent = image_find_agent(image, packet.giaddr)
+        if agent == NULL and image.relay_rules & RELAYS_ONLY_KNOWN:
+            return DROP_RELAY_UNKNOWN
+    elif interface != NULL and interface.untrusted:
+        if packet.relay_info.at != NULL:
+            return DROP_RELAY_UNTRUSTED
+        says &= ~<uint32_t>CLIENT_SAYS
+    return select(image, packet, arrival, interface, agent, says, scope)
 
 
 cdef DropReason scope_select(const Image* image, const Packet* packet, const Arrival* arrival,
                              Scope* scope) noexcept nogil:
     cdef uint32_t index = image_find_interface(image, arrival.ifindex)
-    cdef Origin origin = Origin(NULL, NULL, True)
-    cdef DropReason reason = DROP_NONE
+    cdef const Interface* interface = NULL
     if index != NOWHERE:
-        origin.interface = <const Interface*>image_table(image, &image.interfaces) + index
+        interface = <const Interface*>image_table(image, &image.interfaces) + index
     if packet.giaddr:
         if not scope_is_host(packet.giaddr):
             return DROP_BAD_SOURCE
     elif packet.ciaddr and not scope_is_host(packet.ciaddr):
         return DROP_BAD_SOURCE
     if image.relay_rules:
-        reason = check_relay(image, packet, &origin)
-    if reason == DROP_NONE:
-        reason = select_vrf(image, packet, &origin, scope)
-    if reason == DROP_NONE:
-        reason = select_link(image, packet, arrival, &origin, scope)
-    if reason != DROP_NONE:
-        return reason
-    scope.mtu = origin.interface.mtu if origin.interface != NULL and not packet.giaddr else 0
-    scope.network_number = image_network(image, scope.network).number
-    return select_address(image, packet, arrival, origin.interface, scope)
+        return select_by_rules(image, packet, arrival, interface, scope)
+    return select(image, packet, arrival, interface, NULL, packet.has & SAYS, scope)
