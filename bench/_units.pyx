@@ -7,11 +7,12 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
+from fastdhcp._areas cimport areas_slots
 from fastdhcp._bitmap cimport bitmap_next
 from fastdhcp._body cimport Bodies, bodies_close, bodies_open
-from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
+from fastdhcp._codec cimport Packet, Scratch, codec_decode
 from fastdhcp._handle cimport Handled, handle_packet, handled_clear
-from fastdhcp._image cimport Pool, image_pool
+from fastdhcp._image cimport Pool, image_pool, image_slots
 from fastdhcp._journal cimport CHANGE_RENEW, Applied, Change, Outcome, apply_change, journal_change
 from fastdhcp._leases cimport Binding, Table, leases_candidates, leases_read, node_now
 from fastdhcp._memory cimport Memory
@@ -29,14 +30,14 @@ cdef class Units:
     cdef Memory memory
     cdef Arrival arrival
     cdef Bodies bodies
-    cdef uint8_t* scratch
+    cdef Scratch* scratch
     cdef Reply* written
 
     def __cinit__(self, Memory memory, uint32_t local):
         self.memory = memory
         memset(&self.arrival, 0, sizeof(Arrival))
         self.arrival.destination = self.arrival.local = local
-        self.scratch = <uint8_t*>malloc(SCRATCH_SIZE)
+        self.scratch = <Scratch*>malloc(sizeof(Scratch))
         self.written = <Reply*>malloc(sizeof(Reply))
         if self.scratch == NULL or self.written == NULL or not bodies_open(&self.bodies):
             raise MemoryError
@@ -54,7 +55,7 @@ cdef class Units:
         cdef uint64_t total = 0
         with nogil:
             while at < end:
-                if codec_decode(at, size, self.scratch, &packet) == DROP_NONE:
+                if codec_decode(areas_slots(), at, size, self.scratch, &packet) == DROP_NONE:
                     total += packet.xid
                 at += size
         return total
@@ -70,7 +71,8 @@ cdef class Units:
         with nogil:
             for i in range(count):
                 handled_clear(&handled)
-                if codec_decode(at + i * size, size, self.scratch, &packet) == DROP_NONE:
+                if codec_decode(image_slots(self.memory.table.image), at + i * size, size,
+                                self.scratch, &packet) == DROP_NONE:
                     handle_packet(&self.memory.table, &packet, &self.arrival, now, &handled)
                 told[i] = handled.yiaddr
         result = [told[i] for i in range(count)]
@@ -86,8 +88,8 @@ cdef class Units:
         cdef bint written = False
         handled_clear(&handled)
         memset(self.written, 0, sizeof(Reply))
-        if codec_decode(<const uint8_t*><const char*>message, len(message), self.scratch,
-                        &packet) != DROP_NONE:
+        if codec_decode(image_slots(t.image), <const uint8_t*><const char*>message, len(message),
+                        self.scratch, &packet) != DROP_NONE:
             raise ValueError("the message is no request")
         handle_packet(t, &packet, &self.arrival, now, &handled)
         with nogil:
@@ -113,8 +115,8 @@ cdef class Units:
         """The number of the network that a message belongs to."""
         cdef Packet packet
         cdef Scope scope
-        if (codec_decode(<const uint8_t*><const char*>message, len(message), self.scratch,
-                         &packet) != DROP_NONE
+        if (codec_decode(areas_slots(), <const uint8_t*><const char*>message, len(message),
+                         self.scratch, &packet) != DROP_NONE
                 or scope_select(self.memory.table.image, &packet, &self.arrival,
                                 &scope) != DROP_NONE):
             raise ValueError("the message belongs to no network")

@@ -5,6 +5,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from fastdhcp._codec cimport Packet, codec_decode
 from fastdhcp._handle cimport Handled, handle_packet, handled_clear
 from fastdhcp._held cimport NO_REPLY, held_give, held_push, held_room, held_take
+from fastdhcp._image cimport image_slots
 from fastdhcp._reply cimport reply_write
 from fastdhcp._scope cimport Arrival
 from fastdhcp._socket cimport inbox_arrival, inbox_data, inbox_size, outbox_add
@@ -23,7 +24,8 @@ cdef inline DropReason read_packet(Worker* w, uint32_t i, Arrival* arrival,
                                    Packet* packet) noexcept nogil:
     if not inbox_arrival(&w.inbox, i, arrival):
         return DROP_TOO_LONG
-    return codec_decode(inbox_data(&w.inbox, i), inbox_size(&w.inbox, i), w.scratch, packet)
+    return codec_decode(image_slots(w.t.image), inbox_data(&w.inbox, i), inbox_size(&w.inbox, i),
+                        &w.scratch, packet)
 
 
 cdef inline bint must_wait(const Worker* w, const Handled* handled) noexcept nogil:

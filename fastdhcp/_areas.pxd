@@ -1,12 +1,12 @@
 """The areas of a message that hold options: the options field, file, sname (RFC 2131 4.1).
 
-The options that a server looks at have a slot each; the walk proves every length, notes where each
-slot's value stands, and lets all others share the slot that nobody reads. Only a message that
-repeats an option is walked again, to join the parts (RFC 3396). The way back lays options into the
-areas.
+The options that a server looks at have a slot each, and so have those that programs of the policy
+name: the slot table of the image says which. The walk proves every length, notes where each slot's
+value stands, and lets all others share the slot that nobody reads. Only a message that repeats an
+option is walked again, to join the parts (RFC 3396). The way back lays options into the areas.
 """
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastdhcp._stats cimport DropReason
 from fastdhcp._wire cimport OPTION_END, OPTION_PAD, Span, Writer
@@ -31,6 +31,7 @@ cdef enum:
     SLOT_SUBNET_SELECTION
     SLOT_VSS
     SLOT_COUNT
+    SLOT_MAX = SLOT_COUNT + 24  # with those that programs name
 
 cdef enum:
     OPTION_HEAD = 2          # code and length
@@ -45,12 +46,20 @@ cdef enum Step:
     STEP_BROKEN              # an option runs past the end of the area
 
 
-# What a walk over all areas of a message found. Slots by value, so that one memset readies it.
+# Which slot an option has. The first SLOT_COUNT are the same in every table.
+cdef struct SlotTable:
+    uint8_t slot_of[256]     # by code; SLOT_OTHER: it is not looked at
+    uint32_t count           # slots in use, SLOT_COUNT to SLOT_MAX
+
+
+# What a walk over all areas of a message found. Slots by value and last: one memset readies what
+# everybody has, and only a table with more than that pays for more.
 cdef struct Walk:
-    Span slots[SLOT_COUNT]   # the last instance; after areas_join all of them
+    const SlotTable* table
+    uint64_t repeated        # bit by slot: given more than once
     Span areas[AREAS_MAX]
     uint32_t area_count
-    uint32_t repeated        # bit by slot: given more than once
+    Span slots[SLOT_MAX]     # the last instance; after areas_join all of them
 
 
 # An option to be written. Each code at most once in a list: the parts of a longer value are made
@@ -60,9 +69,13 @@ cdef struct OptionSpan:
     uint8_t code
 
 
+# The table of a server whose policy names no options of its own.
+cdef const SlotTable* areas_slots() noexcept nogil
+
 # Walks the options field, then file and sname if option 52 says so (RFC 2131 4.1). `data` has at
 # least the fixed header. DROP_BAD_COOKIE, DROP_BAD_OPTIONS, DROP_BAD_OVERLOAD or DROP_NONE.
-cdef DropReason areas_walk(Walk* walk, const uint8_t* data, uint32_t size) noexcept nogil
+cdef DropReason areas_walk(Walk* walk, const SlotTable* table, const uint8_t* data,
+                           uint32_t size) noexcept nogil
 
 # Joins what `walk.repeated` names, in the order options field, file, sname. `scratch` has room for
 # as many bytes as the message has.

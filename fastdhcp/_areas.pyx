@@ -11,27 +11,36 @@ from fastdhcp._wire cimport *
 cdef enum:
     VEND_SIZE = 64           # RFC 951 3: the field that became DHCP's options
 
-cdef uint8_t SLOT_OF[256]
-SLOT_OF[<int>OPTION_HOSTNAME] = SLOT_HOSTNAME
-SLOT_OF[<int>OPTION_REQUESTED_ADDRESS] = SLOT_REQUESTED
-SLOT_OF[<int>OPTION_LEASE_TIME] = SLOT_LEASE_TIME
-SLOT_OF[<int>OPTION_OVERLOAD] = SLOT_OVERLOAD
-SLOT_OF[<int>OPTION_MESSAGE_TYPE] = SLOT_MESSAGE_TYPE
-SLOT_OF[<int>OPTION_SERVER_ID] = SLOT_SERVER_ID
-SLOT_OF[<int>OPTION_PARAMETER_LIST] = SLOT_PARAMETER_LIST
-SLOT_OF[<int>OPTION_MAX_SIZE] = SLOT_MAX_SIZE
-SLOT_OF[<int>OPTION_VENDOR_CLASS] = SLOT_VENDOR_CLASS
-SLOT_OF[<int>OPTION_CLIENT_ID] = SLOT_CLIENT_ID
-SLOT_OF[<int>OPTION_USER_CLASS] = SLOT_USER_CLASS
-SLOT_OF[<int>OPTION_RAPID_COMMIT] = SLOT_RAPID_COMMIT
-SLOT_OF[<int>OPTION_FQDN] = SLOT_FQDN
-SLOT_OF[<int>OPTION_RELAY_INFO] = SLOT_RELAY_INFO
-SLOT_OF[<int>OPTION_ARCHITECTURE] = SLOT_ARCHITECTURE
-SLOT_OF[<int>OPTION_SUBNET_SELECTION] = SLOT_SUBNET_SELECTION
-SLOT_OF[<int>OPTION_VSS] = SLOT_VSS
+cdef SlotTable OWN_SLOTS
+OWN_SLOTS.count = SLOT_COUNT
+OWN_SLOTS.slot_of[<int>OPTION_HOSTNAME] = SLOT_HOSTNAME
+OWN_SLOTS.slot_of[<int>OPTION_REQUESTED_ADDRESS] = SLOT_REQUESTED
+OWN_SLOTS.slot_of[<int>OPTION_LEASE_TIME] = SLOT_LEASE_TIME
+OWN_SLOTS.slot_of[<int>OPTION_OVERLOAD] = SLOT_OVERLOAD
+OWN_SLOTS.slot_of[<int>OPTION_MESSAGE_TYPE] = SLOT_MESSAGE_TYPE
+OWN_SLOTS.slot_of[<int>OPTION_SERVER_ID] = SLOT_SERVER_ID
+OWN_SLOTS.slot_of[<int>OPTION_PARAMETER_LIST] = SLOT_PARAMETER_LIST
+OWN_SLOTS.slot_of[<int>OPTION_MAX_SIZE] = SLOT_MAX_SIZE
+OWN_SLOTS.slot_of[<int>OPTION_VENDOR_CLASS] = SLOT_VENDOR_CLASS
+OWN_SLOTS.slot_of[<int>OPTION_CLIENT_ID] = SLOT_CLIENT_ID
+OWN_SLOTS.slot_of[<int>OPTION_USER_CLASS] = SLOT_USER_CLASS
+OWN_SLOTS.slot_of[<int>OPTION_RAPID_COMMIT] = SLOT_RAPID_COMMIT
+OWN_SLOTS.slot_of[<int>OPTION_FQDN] = SLOT_FQDN
+OWN_SLOTS.slot_of[<int>OPTION_RELAY_INFO] = SLOT_RELAY_INFO
+OWN_SLOTS.slot_of[<int>OPTION_ARCHITECTURE] = SLOT_ARCHITECTURE
+OWN_SLOTS.slot_of[<int>OPTION_SUBNET_SELECTION] = SLOT_SUBNET_SELECTION
+OWN_SLOTS.slot_of[<int>OPTION_VSS] = SLOT_VSS
+
+
+cdef const SlotTable* areas_slots() noexcept nogil:
+    return &OWN_SLOTS
 
 
 # ---- walking
+
+cdef inline uint64_t bit_of(uint32_t slot) noexcept nogil:
+    return <uint64_t>1 << slot
+
 
 cdef bint walk_area(Walk* walk, const uint8_t* at, uint32_t size) noexcept nogil:
     cdef const uint8_t* end = at + size
@@ -45,9 +54,9 @@ cdef bint walk_area(Walk* walk, const uint8_t* at, uint32_t size) noexcept nogil
         step = next_option(&at, end, &code, &value)
         if step != STEP_OPTION:
             return step == STEP_DONE
-        slot = SLOT_OF[code]
+        slot = walk.table.slot_of[code]
         if walk.slots[slot].at != NULL:
-            walk.repeated |= 1u << slot
+            walk.repeated |= bit_of(slot)
         walk.slots[slot] = value
 
 
@@ -61,10 +70,14 @@ cdef DropReason walk_without_cookie(const uint8_t* data, uint32_t size) noexcept
 
 
 # Option 52 itself counts only in the options field, and once.
-cdef DropReason areas_walk(Walk* walk, const uint8_t* data, uint32_t size) noexcept nogil:
+cdef DropReason areas_walk(Walk* walk, const SlotTable* table, const uint8_t* data,
+                           uint32_t size) noexcept nogil:
     cdef Span* overload = &walk.slots[SLOT_OVERLOAD]
     cdef uint8_t areas
-    memset(walk, 0, sizeof(Walk))
+    memset(walk, 0, sizeof(Walk) - (SLOT_MAX - SLOT_COUNT) * sizeof(Span))
+    if table.count > SLOT_COUNT:
+        memset(&walk.slots[<int>SLOT_COUNT], 0, (table.count - SLOT_COUNT) * sizeof(Span))
+    walk.table = table
     if size < AT_OPTIONS or load_be32(data + AT_COOKIE) != MAGIC_COOKIE:
         return walk_without_cookie(data, size)
     if not walk_area(walk, data + AT_OPTIONS, size - AT_OPTIONS):
@@ -72,7 +85,7 @@ cdef DropReason areas_walk(Walk* walk, const uint8_t* data, uint32_t size) noexc
     if overload.at == NULL:
         return DROP_NONE
     areas = overload.at[0] if overload.len == 1 else 0
-    if not 1 <= areas <= 3 or walk.repeated & (1u << SLOT_OVERLOAD):
+    if not 1 <= areas <= 3 or walk.repeated & bit_of(SLOT_OVERLOAD):
         return DROP_BAD_OVERLOAD
     if areas & OVERLOAD_FILE and not walk_area(walk, data + AT_FILE, FILE_SIZE):
         return DROP_BAD_OPTIONS
@@ -86,11 +99,12 @@ cdef void gather_repeats(Walk* walk, Span area, bint copy) noexcept nogil:
     cdef const uint8_t* at = area.at
     cdef Span value
     cdef Span* joined
-    cdef uint8_t code
+    cdef uint8_t code, slot
     while next_option(&at, area.at + area.len, &code, &value) == STEP_OPTION:
-        if not walk.repeated & (1u << SLOT_OF[code]):
+        slot = walk.table.slot_of[code]
+        if not walk.repeated & bit_of(slot):
             continue
-        joined = &walk.slots[SLOT_OF[code]]
+        joined = &walk.slots[slot]
         if copy:
             memcpy(<uint8_t*>joined.at + joined.len, value.at, value.len)
         joined.len += value.len
@@ -100,13 +114,13 @@ cdef void gather_repeats(Walk* walk, Span area, bint copy) noexcept nogil:
 # do not overlap, so the sum is never more than the message has, which fits SCRATCH_SIZE.
 cdef void areas_join(Walk* walk, uint8_t* scratch) noexcept nogil:
     cdef uint32_t slot, i
-    for slot in range(<uint32_t>SLOT_COUNT):
-        if walk.repeated & (1u << slot):
+    for slot in range(walk.table.count):
+        if walk.repeated & bit_of(slot):
             walk.slots[slot].len = 0
     for i in range(walk.area_count):
         gather_repeats(walk, walk.areas[i], False)
-    for slot in range(<uint32_t>SLOT_COUNT):
-        if walk.repeated & (1u << slot):
+    for slot in range(walk.table.count):
+        if walk.repeated & bit_of(slot):
             walk.slots[slot].at = scratch
             scratch += walk.slots[slot].len
             walk.slots[slot].len = 0

@@ -2,20 +2,19 @@
 
 `codec_decode` proves every length once; a Packet is made nowhere else, so whoever holds one may use
 its fields and spans without looking again. All numbers are in host order. Spans point into the
-message, or into the scratch area when repeats of an option had to be joined (RFC 3396).
+message, or into the scratch area when repeats of an option had to be joined (RFC 3396). What was
+found of the options stays in the scratch, for the programs of the policy to read (`slots`).
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
-from fastdhcp._areas cimport OptionSpan, areas_lay as codec_lay_options
+from fastdhcp._areas cimport OptionSpan, SlotTable, Walk, areas_lay as codec_lay_options
 from fastdhcp._areas cimport option_size as codec_option_size
 from fastdhcp._stats cimport DropReason
 from fastdhcp._wire cimport Span
 
 cdef enum:
-    # Room for joined repeats: never more bytes than the message has. One area per packet of a
-    # batch.
-    SCRATCH_SIZE = 2048
+    SCRATCH_SIZE = 2048      # octets of a message that is read
 
 cdef enum PacketFlag:
     HAS_REQUESTED = 1        # option 50, four bytes
@@ -30,6 +29,12 @@ cdef enum PacketFlag:
     HAS_VSS_OPTION = 512     # option 221, likewise
     HAS_RELAY_FLAGS = 1024   # sub-option 82.10 (RFC 5010), one byte
     HAS_RELAY_UNICAST = 2048  # ... which says that the client's message was unicast
+
+
+# Where a message is taken apart; in use as long as its Packet.
+cdef struct Scratch:
+    Walk walk
+    uint8_t joined[SCRATCH_SIZE]  # joined repeats: never more octets than the message has
 
 
 cdef struct Packet:
@@ -71,9 +76,12 @@ cdef struct Packet:
     Span architecture        # 93
     Span vss                 # 82.151
     Span vss_option          # 221
+    # All that the slot table names, by slot, as joined bytes; also of length 0. at = NULL: absent.
+    const Span* slots
+    uint32_t slot_count
 
 
 # Reads a request. 0 (DROP_NONE), or the reason why it is dropped; then `packet` must not be used.
-# `scratch` has SCRATCH_SIZE bytes and lives as long as the packet.
-cdef DropReason codec_decode(const uint8_t* data, uint32_t size, uint8_t* scratch,
-                             Packet* packet) noexcept nogil
+# `table` says which options are looked at (image_slots); `scratch` lives as long as the packet.
+cdef DropReason codec_decode(const SlotTable* table, const uint8_t* data, uint32_t size,
+                             Scratch* scratch, Packet* packet) noexcept nogil

@@ -8,6 +8,9 @@ REASON_NAMES: list[str]
 
 def decode(data: bytes) -> Packet: ...
 def decode_request(data: bytes) -> dict[str, int | bytes | None]: ...
+def slot_table() -> tuple[bytes, int, int]:
+    """(slot by code, slots in use, slots at most) of a policy that names no options of its own."""
+
 def decode_many(data: bytes, n: int) -> int: ...
 def encode(
     *,

@@ -4,7 +4,7 @@ What may be wrong with the frame of a message is a drop reason (read_message lis
 what is wrong with the content of an option makes that option absent, never the message.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fastdhcp._stats cimport (
@@ -31,9 +31,11 @@ REASON_NAMES = drop_names()
 # ---- decoding
 
 # The faults of a frame, in this order; then all options are walked and their repeats joined.
-cdef inline DropReason read_message(Walk* walk, const uint8_t* data, uint32_t size, uint8_t op_max,
-                                    uint8_t* scratch, uint8_t* message_type) noexcept nogil:
+cdef inline DropReason read_message(Scratch* scratch, const SlotTable* table, const uint8_t* data,
+                                    uint32_t size, uint8_t op_max,
+                                    uint8_t* message_type) noexcept nogil:
     cdef DropReason reason
+    cdef Walk* walk = &scratch.walk
     cdef Span* kind = &walk.slots[SLOT_MESSAGE_TYPE]
     if size < AT_COOKIE:
         return DROP_TOO_SHORT
@@ -43,12 +45,12 @@ cdef inline DropReason read_message(Walk* walk, const uint8_t* data, uint32_t si
         return DROP_NOT_REQUEST
     if data[AT_HLEN] > HLEN_MAX:
         return DROP_BAD_HLEN
-    reason = areas_walk(walk, data, size)
+    reason = areas_walk(walk, table, data, size)
     if reason != DROP_NONE:
         return reason
-    walk.repeated &= ~(1u << SLOT_OTHER)
+    walk.repeated &= ~(<uint64_t>1 << SLOT_OTHER)
     if walk.repeated:
-        areas_join(walk, scratch)
+        areas_join(walk, scratch.joined)
     message_type[0] = BOOTP
     if kind.at == NULL:
         return DROP_NONE
@@ -143,14 +145,15 @@ cdef inline void take_options(Packet* packet, Span* slots) noexcept nogil:
         take_selections(packet, slots)
 
 
-cdef DropReason codec_decode(const uint8_t* data, uint32_t size, uint8_t* scratch,
-                             Packet* packet) noexcept nogil:
-    cdef Walk walk
+cdef DropReason codec_decode(const SlotTable* table, const uint8_t* data, uint32_t size,
+                             Scratch* scratch, Packet* packet) noexcept nogil:
     cdef DropReason reason
-    reason = read_message(&walk, data, size, BOOTREQUEST, scratch, &packet.message_type)
+    reason = read_message(scratch, table, data, size, BOOTREQUEST, &packet.message_type)
     if reason == DROP_NONE:
         take_header(packet, data, size)
-        take_options(packet, walk.slots)
+        take_options(packet, scratch.walk.slots)
+        packet.slots = scratch.walk.slots
+        packet.slot_count = table.count
     return reason
 
 
@@ -189,11 +192,11 @@ def decode(bytes data not None):
     not-request (op is neither 1 nor 2), bad-hlen, bad-cookie, bad-options, bad-overload,
     bad-message-type. A message without cookie whose vend field is zero is BOOTP (RFC 951).
     """
-    cdef uint8_t scratch[SCRATCH_SIZE]
     cdef const uint8_t* at = data
     cdef uint8_t message_type = BOOTP
-    cdef Walk walk
-    reason = read_message(&walk, at, <uint32_t>len(data), BOOTREPLY, scratch, &message_type)
+    cdef Scratch scratch
+    reason = read_message(&scratch, areas_slots(), at, <uint32_t>len(data), BOOTREPLY,
+                          &message_type)
     if reason != DROP_NONE:
         raise DecodeError(REASON_NAMES[<int>reason])
     return MessageView(
@@ -202,10 +205,10 @@ def decode(bytes data not None):
         ciaddr=dotted(at + AT_CIADDR), yiaddr=dotted(at + AT_YIADDR),
         siaddr=dotted(at + AT_SIADDR), giaddr=dotted(at + AT_GIADDR),
         chaddr=at[AT_CHADDR:AT_CHADDR + at[AT_HLEN]],
-        sname=text_field(&walk, at + AT_SNAME, SNAME_SIZE),
-        file=text_field(&walk, at + AT_FILE, FILE_SIZE),
+        sname=text_field(&scratch.walk, at + AT_SNAME, SNAME_SIZE),
+        file=text_field(&scratch.walk, at + AT_FILE, FILE_SIZE),
         message_type=None if message_type == BOOTP else message_type,
-        options=options_dict(&walk),
+        options=options_dict(&scratch.walk),
     )
 
 
@@ -227,9 +230,9 @@ def decode_request(bytes data not None):
     Numbers are integers (addresses too), options joined bytes; `max_size` is 0 if absent. Raises
     DecodeError as `decode` does, and not-request for a reply.
     """
-    cdef uint8_t scratch[SCRATCH_SIZE]
+    cdef Scratch scratch
     cdef Packet packet
-    reason = codec_decode(data, <uint32_t>len(data), scratch, &packet)
+    reason = codec_decode(areas_slots(), data, <uint32_t>len(data), &scratch, &packet)
     if reason != DROP_NONE:
         raise DecodeError(REASON_NAMES[<int>reason])
     return {
@@ -260,17 +263,23 @@ def decode_request(bytes data not None):
     }
 
 
+def slot_table():
+    """(slot by code, slots in use, slots at most) of a policy that names no options of its own."""
+    cdef const SlotTable* table = areas_slots()
+    return bytes(table.slot_of[:256]), table.count, <int>SLOT_MAX
+
+
 def decode_many(bytes data not None, uint32_t n):
     """Decodes a request `n` times without the GIL, for benchmarks; how many were no drop."""
-    cdef uint8_t scratch[SCRATCH_SIZE]
     cdef const uint8_t* at = data
     cdef uint32_t size = <uint32_t>len(data)
     cdef uint32_t good = 0
     cdef uint32_t _i
+    cdef Scratch scratch
     cdef Packet packet
     with nogil:
         for _i in range(n):
-            good += codec_decode(at, size, scratch, &packet) == DROP_NONE
+            good += codec_decode(areas_slots(), at, size, &scratch, &packet) == DROP_NONE
     return good
 
 

@@ -13,11 +13,11 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from fastdhcp._body cimport Bodies, bodies_close, bodies_open
-from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
+from fastdhcp._codec cimport Packet, Scratch, codec_decode
 from fastdhcp._engine cimport Place, Verdict, View, engine_asked
 from fastdhcp._gather cimport gather_claim
 from fastdhcp._handle cimport Handled, consider, decide, describe, handled_clear
-from fastdhcp._image cimport NOWHERE
+from fastdhcp._image cimport NOWHERE, image_slots
 from fastdhcp._leases cimport TIME_INFINITE, Table, boot_ns, leases_store_fails, node_now
 from fastdhcp._memory cimport Memory
 from fastdhcp._reply cimport Reply, reply_write
@@ -97,7 +97,7 @@ cdef class Explainer:
         `reason` alone: it cannot be decoded. Addresses are integers, subnets and pools indexes of
         the image. `reply` is the finished message. Raises ValueError if there is no policy yet.
         """
-        cdef uint8_t scratch[SCRATCH_SIZE]
+        cdef Scratch scratch
         cdef Table t
         cdef Packet packet
         cdef Arrival arrival
@@ -116,7 +116,8 @@ cdef class Explainer:
         arrival.local = local
         arrival.broadcast = destination != local
         handled_clear(&out)
-        reason = codec_decode(message, <uint32_t>len(message), scratch, &packet)
+        reason = codec_decode(image_slots(self.memory.table.image), message,
+                              <uint32_t>len(message), &scratch, &packet)
         if reason != DROP_NONE:
             return {"reason": <int>reason}
         self._table(&t, packet.chaddr[:HLEN_MAX])

@@ -7,6 +7,7 @@ Look-ups are by binary search or open addressing; no pointer is stored.
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastdhcp._areas cimport SlotTable
 from fastdhcp._siphash cimport SECRET_SIZE
 from fastdhcp._wire cimport Span
 
@@ -37,6 +38,10 @@ cdef enum RelayRule:
     RELAYS_ONLY_KNOWN = 2        # others are not answered
     RELAYS_UNTRUSTED = 4         # there are interfaces whose option 82 is not believed
 
+# What any program of the image reads beside the message itself.
+cdef enum ProgramsRead:
+    READ_RELAY_INFO = 1          # option 82: that of ciaddr's record, where the message has none
+
 
 # What a layer says of an option beside its value.
 cdef enum OptionFlag:
@@ -63,7 +68,7 @@ cdef struct Image:
     uint32_t durable             # 1: `commit`, 0: `async`
     uint32_t vrfs                # VRFs that subnets are in, beside the default one
     uint32_t relay_rules         # RelayRule
-    uint32_t spare
+    uint32_t programs_read       # ProgramsRead
     Table_ networks              # Network
     Table_ members               # uint32_t: subnet indexes, network by network
     Table_ subnets               # Subnet, sorted by (vrf, address); they do not overlap
@@ -79,6 +84,9 @@ cdef struct Image:
     Table_ own                   # Own: the addresses of this machine, sorted
     Table_ agents                # Agent, sorted by address; they do not overlap
     Table_ vpns                  # Vpn, sorted by length of the VSS, then by its octets
+    Table_ instructions          # Instruction, program by program
+    Table_ programs              # Program
+    Table_ slots                 # SlotTable, one: the options that are looked at
     Table_ blob                  # bytes: option values, names, identifiers (count = size)
 
 
@@ -189,6 +197,8 @@ cdef struct Interface:
     uint32_t address             # its address within that network, else its first one
     uint32_t mtu                 # octets of an IP packet; 0: not known
     uint32_t untrusted           # 1: option 82 without giaddr from there is dropped
+    uint32_t name_at
+    uint32_t name_len
 
 
 cdef struct Own:                 # an address of this machine, on an interface of the VRF
@@ -215,6 +225,19 @@ cdef struct Vpn:                 # a VRF by name, and by what packets call it
     uint32_t vss_len
 
 
+# One step of a program; what a, b and c are stands with each Op (_program.pxd).
+cdef struct Instruction:
+    uint8_t op
+    uint8_t a
+    uint16_t b
+    uint32_t c
+
+
+cdef struct Program:
+    uint32_t first               # into instructions
+    uint32_t count
+
+
 cdef inline const void* image_table(const Image* image, const Table_* table) noexcept nogil:
     return <const char*>image + table.at
 
@@ -237,6 +260,10 @@ cdef inline const Params* image_params(const Image* image, uint32_t index) noexc
 
 cdef inline const Reservation* image_reservation(const Image* image, uint32_t index) noexcept nogil:
     return <const Reservation*>image_table(image, &image.reservations) + index
+
+
+cdef inline const SlotTable* image_slots(const Image* image) noexcept nogil:
+    return <const SlotTable*>image_table(image, &image.slots)
 
 
 # Indexes, or NOWHERE.

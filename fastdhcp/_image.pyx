@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 
+from fastdhcp._areas cimport SlotTable
 from fastdhcp._siphash cimport siphash128
 from fastdhcp._wire cimport VSS_GLOBAL, Span
 
@@ -248,6 +249,8 @@ STRUCT_SIZES = {
     "layers": sizeof(Layer), "options": sizeof(Option), "reservations": sizeof(Reservation),
     "interfaces": sizeof(Interface), "members": 4, "by_identity": 4, "by_address": 4,
     "own": sizeof(Own), "agents": sizeof(Agent), "vpns": sizeof(Vpn),
+    "instructions": sizeof(Instruction), "programs": sizeof(Program),
+    "slots": sizeof(SlotTable),
     "blob": 1,
 }
 

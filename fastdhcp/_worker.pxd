@@ -1,9 +1,9 @@
 """What a worker owns: all of it made at its start, none of it grows."""
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from fastdhcp._body cimport Bodies
-from fastdhcp._codec cimport SCRATCH_SIZE
+from fastdhcp._codec cimport Scratch
 from fastdhcp._held cimport Held, Released
 from fastdhcp._leases cimport Process, Table
 from fastdhcp._linux cimport pollfd
@@ -37,4 +37,4 @@ cdef struct Worker:
     Released released
     Inbox inbox
     Outbox outbox
-    uint8_t scratch[SCRATCH_SIZE]
+    Scratch scratch

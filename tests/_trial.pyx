@@ -3,9 +3,9 @@
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
-from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
+from fastdhcp._codec cimport Packet, Scratch, codec_decode
 from fastdhcp._handle cimport Handled, handle_packet, handled_clear
-from fastdhcp._image cimport NOWHERE
+from fastdhcp._image cimport NOWHERE, image_slots
 from fastdhcp._journal cimport Change, Outcome, apply_change, journal_change
 from fastdhcp._leases cimport (
     BLOCK_SIZE, Binding, Table, boot_ns, leases_enter, leases_read, leases_store_fails, node_now,
@@ -76,7 +76,7 @@ def handle(Memory memory, bytes data, *, int ifindex=0, uint32_t source=0,
     policy image yet.
     """
     cdef Table* t = &memory.table
-    cdef uint8_t scratch[SCRATCH_SIZE]
+    cdef Scratch scratch
     cdef Packet packet
     cdef Arrival arrival
     cdef Handled out
@@ -90,7 +90,8 @@ def handle(Memory memory, bytes data, *, int ifindex=0, uint32_t source=0,
     arrival.local = local
     arrival.broadcast = destination != local
     handled_clear(&out)
-    reason = codec_decode(<const uint8_t*><const char*>data, len(data), &scratch[0], &packet)
+    reason = codec_decode(image_slots(t.image), <const uint8_t*><const char*>data, len(data),
+                          &scratch, &packet)
     if reason != DROP_NONE:
         out.reason = reason
     else:

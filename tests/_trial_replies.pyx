@@ -4,15 +4,17 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+from fastdhcp._areas cimport areas_slots
 from fastdhcp._body cimport Bodies, bodies_close, bodies_open
-from fastdhcp._codec cimport SCRATCH_SIZE, Packet, codec_decode
+from fastdhcp._codec cimport Packet, Scratch, codec_decode
 from fastdhcp._handle cimport Handled, handle_packet, handled_clear
 from fastdhcp._held cimport (
     NO_REPLY, Held, Released, held_close, held_due, held_give, held_open, held_push, held_release,
     held_room, held_take,
 )
 from fastdhcp._image cimport (
-    INFINITE, NOWHERE, Image, Params, image_params, image_pool, image_reservation, image_subnet,
+    INFINITE, NOWHERE, Image, Params, image_params, image_pool, image_reservation, image_slots,
+    image_subnet,
 )
 from fastdhcp._leases cimport RINGS_MAX
 from fastdhcp._memory cimport Memory
@@ -99,11 +101,11 @@ cdef class ReplyMaker:
              uint16_t source_port=PORT_SERVER, uint32_t mtu=0, source=None):
         """The reply to `request` as a dict: message, head (of a frame), way, source, destination,
         port, ifindex, hw_address. None: too long. Raises ValueError for no request."""
-        cdef uint8_t scratch[SCRATCH_SIZE]
+        cdef Scratch scratch
         cdef Packet packet
         cdef Arrival arrival
         cdef Handled handled
-        reason = codec_decode(request, <uint32_t>len(request), scratch, &packet)
+        reason = codec_decode(areas_slots(), request, <uint32_t>len(request), &scratch, &packet)
         if reason != DROP_NONE:
             raise ValueError(drop_names()[<int>reason])
         memset(&arrival, 0, sizeof(Arrival))
@@ -132,11 +134,12 @@ cdef class ReplyMaker:
                uint32_t now=1):
         """What a worker with this policy sends for a packet, as make() has it, and does: changes
         are applied. A drop reason's name (`none`: carried out) if it sends nothing."""
-        cdef uint8_t scratch[SCRATCH_SIZE]
+        cdef Scratch scratch
         cdef Packet packet
         cdef Arrival arrival
         cdef Handled handled
-        reason = codec_decode(request, <uint32_t>len(request), scratch, &packet)
+        reason = codec_decode(image_slots(memory.table.image), request, <uint32_t>len(request),
+                              &scratch, &packet)
         if reason != DROP_NONE:
             return drop_names()[<int>reason]
         memset(&arrival, 0, sizeof(Arrival))

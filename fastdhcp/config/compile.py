@@ -22,6 +22,7 @@ from fastdhcp.config.model import (
     Subnet,
     layered,
 )
+from fastdhcp.config.programs import ProgramTable, program_tables
 from fastdhcp.config.relay_tables import agent_rows, relay_rules, vpn_rows
 from fastdhcp.config.subnets import merged
 from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, ParamsTable
@@ -88,6 +89,7 @@ class _Compiler:
         self.blob = Blob()
         self.params = ParamsTable(self.blob)
         self.layers = LayerTable(self.blob)
+        self.programs = ProgramTable(self.blob)
         self.rows = _Rows()
         vrfs = self.vrf_ids = {**ids.vrfs, DEFAULT_VRF: 0}
         self.vrfs = [vrfs[subnet.vrf] for subnet in config.subnets]
@@ -200,6 +202,20 @@ class _Compiler:
                 )
             )
 
+    def pack_link(self, link: Link, untrusted: bool) -> bytes:
+        """The row of an interface."""
+        name = link.name.encode()
+        return tables.INTERFACE.pack(
+            ifindex=link.index,
+            network=link.network,
+            vrf=link.vrf,
+            address=link.address,
+            mtu=link.mtu,
+            untrusted=untrusted,
+            name_at=self.blob.place(name),
+            name_len=len(name),
+        )
+
     def networks(self, indexes: list[int]) -> tuple[list[bytes], list[bytes]]:
         """The networks and their members; `indexes`: of the subnets, by their place."""
         numbers = network_numbers(self.config)
@@ -265,6 +281,7 @@ def compile_image(
             "durable": int(config.server.durability == "commit"),
             "vrfs": len(set(run.network_vrfs) - {0}),
             "relay_rules": relay_rules(config.relays),
+            "programs_read": run.programs.read,
         },
         run.blob,
         {
@@ -279,10 +296,11 @@ def compile_image(
             "reservations": rows.reservations,
             "by_identity": [bytes(4)] * room,
             "by_address": [bytes(4)] * room,
-            "interfaces": [_pack_link(link, link.name in untrusted) for link in links],
+            "interfaces": [run.pack_link(link, link.name in untrusted) for link in links],
             "own": [tables.OWN.pack(vrf=vrf, address=address) for vrf, address in own],
             "agents": agents,
             "vpns": vpns,
+            **program_tables(run.programs),
         },
     )
     fill_lookups(image)
@@ -337,10 +355,3 @@ def _has_own_graces(subnet: Subnet) -> bool:
 def _lookup_room(count: int) -> int:
     """Places of an open-addressing table: a power of two, at most half in use."""
     return 1 << (2 * count - 1).bit_length() if count else 0
-
-
-def _pack_link(link: Link, untrusted: bool) -> bytes:
-    return tables.INTERFACE.pack(
-        ifindex=link.index, network=link.network, vrf=link.vrf, address=link.address, mtu=link.mtu,
-        untrusted=untrusted,
-    )  # fmt: skip

@@ -62,7 +62,8 @@ ALWAYS, NEVER, BY_VENDOR, NO_VALUE = 1, 2, 4, 8
 SENDING = {"": 0, "always": ALWAYS, "never": NEVER}
 HEADER = Row(
     magic="I", layout="I", size="Q", generation="I", workers="I", secret="16s",
-    identity="4s", reservation_kinds="I", durable="I", vrfs="I", relay_rules="I", spare="4x",
+    identity="4s", reservation_kinds="I", durable="I", vrfs="I", relay_rules="I",
+    programs_read="I",
 )  # fmt: skip
 TABLE = Row(at="I", count="I")
 NETWORK = Row(
@@ -87,24 +88,32 @@ RESERVATION = Row(
     vrf="I", address="I", subnet="I", params="I", layer="I", pool="I", identity_at="I",
     identity_len="H", kind="B", spare="x", hostname_at="I", hostname_len="I",
 )  # fmt: skip
-INTERFACE = Row(ifindex="i", network="I", vrf="I", address="I", mtu="I", untrusted="I")
+INTERFACE = Row(
+    ifindex="i", network="I", vrf="I", address="I", mtu="I", untrusted="I", name_at="I",
+    name_len="I",
+)  # fmt: skip
 OWN = Row(vrf="I", address="I")
 AGENT = Row(
     first="I", last="I", vrf="I", network="I", subnet="I", name_at="I", name_len="I", spare="4x",
 )  # fmt: skip
 VPN = Row(vrf="I", name_at="I", name_len="I", vss_at="I", vss_len="I")
 INDEX = Row(value="I")
+INSTRUCTION = Row(op="B", a="B", b="H", c="I")
+PROGRAM = Row(first="I", count="I")
+SLOT_TABLE = Row(slot_of="256s", count="I")
 
 # In the order of the header, after its fixed fields.
 TABLES = (
     "networks", "members", "subnets", "pools", "masks", "params", "layers", "options",
-    "reservations", "by_identity", "by_address", "interfaces", "own", "agents", "vpns", "blob",
+    "reservations", "by_identity", "by_address", "interfaces", "own", "agents", "vpns",
+    "instructions", "programs", "slots", "blob",
 )  # fmt: skip
 ROWS = {
     "networks": NETWORK, "members": INDEX, "subnets": SUBNET, "pools": POOL, "masks": MASK,
     "params": PARAMS, "layers": LAYER, "options": OPTION, "reservations": RESERVATION,
     "by_identity": INDEX, "by_address": INDEX, "interfaces": INTERFACE, "own": OWN,
     "agents": AGENT, "vpns": VPN,
+    "instructions": INSTRUCTION, "programs": PROGRAM, "slots": SLOT_TABLE,
 }  # fmt: skip
 """Of each table but `blob`, which has none."""
 HEADER_SIZE = HEADER.size + TABLE.size * len(TABLES)

@@ -1,0 +1,139 @@
+"""Programs: the tests and values of the policy, run upon one packet, or upon a record.
+
+A program is a row of 8-byte instructions in the image, made by config/programs.py of an expression.
+It has a stack of spans, one truth, and 256 octets of room for what must be made; jumps go forward,
+so it ends. Nothing can fail: what is absent, or finds no room, is empty, and any instruction does
+no harm (what a program may not do does nothing).
+"""
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from fastdhcp._areas cimport SLOT_CLIENT_ID, SLOT_COUNT, SLOT_HOSTNAME
+from fastdhcp._codec cimport Packet
+from fastdhcp._entry cimport Kept
+from fastdhcp._image cimport Image
+from fastdhcp._made cimport MADE_MAX, Made
+from fastdhcp._scope cimport Arrival
+from fastdhcp._wire cimport Span
+
+cdef enum:
+    STACK_MAX = 8
+    PROGRAM_SIZE_MAX = 64    # instructions of a program
+    INSTRUCTIONS_MAX = 8192  # of all programs of an image
+    CLASSES_MAX = 256        # bits of `classes`
+    CLASS_WORDS = 4          # of 64 bits
+
+# "top" is the value on top of the stack, "truth" what the last test said. L: the literal of b
+# octets at c of the image.
+cdef enum Op:
+    OP_NONE
+    # Values: pushed.
+    OP_LITERAL               # L
+    OP_OPTION                # the option of slot a
+    OP_RELAY_INFO            # option 82
+    OP_RELAY                 # sub-option a of 82
+    OP_HEADER                # b octets of the fixed header, from a on
+    OP_HARDWARE              # chaddr, hlen octets
+    OP_NUMBER                # the Number a, as four octets
+    OP_INTERFACE             # the name of the interface that it came by
+    # Values: made of the top, in its place.
+    OP_SUB_OPTION            # sub-option a of an encapsulated space (43)
+    OP_VENDOR                # data of enterprise c (b: of any) in 125 or 124; its a-th there
+    OP_VENDOR_OPTION         # sub-option a of enterprise c (b: of any) in 125
+    OP_ENTERPRISE            # the first enterprise number in 125 or 124
+    OP_SUBSTRING             # from b on (signed), c octets (signed; ALL: the rest)
+    OP_LOWER
+    OP_UPPER
+    OP_ADDRESS_TEXT          # of four octets
+    OP_NUMBER_TEXT           # of a octets (b: signed)
+    # Values: made of the two on top.
+    OP_CONCAT
+    OP_HEXSTRING             # octets, separator
+    # Values: made of the two on top: text, delimiters; field b (from 1).
+    OP_SPLIT
+    # Tests: they take what they look at off the stack.
+    OP_EXISTS                # the top is there, if only with length 0
+    OP_EQUAL                 # the two on top
+    OP_IS                    # the top is L
+    OP_MEMBER                # class b
+    OP_KNOWN                 # the client has a reservation
+    OP_BOOTP                 # a message without option 53
+    OP_TRUTH                 # a
+    OP_NOT
+    # Jumps: over the next a instructions.
+    OP_JUMP
+    OP_JUMP_IF               # truth
+    OP_JUMP_UNLESS
+    # "in": the top stays, and is compared; if equal, truth, and a jump over a instructions.
+    OP_ONE_OF                # with L
+    OP_SAME                  # with the value above it, which is taken off
+    OP_POP                   # the top goes; truth stays
+    OP_COUNT
+
+cdef enum Number:
+    NUMBER_HTYPE
+    NUMBER_HLEN
+    NUMBER_MESSAGE_TYPE      # option 53; 0: BOOTP
+    NUMBER_LENGTH            # octets of the message
+    NUMBER_SOURCE            # the addresses of the datagram
+    NUMBER_DESTINATION
+
+
+# What a program looks at. Of a record: packet and arrival are NULL, and the slots of 12 and 61 are
+# filled from it (the others absent). A value that a program gave may point into `made`: it
+# lives until the next program runs upon the same Input.
+cdef struct Input:
+    const Packet* packet
+    const Arrival* arrival
+    const Span* slots        # by slot of the image's table
+    uint32_t slot_count
+    Span relay_info          # option 82 as policy reads it; at = NULL: none
+    const uint8_t* chaddr
+    uint8_t htype
+    uint8_t hlen
+    bint known               # a reservation was found
+    const uint64_t* classes  # bit by class: it matched; NULL: none
+    Made made
+
+
+# Of a packet. Who recalls option 82 from a record, finds a reservation or matches classes
+# says so afterwards.
+cdef inline void input_packet(Input* input, const Packet* packet,
+                              const Arrival* arrival) noexcept nogil:
+    input.packet = packet
+    input.arrival = arrival
+    input.slots = packet.slots
+    input.slot_count = packet.slot_count
+    input.relay_info = packet.relay_info
+    input.chaddr = packet.chaddr
+    input.htype = packet.htype
+    input.hlen = packet.hlen
+    input.known = False
+    input.classes = NULL
+
+
+# Of a record, or of what else is kept of a client: `slots` has SLOT_COUNT places, filled here.
+cdef inline void input_kept(Input* input, Span* slots, const Kept* kept, uint8_t htype,
+                            const uint8_t* chaddr, uint8_t hlen) noexcept nogil:
+    memset(slots, 0, SLOT_COUNT * sizeof(Span))
+    if kept.client_id.len:
+        slots[<int>SLOT_CLIENT_ID] = kept.client_id
+    if kept.hostname.len:
+        slots[<int>SLOT_HOSTNAME] = kept.hostname
+    input.packet = NULL
+    input.arrival = NULL
+    input.slots = slots
+    input.slot_count = SLOT_COUNT
+    input.relay_info = kept.relay_info
+    input.chaddr = chaddr
+    input.htype = htype
+    input.hlen = hlen
+    input.known = False
+    input.classes = NULL
+
+
+# A test, by its place in `programs`.
+cdef bint program_test(const Image* image, uint32_t program, Input* input) noexcept nogil
+# A value, likewise. len = 0: it is absent or empty.
+cdef Span program_value(const Image* image, uint32_t program, Input* input) noexcept nogil

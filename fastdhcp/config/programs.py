@@ -1,0 +1,116 @@
+"""Programs of an image: expressions with their places, and the options that they have the codec
+look at."""
+
+from collections.abc import Mapping
+
+from fastdhcp._codec import slot_table
+from fastdhcp._program import LIMITS, OPS, evaluate
+from fastdhcp.config import tables
+from fastdhcp.config.expressions import Expression
+from fastdhcp.config.reads import Step
+from fastdhcp.config.tables import Blob
+
+INSTRUCTIONS_MAX = LIMITS["instructions"]
+READ_RELAY_INFO = 1  # ProgramsRead (_image.pxd)
+
+
+class ProgramError(ValueError):
+    """More than an image has room for: the text says what, and what would be right."""
+
+
+class ProgramTable:
+    """Programs, equal ones once, and the slot table that they need."""
+
+    def __init__(self, blob: Blob) -> None:
+        self.instructions: list[bytes] = []
+        self.rows: list[bytes] = []
+        self.read = 0
+        self._blob = blob
+        self._places: dict[tuple[tuple[Step, ...], tuple[int, ...]], int] = {}
+        slots, self._slot_count, self._slot_max = slot_table()
+        self._slots = bytearray(slots)
+        self._slots_before = self._slot_count
+
+    def place(self, expression: Expression, classes: Mapping[str, int] | None = None) -> int:
+        """The index of the program; `classes`: the bit of each class. Raises ProgramError."""
+        bits = tuple((classes or {})[name] for name in sorted(expression.classes))
+        key = (expression.steps, bits)
+        found = self._places.get(key)
+        if found is not None:
+            return found
+        if len(self.instructions) + len(expression.steps) > INSTRUCTIONS_MAX:
+            raise ProgramError(
+                f"all expressions together take more than {INSTRUCTIONS_MAX} instructions; put "
+                "what many of them say into a class, and ask for it by member('...')"
+            )
+        if expression.reads_relay_info:
+            self.read |= READ_RELAY_INFO
+        first = len(self.instructions)
+        self.instructions += [self._pack(step, classes or {}) for step in expression.steps]
+        found = self._places[key] = len(self.rows)
+        self.rows.append(tables.PROGRAM.pack(first=first, count=len(expression.steps)))
+        return found
+
+    def slots(self) -> bytes:
+        """The slot table's row."""
+        return tables.SLOT_TABLE.pack(slot_of=bytes(self._slots), count=self._slot_count)
+
+    def _pack(self, step: Step, classes: Mapping[str, int]) -> bytes:
+        a, b, c = step.a, step.b, step.c
+        if step.literal is not None:
+            b, c = len(step.literal), self._blob.place(step.literal)
+        if step.option is not None:
+            a = self._slot(step.option)
+        if step.member is not None:
+            b = classes[step.member]
+        return tables.INSTRUCTION.pack(op=OPS[step.op], a=a, b=b, c=c)
+
+    def _slot(self, code: int) -> int:
+        if self._slots[code] == 0:
+            if self._slot_count == self._slot_max:
+                raise ProgramError(
+                    f"expressions read more than {self._slot_max - self._slots_before} options "
+                    "that the server itself does not look at; read fewer of them"
+                )
+            self._slots[code] = self._slot_count
+            self._slot_count += 1
+        return self._slots[code]
+
+
+def program_tables(programs: ProgramTable) -> dict[str, list[bytes]]:
+    """The tables of an image that programs make."""
+    return {
+        "instructions": programs.instructions,
+        "programs": programs.rows,
+        "slots": [programs.slots()],
+    }
+
+
+def program_image(blob: Blob, programs: ProgramTable) -> bytearray:
+    """An image of programs alone."""
+    fixed: dict[str, int | bytes] = {
+        name: b"" if name in ("secret", "identity") else 0
+        for name in tables.HEADER.fields
+        if name not in ("magic", "layout", "size")
+    }
+    fixed["programs_read"] = programs.read
+    rows: dict[str, list[bytes]] = {name: [] for name in tables.TABLES[:-1]}
+    return tables.assemble(fixed, blob, {**rows, **program_tables(programs)})
+
+
+def small_image(*expressions: Expression, classes: Mapping[str, int] | None = None) -> bytearray:
+    """An image of these programs, equal ones once: to run them by hand. Raises ProgramError."""
+    blob = Blob()
+    programs = ProgramTable(blob)
+    for expression in expressions:
+        programs.place(expression, classes)
+    return program_image(blob, programs)
+
+
+def constant_of(expression: Expression) -> bool | bytes:
+    """What an expression that reads nothing says of every packet."""
+    truth, value = evaluate(small_image(expression), 0, _NOBODY)
+    return truth if expression.is_test else value or b""
+
+
+_NOBODY = b"\x01".ljust(240, b"\0")
