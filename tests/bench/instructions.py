@@ -5,6 +5,9 @@ case runs twice, over few packets and over many; the difference is theirs alone,
 preparations are the same. How busy the machine is changes nothing.
 
     make instructions ARGS="--against ../before"    beside another tree, which has been built
+    make instructions ARGS=--keep                   these figures count from now on (kept.py)
+
+It fails if a packet costs over 5 % more than is kept for the same compiler and libc.
 """
 
 import argparse
@@ -145,6 +148,7 @@ def per_packet(tree: Path) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Instructions that a packet costs, by callgrind.")
     parser.add_argument("--against", type=Path, metavar="TREE", help="another tree, built")
+    parser.add_argument("--keep", action="store_true", help="these figures count from now on")
     parser.add_argument("--work", nargs=3, metavar=("KIND", "RELAYED", "COUNT"),
                         help=argparse.SUPPRESS)  # fmt: skip
     chosen = parser.parse_args()
@@ -160,6 +164,28 @@ def main() -> None:
         if case in there:
             line += f"   there {there[case]:8.0f}   {figure / there[case] - 1:+7.2%}"
         print(line)
+    sys.exit(judge(here, chosen.keep))
+
+
+def judge(figures: dict[str, float], keep: bool) -> int:
+    """Holds the figures against those that are kept, or keeps them; the exit code."""
+    sys.path.insert(0, str(ROOT))
+    from tests.bench import kept
+
+    (module,) = (ROOT / "fastdhcp").glob("_handle.*.so")
+    by = kept.toolchain(module)
+    print(f"made by {by}")
+    if keep:
+        kept.keep(by, figures)
+        return 0
+    before = kept.kept(by)
+    if before is None:
+        print(f"{kept.FILE.name} has no figures of this toolchain: these are not judged")
+        return 0
+    risen = kept.risen(figures, before)
+    for text in risen:
+        print(f"risen: {text}")
+    return 1 if risen else 0
 
 
 if __name__ == "__main__":
