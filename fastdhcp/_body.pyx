@@ -142,8 +142,10 @@ cdef uint32_t add_vendors(Choice* c, uint32_t size, Span value) noexcept nogil:
     cdef uint32_t before = size
     cdef uint32_t at = 0
     cdef uint32_t seen, part
-    while at < value.len:
+    while at + VENDOR_HEAD <= value.len:
         part = VENDOR_HEAD + value.at[at + VENDOR_HEAD - 1]
+        if part > value.len - at:
+            break
         seen = 0
         while seen < before and load_be32(c.vendors + seen) != load_be32(value.at + at):
             seen += VENDOR_HEAD + c.vendors[seen + VENDOR_HEAD - 1]

@@ -23,7 +23,7 @@ _NAME_CODES = {
 _SUBNET_MASK = BY_NAME["subnet-mask"].code
 _IEN_116 = BY_NAME["name-servers"].code
 _DOMAIN_NAME_SERVERS = BY_NAME["domain-name-servers"].code
-_VENDOR_OPTIONS = BY_NAME["vendor-options"].code
+_VENDOR_OPTIONS = BY_NAME["vendor-options"].name
 _NAME_MAX = 253  # characters of a domain name that takes 255 octets in its encoding
 
 
@@ -82,8 +82,8 @@ def scope_options(
         if code in _NAME_CODES and len(data) > _NAME_MAX:
             words = f"has {len(data)} characters, and a domain name at most {_NAME_MAX}"
             report.warn(here, f"{words} (RFC 1035 2.3.4: 255 octets); write a shorter one")
-        by_vendor = code == _VENDOR_OPTIONS and name in definitions.dhcp.by_name
-        found[code] = Given(data, by_vendor=by_vendor)
+        # In hex, or by a name of its own, it is whole.
+        found[code] = Given(data, by_vendor=name == _VENDOR_OPTIONS)
     if _IEN_116 in found and _DOMAIN_NAME_SERVERS not in found:
         here = where.at("options", "name-servers")
         words = "is option 5, servers of IEN 116 that nobody asks for any more"

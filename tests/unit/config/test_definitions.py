@@ -91,6 +91,13 @@ def test_a_second_name_for_an_option_of_a_standard(tmp_path: Path) -> None:
     assert load(path).options == {150: Given(b"/g")}
 
 
+def test_option_125_by_a_name_of_its_own_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "fastdhcp.toml"
+    defined = definition(code=125, name="raw", type="bytes")
+    path.write_text(defined + '[defaults.options]\nraw = "hex:01"\n')
+    assert load(path).options == {125: Given(b"\x01")}
+
+
 def test_definitions_of_all_files_count_together(tmp_path: Path) -> None:
     (tmp_path / "more.toml").write_text(DOCSIS)
     path = tmp_path / "fastdhcp.toml"
