@@ -15,6 +15,7 @@ from fastdhcp.options.types import (
     array,
     hex_bytes,
     items,
+    record,
     sized,
     taken,
 )
@@ -221,6 +222,36 @@ def _read_resolver(octets: bytes, at: int) -> tuple[Value, int]:
 
 _RESOLVER = Type("resolver", _write_resolver, _read_resolver, open=True)
 RESOLVERS = array("resolvers", sized(_RESOLVER, 2), "a list of resolvers", _RESOLVER_EXAMPLE)
+
+
+# ---- Intel's PXE 2.1: servers and menu within option 43
+
+
+def _write_counted(value: object) -> bytes:
+    octets = ADDRESSES.write(value)
+    if not 4 <= len(octets) <= 4 * 255:
+        raise OptionError("takes 1 to 255 addresses")
+    return bytes((len(octets) // 4,)) + octets
+
+
+def _read_counted(octets: bytes, at: int) -> tuple[Value, int]:
+    end = at + 1 + 4 * octets[at]
+    return ADDRESSES.value(taken(octets, at + 1, end - at - 1)), end
+
+
+_COUNTED = Type("addresses", _write_counted, _read_counted)
+BOOT_SERVERS = array(
+    "[u16, addresses]...",
+    record((U16, _COUNTED), '[1, ["10.0.0.1"]]'),
+    "a list of [type, addresses]",
+    '[[1, ["10.0.0.1"]]]',
+)
+BOOT_MENU = array(
+    "[u16, text]...",
+    record((U16, sized(TEXT, 1)), '[1, "Install"]'),
+    "a list of [type, text]",
+    '[[0, "Local disk"], [1, "Install"]]',
+)
 
 
 # ---- lists of what has its length before it

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from fastdhcp.options.names import NAME, NAMES, SEARCH_LIST
 from fastdhcp.options.special import (
+    BOOT_MENU,
+    BOOT_SERVERS,
     POLICY_FILTER,
     RESOLVERS,
     ROUTES,
@@ -262,8 +264,8 @@ SPACES: dict[str, tuple[Option, ...]] = {
     "pxe": (
         Option(6, "discovery-control", U8, ""),
         Option(7, "discovery-multicast", ADDRESS, ""),
-        Option(8, "boot-servers", BYTES, ""),
-        Option(9, "boot-menu", BYTES, ""),
+        Option(8, "boot-servers", BOOT_SERVERS, ""),
+        Option(9, "boot-menu", BOOT_MENU, ""),
         Option(10, "menu-prompt", record((U8, TEXT), '[0, "PXE"]'), ""),
         Option(71, "boot-item", record((U16, U16), "[0, 0]"), ""),
     ),

@@ -88,6 +88,15 @@ def test_a_reservations_word_is_the_nearest() -> None:
     assert list(sent(maker, b"\x2a", reservation=0)) == [6, 42]
 
 
+def test_a_reservations_name_obeys_both() -> None:
+    """Option 12 that is put into a body per client."""
+    name = 'hostname = "printer-7"'
+    always = maker_of(defaults='always-send = ["host-name"]', kept=name)
+    assert sent(always, b"", reservation=0) == {12: b"printer-7"}
+    never = maker_of(defaults='never-send = ["host-name"]', kept=name)
+    assert sent(never, b"\x0c", reservation=0) == {}
+
+
 # ---- without option 55
 
 

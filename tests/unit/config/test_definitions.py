@@ -7,6 +7,7 @@ import pytest
 
 from fastdhcp.config import check, load
 from fastdhcp.config.model import Given
+from fastdhcp.options import STANDARD
 
 DOCSIS = """[[option-definitions]]
 space = "docsis"
@@ -96,6 +97,24 @@ def test_option_125_by_a_name_of_its_own_is_whole(tmp_path: Path) -> None:
     defined = definition(code=125, name="raw", type="bytes")
     path.write_text(defined + '[defaults.options]\nraw = "hex:01"\n')
     assert load(path).options == {125: Given(b"\x01")}
+
+
+def test_menu_and_servers_of_pxe(tmp_path: Path) -> None:
+    """Intel's PXE 2.1, tables 2-1: of an entry its type, then what it has counted or measured."""
+    path = tmp_path / "fastdhcp.toml"
+    path.write_text(
+        "[defaults.options.vendor-encapsulated-options]\nspace = 'pxe'\n"
+        "boot-servers = [[1, ['10.0.0.1', '10.0.0.2']], [2, ['10.0.0.3']]]\n"
+        "boot-menu = [[0, 'disk'], [1, 'net']]\nmenu-prompt = [10, 'F8']\n"
+    )
+    wanted = (
+        "0812 0001020a0000010a000002 0002010a000003" "090d 0000046469736b 0001036e6574" "0a030a4638"
+    )  # fmt: skip
+    assert load(path).options == {43: Given(bytes.fromhex(wanted))}
+    space = STANDARD.spaces["pxe"]
+    for name, value in [("boot-servers", [[1, ["10.0.0.1"]]]), ("boot-menu", [[0, "disk"]])]:
+        kind = space.by_name[name].type
+        assert kind.value(kind.write(value)) == value
 
 
 def test_definitions_of_all_files_count_together(tmp_path: Path) -> None:
@@ -236,6 +255,10 @@ BAD: list[tuple[str, str, list[str]]] = [
     ("125 of nothing",
      'defaults.options = { vendor-options = [{ enterprise = 9, space = "pxe" }] }\n',
      ["1: defaults.options.vendor-options[0]: takes 0 octets; one vendor's take 1 to 255"]),
+    ("a PXE server without an address", "defaults.options = { vendor-encapsulated-options = "
+     '{ space = "pxe", boot-servers = [[1, []]] } }\n',
+     ["1: defaults.options.vendor-encapsulated-options.boot-servers[0][1]: takes 1 to 255 "
+      "addresses"]),
     # RFC 9463.
     ("a resolver without a name", "defaults.options = { v4-dnr = [{ priority = 1 }] }\n",
      ["1: defaults.options.v4-dnr[0]: `name` is missing; write [{ name = \"dns.example\", "
