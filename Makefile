@@ -16,7 +16,7 @@ STUBBED = $(patsubst fastdhcp/%.pyi,fastdhcp.%,$(wildcard fastdhcp/*.pyi)) \
 
 export PYTHON
 
-.PHONY: help run build test test-quick lint format bench compare restart crash fuzz clean
+.PHONY: help run build test test-quick lint format bench compare restart crash fuzz kea clean
 .PHONY: instructions wheel install uninstall
 .DEFAULT_GOAL := help
 
@@ -73,8 +73,12 @@ restart: build $(VENV)/test.stamp ## a start with a million leases: first OFFER,
 crash: build $(VENV)/test.stamp ## 200 kills under load, against the client's ledger
 	$(BIN)/python -m tests.crash $(ARGS)
 
-fuzz: build $(VENV)/test.stamp ## hostile messages for the codec, held against the plain twin
+fuzz: build $(VENV)/test.stamp ## hostile messages and programs, held against the plain twins
 	$(BIN)/python -m tests.fuzz.fuzz_codec --count 1000000 $(ARGS)
+	$(BIN)/python -m tests.fuzz.fuzz_program --count 1000000 $(ARGS)
+
+kea: build $(VENV)/test.stamp ## expressions as a living Kea says them, beside answers kept
+	$(BIN)/python -m tests.kea $(ARGS)
 
 clean: ## remove what was built here, and the virtual environment
 	rm -rf build dist $(VENV) fastdhcp.egg-info

@@ -4,6 +4,7 @@ It takes the tree that the parser made, and nothing of what comes after: no size
 A value is bytes, or None where it is absent.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fastdhcp.config import syntax
@@ -23,9 +24,13 @@ class NoRoom(Exception):
     """More than MADE_MAX octets were made: what the C function says then depends on its order."""
 
 
+class Unlike(Exception):
+    """What other evaluators say otherwise was come by (`strict`)."""
+
+
 @dataclass
 class Said:
-    """A message, and what the server knows besides."""
+    """A message, and what the server knows besides. `strict`: every part is looked at."""
 
     message: bytes
     known: bool = False
@@ -34,6 +39,7 @@ class Said:
     destination: int = 0
     iface: str = ""
     relay_info: bytes | None = None
+    strict: bool = False
     options: dict[int, bytes] = field(default_factory=dict)
     made: int = 0
 
@@ -138,6 +144,8 @@ def twin_value(said: Said, node: syntax.Node) -> bytes:
         return as_text(said, node, value) if node.steps[-1] == "text" else value
     assert isinstance(node, syntax.Call)
     if node.name == "ifelse":
+        if said.strict:
+            twin_value(said, node.values[1]), twin_value(said, node.values[2])
         return twin_value(said, node.values[1 if twin_test(said, node.values[0]) else 2])
     values = [twin_value(said, value) for value in node.values]
     if node.name == "substring":
@@ -155,6 +163,8 @@ def twin_value(said: Said, node: syntax.Node) -> bytes:
 
 def as_text(said: Said, path: syntax.Path, value: bytes) -> bytes:
     """Of the options that have a text form and stand in the generator's expressions."""
+    if said.strict and path.steps[1] not in (12, 60):
+        raise Unlike
     if path.steps[0] == "option" and path.steps[1] in (50, 54):
         return number_text(said, value, 4, False, True)
     if path.steps[0] == "option" and path.steps[1] == 57:
@@ -164,6 +174,8 @@ def as_text(said: Said, path: syntax.Path, value: bytes) -> bytes:
 
 def number_text(said: Said, value: bytes, size: int, signed: bool, dotted: bool) -> bytes:
     if len(value) != size:
+        if said.strict and value:
+            raise Unlike
         return b""
     if dotted:
         return made(said, ".".join(map(str, value)).encode())
@@ -192,6 +204,11 @@ def split(value: bytes, delimiters: bytes, field_: int) -> bytes:
     return bytes(fields[field_ - 1]) if field_ <= len(fields) else b""
 
 
+def _each(said: Said, tests: tuple[syntax.Node, ...]) -> Iterable[bool]:
+    found = (twin_test(said, test) for test in tests)
+    return list(found) if said.strict else found
+
+
 def twin_test(said: Said, node: syntax.Node) -> bool:
     """Whether a test is true."""
     match node:
@@ -200,7 +217,8 @@ def twin_test(said: Said, node: syntax.Node) -> bool:
             return same is not node.negated
         case syntax.Among():
             value = twin_value(said, node.value)
-            return any(value == twin_value(said, item) for item in node.items)
+            items = [twin_value(said, item) for item in node.items]
+            return value in items
         case syntax.Member():
             if node.name.lower() in ("known", "unknown"):
                 return said.known is (node.name.lower() == "known")
@@ -210,9 +228,9 @@ def twin_test(said: Said, node: syntax.Node) -> bool:
         case syntax.Not():
             return not twin_test(said, node.test)
         case syntax.AllOf():
-            return all(twin_test(said, test) for test in node.tests)
+            return all(_each(said, node.tests))
         case syntax.AnyOf():
-            return any(twin_test(said, test) for test in node.tests)
+            return any(_each(said, node.tests))
         case syntax.Path():
             return fetch(said, node) is not None
     raise AssertionError(node)
