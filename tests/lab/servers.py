@@ -95,13 +95,16 @@ def _dnsmasq_subnet(subnet: Subnet, site: Site) -> list[str]:
 
 
 class Kea(Server):
-    """kea-dhcp4 with leases in memory."""
+    """kea-dhcp4 with leases in memory. ``more``: options by Kea's names, as Kea writes them."""
 
-    def __init__(self, lab: Lab, namespace: str, site: Site = Site()) -> None:
+    def __init__(
+        self, lab: Lab, namespace: str, site: Site = Site(), more: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(lab, namespace, site)
         options = {
             "domain-name-servers": site.name_server,
             "domain-name": site.domain,
+            **(more or {}),
         }
         config = {
             "Dhcp4": {
