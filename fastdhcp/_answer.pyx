@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint32_t
 
-from fastdhcp._codec cimport Packet, codec_decode
+from fastdhcp._codec cimport HAS_RAPID_COMMIT, Packet, codec_decode
 from fastdhcp._handle cimport Handled, handle_packet, handled_clear
 from fastdhcp._held cimport NO_REPLY, held_give, held_push, held_room, held_take
 from fastdhcp._image cimport image_slots
@@ -17,7 +17,7 @@ from fastdhcp._trace cimport (
     OUTCOME_DECIDED, OUTCOME_DONE, OUTCOME_DROPPED, OUTCOME_HELD, Outcome, trace_number,
     trace_write,
 )
-from fastdhcp._wire cimport REQUEST
+from fastdhcp._wire cimport BOOTP, REQUEST
 
 
 cdef inline DropReason read_packet(Worker* w, uint32_t i, Arrival* arrival,
@@ -51,11 +51,14 @@ cdef inline DropReason reply_to(Worker* w, const Packet* packet, const Arrival* 
     return DROP_NONE
 
 
-# What would find no room in the held queue is dropped before it changes anything.
-cdef inline DropReason handle(Worker* w, const Packet* packet, const Arrival* arrival,
+# What would find no room in the held queue is dropped before it changes anything. A DISCOVER needs
+# none: it is answered by an OFFER then (RFC 4039 3.1: rapid commit is the server's choice).
+cdef inline DropReason handle(Worker* w, Packet* packet, const Arrival* arrival,
                               Handled* handled) noexcept nogil:
-    if packet.message_type == REQUEST and not held_room(&w.held):
-        return DROP_HELD_FULL
+    if not held_room(&w.held):
+        if packet.message_type in (REQUEST, BOOTP):
+            return DROP_HELD_FULL
+        packet.has &= ~HAS_RAPID_COMMIT
     handle_packet(w.t, packet, arrival, w.now, handled)
     if handled.reply_type:
         return reply_to(w, packet, arrival, handled)

@@ -81,6 +81,10 @@ cdef DropReason areas_walk(Walk* walk, const SlotTable* table, const uint8_t* da
 # as many bytes as the message has.
 cdef void areas_join(Walk* walk, uint8_t* scratch) noexcept nogil
 
+# Is the option there, in whatever area and of whatever length? For options that have no slot, of a
+# message that areas_walk has read.
+cdef bint areas_have(const uint8_t* data, uint32_t size, uint8_t code) noexcept nogil
+
 # Lays a list of options into a reply, in their order, each into the first area that has room for
 # the whole of it: `main`, then `file`, then `sname` (RFC 2132 9.3). A value over 255 bytes goes out
 # in parts (RFC 3396) and may begin in one area and end in a later one. `file` and `sname` are

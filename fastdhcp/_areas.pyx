@@ -128,6 +128,27 @@ cdef void areas_join(Walk* walk, uint8_t* scratch) noexcept nogil:
         gather_repeats(walk, walk.areas[i], True)
 
 
+cdef bint area_has(const uint8_t* at, uint32_t size, uint8_t code, Span* value) noexcept nogil:
+    cdef const uint8_t* end = at + size
+    cdef uint8_t found
+    while next_option(&at, end, &found, value) == STEP_OPTION:
+        if found == code:
+            return True
+    return False
+
+
+cdef bint areas_have(const uint8_t* data, uint32_t size, uint8_t code) noexcept nogil:
+    cdef Span value
+    cdef uint8_t areas = 0
+    if size < AT_OPTIONS:
+        return False
+    if area_has(data + AT_OPTIONS, size - AT_OPTIONS, OPTION_OVERLOAD, &value) and value.len:
+        areas = value.at[0]
+    return (area_has(data + AT_OPTIONS, size - AT_OPTIONS, code, &value)
+            or (areas & OVERLOAD_FILE and area_has(data + AT_FILE, FILE_SIZE, code, &value))
+            or (areas & OVERLOAD_SNAME and area_has(data + AT_SNAME, SNAME_SIZE, code, &value)))
+
+
 # ---- laying options
 
 # The areas that options may go to, in the order in which a receiver joins them.

@@ -34,7 +34,7 @@ cdef struct BodyKey:
     uint8_t file_taken       # 1: the file field carries the boot file
     uint8_t sname_taken      # 1: sname carries the server's name
     uint8_t own_name         # 1: a name of its own takes the place of any layer's option 12
-    uint8_t spare            # so that what is hashed ends on a word
+    uint8_t bootp            # 1: for a BOOTP client
     uint8_t list[BODY_LIST_MAX]  # zeros behind list_len up to the end of its word
 
 
@@ -60,8 +60,8 @@ cdef bint bodies_open(Bodies* bodies) noexcept nogil
 cdef void bodies_close(Bodies* bodies) noexcept nogil
 
 # The body for `room` bytes in the options field, `name_size` of which option 12 takes if it is put
-# in. `key` has subnet, pool, own, file_taken, sname_taken and own_name set, and is used as scratch;
-# `list` is option 55 (at = NULL: none). What is returned lives until the next call.
+# in. `key` has subnet, pool, own, file_taken, sname_taken, own_name and bootp set, and is used as
+# scratch; `list` is option 55 (at = NULL: none). What is returned lives until the next call.
 cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key, Span list,
                              uint32_t room, uint32_t name_size,
                              Counters* counters) noexcept nogil

@@ -7,8 +7,8 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 from fastdhcp._areas cimport STEP_OPTION, next_option
 from fastdhcp._codec cimport OptionSpan, codec_lay_options, codec_option_size
 from fastdhcp._image cimport (
-    NOWHERE, OPTION_ALWAYS, OPTION_BY_VENDOR, OPTION_NEVER, OPTION_NO_VALUE, Image, Layer, Option,
-    Subnet, image_pool, image_subnet, image_table,
+    NOWHERE, OPTION_ALWAYS, OPTION_BY_VENDOR, OPTION_NEVER, Image, Layer, Option, Subnet,
+    image_find_option, image_layer, image_pool, image_subnet, image_table,
 )
 from fastdhcp._stats cimport COUNT_CACHE_MISS, Counters, count
 from fastdhcp._wire cimport *
@@ -19,7 +19,6 @@ cdef enum:
     OPTION_ROUTERS = 3
     OPTION_STATIC_ROUTES = 33
     OPTION_V6_ONLY = 108
-    OPTION_AUTO_CONFIG = 116
     OPTION_CLASSLESS_ROUTES = 121
     OPTION_VENDOR_OPTIONS = 125
     OPTION_PORT_PARAMETERS = 159
@@ -60,10 +59,6 @@ cdef struct Choice:
 
 # ---- choosing
 
-cdef inline const Layer* layer_at(const Image* image, uint32_t index) noexcept nogil:
-    return <const Layer*>image_table(image, &image.layers) + index
-
-
 cdef inline const Option* options_of(const Image* image, const Layer* layer) noexcept nogil:
     return <const Option*>image_table(image, &image.options) + layer.option_first
 
@@ -71,7 +66,7 @@ cdef inline const Option* options_of(const Image* image, const Layer* layer) noe
 # One more layer, farther than those before. The nearest one that says whether an option is sent has
 # the word; what is never sent counts as done.
 cdef void push_layer(Choice* c, uint32_t index) noexcept nogil:
-    cdef const Layer* layer = layer_at(c.image, index)
+    cdef const Layer* layer = image_layer(c.image, index)
     cdef const Option* options = options_of(c.image, layer)
     cdef uint8_t code, sending
     cdef uint32_t i
@@ -103,24 +98,10 @@ cdef void choice_begin(Choice* c, const Image* image, const BodyKey* key) noexce
         subnet = image_subnet(image, key.subnet)
         push_layer(c, subnet.layer)
         store_be32(c.mask, subnet.mask)
-
-
-# An option of a layer that has a value there; NULL: it has none. Sorted by code.
-cdef const Option* layer_find(const Image* image, const Layer* layer, uint8_t code) noexcept nogil:
-    cdef const Option* options = options_of(image, layer)
-    cdef uint32_t low = 0
-    cdef uint32_t high = layer.option_count
-    cdef uint32_t middle
-    while low < high:
-        middle = (low + high) // 2
-        if options[middle].code < code:
-            low = middle + 1
-        else:
-            high = middle
-    if (low < layer.option_count and options[low].code == code
-            and not options[low].flags & OPTION_NO_VALUE):
-        return &options[low]
-    return NULL
+    if key.bootp:
+        # RFC 2132 2: what section 9 has is DHCP's alone.
+        c.done[<int>OPTION_VENDOR_CLASS] = 1
+        c.done[<int>OPTION_TFTP_SERVER_NAME] = c.done[<int>OPTION_BOOT_FILE_NAME] = 1
 
 
 cdef inline Span value_of(const Image* image, const Option* option) noexcept nogil:
@@ -131,7 +112,7 @@ cdef Span nearest_value(const Choice* c, uint8_t code) noexcept nogil:
     cdef const Option* option
     cdef uint32_t i
     for i in range(c.layer_count):
-        option = layer_find(c.image, c.layers[i], code)
+        option = image_find_option(c.image, c.layers[i], code)
         if option != NULL:
             return value_of(c.image, option)
     return Span(NULL, 0)
@@ -163,7 +144,7 @@ cdef Span vendor_options(Choice* c) noexcept nogil:
     cdef uint32_t size = 0
     cdef uint32_t i
     for i in range(c.layer_count):
-        option = layer_find(c.image, c.layers[i], OPTION_VENDOR_OPTIONS)
+        option = image_find_option(c.image, c.layers[i], OPTION_VENDOR_OPTIONS)
         if option == NULL:
             continue
         if option.flags & OPTION_BY_VENDOR:
@@ -392,7 +373,6 @@ cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key, S
                              Counters* counters) noexcept nogil:
     cdef const Body* body
     key.generation = image.generation
-    key.spare = 0
     key.list_len = BODY_NO_LIST
     if list.at != NULL:
         if list.len > BODY_LIST_MAX:

@@ -8,13 +8,17 @@ found of the options stays in the scratch, for the programs of the policy to rea
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
-from fastdhcp._areas cimport OptionSpan, SlotTable, Walk, areas_lay as codec_lay_options
+from fastdhcp._areas cimport OptionSpan, SlotTable, Walk, areas_have
+from fastdhcp._areas cimport areas_lay as codec_lay_options
 from fastdhcp._areas cimport option_size as codec_option_size
 from fastdhcp._stats cimport DropReason
 from fastdhcp._wire cimport Span
 
 cdef enum:
     SCRATCH_SIZE = 2048      # octets of a message that is read
+    CLIENT_ID_MIN = 2        # RFC 2132 9.14: a type and at least one byte
+    CLIENT_ID_MAX = 255
+    FQDN_MIN = 3             # RFC 4702 2: flags and two RCODEs
 
 cdef enum PacketFlag:
     HAS_REQUESTED = 1        # option 50, four bytes
@@ -29,6 +33,7 @@ cdef enum PacketFlag:
     HAS_VSS_OPTION = 512     # option 221, likewise
     HAS_RELAY_FLAGS = 1024   # sub-option 82.10 (RFC 5010), one byte
     HAS_RELAY_UNICAST = 2048  # ... which says that the client's message was unicast
+    HAS_FQDN = 4096          # option 81, with its flags and RCODEs (RFC 4702 2)
 
 
 # Where a message is taken apart; in use as long as its Packet.
@@ -61,16 +66,16 @@ cdef struct Packet:
     uint32_t link_selection  # these three and the VSSs are set only if their flags are
     uint32_t server_override
     uint32_t subnet_selection
-    # Options as joined bytes; at = NULL: absent. What cannot be read counts as absent:
-    # option 61 of fewer than two bytes or more than 255, and anything empty but relay_info.
-    Span client_id           # 61
+    # Options as joined bytes; at = NULL: absent. What is empty counts as absent, unless it is
+    # echoed.
+    Span client_id           # 61, as it came: codec_client_id() says whom it names
     Span relay_info          # 82, verbatim
     Span circuit_id          # 82.1
     Span remote_id           # 82.2
     Span subscriber_id       # 82.6
     Span parameter_list      # 55
-    Span hostname            # 12
-    Span fqdn                # 81
+    Span hostname            # 12, without trailing NULs
+    Span fqdn                # 81, as it came: HAS_FQDN says that it can be read
     Span vendor_class        # 60
     Span user_class          # 77
     Span architecture        # 93
@@ -85,3 +90,15 @@ cdef struct Packet:
 # `table` says which options are looked at (image_slots); `scratch` lives as long as the packet.
 cdef DropReason codec_decode(const SlotTable* table, const uint8_t* data, uint32_t size,
                              Scratch* scratch, Packet* packet) noexcept nogil
+
+
+# Is an option there that has no field in Packet? By walking the message again: for what is rare.
+cdef inline bint codec_has(const Packet* packet, uint8_t code) noexcept nogil:
+    return areas_have(packet.data, packet.size, code)
+
+
+# Option 61 as an identifier; at = NULL: there is none, or it names nobody.
+cdef inline Span codec_client_id(const Packet* packet) noexcept nogil:
+    if CLIENT_ID_MIN <= packet.client_id.len <= CLIENT_ID_MAX:
+        return packet.client_id
+    return Span(NULL, 0)

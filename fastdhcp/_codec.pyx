@@ -21,10 +21,6 @@ from fastdhcp._stats import drop_names
 from fastdhcp.packet import DecodeError, EncodeError, sort_options
 from fastdhcp.packet import Packet as MessageView
 
-cdef enum:
-    CLIENT_ID_MIN = 2        # RFC 2132 9.14: a type and at least one byte
-    CLIENT_ID_MAX = 255
-
 REASON_NAMES = drop_names()
 
 
@@ -90,6 +86,13 @@ cdef inline Span within(Span value, uint32_t len_min, uint32_t len_max) noexcept
     return value if len_min <= value.len <= len_max else absent
 
 
+# RFC 2132 2: a receiver deletes the NULs that text may end with; nothing left is absent.
+cdef inline Span text(Span value) noexcept nogil:
+    while value.len and value.at[value.len - 1] == 0:
+        value.len -= 1
+    return within(value, 1, SCRATCH_SIZE)
+
+
 cdef void take_relay_info(Packet* packet) noexcept nogil:
     cdef RelayInfo said
     relay_read(&said, packet.relay_info)
@@ -130,10 +133,12 @@ cdef inline void take_options(Packet* packet, Span* slots) noexcept nogil:
     packet.max_size = load_be16(size.at) if size.len == 2 else 0
     if packet.max_size < DATAGRAM_SIZE_MIN:
         packet.max_size = 0
-    packet.client_id = within(slots[SLOT_CLIENT_ID], CLIENT_ID_MIN, CLIENT_ID_MAX)
+    packet.client_id = slots[SLOT_CLIENT_ID]
     packet.parameter_list = within(slots[SLOT_PARAMETER_LIST], 1, SCRATCH_SIZE)
-    packet.hostname = within(slots[SLOT_HOSTNAME], 1, SCRATCH_SIZE)
-    packet.fqdn = within(slots[SLOT_FQDN], 1, SCRATCH_SIZE)
+    packet.hostname = text(slots[SLOT_HOSTNAME])
+    packet.fqdn = slots[SLOT_FQDN]
+    if packet.fqdn.len >= FQDN_MIN:
+        packet.has |= HAS_FQDN
     packet.vendor_class = within(slots[SLOT_VENDOR_CLASS], 1, SCRATCH_SIZE)
     packet.user_class = within(slots[SLOT_USER_CLASS], 1, SCRATCH_SIZE)
     packet.architecture = within(slots[SLOT_ARCHITECTURE], 1, SCRATCH_SIZE)
@@ -252,11 +257,13 @@ def decode_request(bytes data not None):
         "rapid_commit": bool(packet.has & HAS_RAPID_COMMIT),
         "relay_port": bool(packet.has & HAS_RELAY_PORT),
         "relay_unicast": number_if(&packet, HAS_RELAY_FLAGS, packet.has & HAS_RELAY_UNICAST != 0),
-        "client_id": span_bytes(packet.client_id), "relay_info": span_bytes(packet.relay_info),
+        "client_id": span_bytes(codec_client_id(&packet)),
+        "relay_info": span_bytes(packet.relay_info),
         "circuit_id": span_bytes(packet.circuit_id), "remote_id": span_bytes(packet.remote_id),
         "subscriber_id": span_bytes(packet.subscriber_id),
         "parameter_list": span_bytes(packet.parameter_list),
-        "hostname": span_bytes(packet.hostname), "fqdn": span_bytes(packet.fqdn),
+        "hostname": span_bytes(packet.hostname),
+        "fqdn": span_bytes(packet.fqdn) if packet.has & HAS_FQDN else None,
         "vendor_class": span_bytes(packet.vendor_class),
         "user_class": span_bytes(packet.user_class),
         "architecture": span_bytes(packet.architecture),

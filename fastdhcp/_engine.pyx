@@ -7,16 +7,21 @@
 | INIT-REBOOT,   | ACK; NAK if no longer     | authoritative: ACK,           | NAK if authorita-   |
 |   RENEWING,    |   allowed                 |   else silence                |   tive, or we know  |
 |   REBINDING    |                           |                               |   the client here   |
+
+DISCOVER and BOOTP's request choose an address by the same rules; the one is answered by an offer
+of it (by rapid commit with the lease), the other with the address, bound.
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 
 from fastdhcp._codec cimport (
-    HAS_LEASE_TIME, HAS_REQUESTED, HAS_SERVER_ID, HAS_SERVER_OVERRIDE, Packet,
+    HAS_LEASE_TIME, HAS_RAPID_COMMIT, HAS_REQUESTED, HAS_SERVER_ID, HAS_SERVER_OVERRIDE, Packet,
+    codec_has,
 )
 from fastdhcp._image cimport (
-    INFINITE, NOWHERE, PARAMS_AUTHORITATIVE, Image, Network, Params, image_is_own, image_network,
+    INFINITE, NOWHERE, PARAMS_AUTHORITATIVE, PARAMS_BOOTP, PARAMS_RAPID_COMMIT, Image, Layer,
+    Network, Option, Params, Subnet, image_find_option, image_is_own, image_layer, image_network,
     image_params, image_pool, image_reservation, image_subnet, image_table,
 )
 from fastdhcp._journal cimport (
@@ -28,10 +33,13 @@ from fastdhcp._leases cimport (
 )
 from fastdhcp._scope cimport Scope
 from fastdhcp._stats cimport (
-    DROP_NONE, DROP_NOT_AUTHORITATIVE, DROP_NOT_HOLDER, DROP_NOT_SERVED_TYPE, DROP_OTHER_SERVER,
-    DROP_POOL_EXHAUSTED, DROP_STORE_UNAVAILABLE, DROP_UNKNOWN_CLIENT,
+    DROP_BOOTP_UNKNOWN, DROP_NONE, DROP_NOT_AUTHORITATIVE, DROP_NOT_HOLDER, DROP_NOT_SERVED_TYPE,
+    DROP_OTHER_SERVER, DROP_POOL_EXHAUSTED, DROP_STORE_UNAVAILABLE, DROP_UNKNOWN_CLIENT,
 )
-from fastdhcp._wire cimport ACK, DECLINE, DISCOVER, INFORM, NAK, OFFER, RELEASE, REQUEST
+from fastdhcp._wire cimport (
+    ACK, AT_SNAME, BOOTP, DECLINE, DISCOVER, INFORM, NAK, OFFER, OPTION_AUTO_CONFIG, RELEASE,
+    REQUEST,
+)
 
 cdef enum:
     # Rounding and a short wait for the store eat from this, so that the client reads the full time.
@@ -127,12 +135,17 @@ cdef inline uint32_t instant(uint32_t now, uint32_t seconds) noexcept nogil:
     return <uint32_t>at if at < TIME_INFINITE else TIME_INFINITE - 1
 
 
-cdef bint speaks_for_link(const Image* image, const Scope* scope) noexcept nogil:
+# The subnet of the giaddr or interface; without one the first that shares the link.
+cdef inline uint32_t subnet_of_link(const Image* image, const Scope* scope) noexcept nogil:
     cdef const Network* network = image_network(image, scope.network)
     cdef const uint32_t* members = <const uint32_t*>image_table(image, &image.members)
-    cdef uint32_t subnet = scope.link_subnet
-    if subnet == NOWHERE:
-        subnet = members[network.member_first]
+    if scope.link_subnet != NOWHERE:
+        return scope.link_subnet
+    return members[network.member_first]
+
+
+cdef bint speaks_for_link(const Image* image, const Scope* scope) noexcept nogil:
+    cdef uint32_t subnet = subnet_of_link(image, scope)
     return image_params(image, image_subnet(image, subnet).params).flags & PARAMS_AUTHORITATIVE
 
 
@@ -153,6 +166,10 @@ cdef inline void deny(Verdict* out) noexcept nogil:
 cdef void offer(const Image* image, const Packet* packet, const View* v, const Place* p,
                 Verdict* out) noexcept nogil:
     use_place(image, v, p, out)
+    if packet.has & HAS_RAPID_COMMIT and out.params.flags & PARAMS_RAPID_COMMIT:
+        # RFC 4039 3.1: the DISCOVER is answered as the REQUEST for this offer would be.
+        bind(packet, v, p, lease_time(out.params, packet), out)
+        return
     out.reply_type = OFFER
     out.lease_s = lease_time(out.params, packet)
     out.offer_until = instant(v.now, out.params.offer_hold_s)
@@ -176,12 +193,11 @@ cdef inline uint8_t override_flag(const Packet* packet, const Binding* b) noexce
     return b.flags & RECORD_OVERRIDE if b.state == ACTIVE else 0
 
 
-# The lease, made or prolonged. While the store fails only what is on disk may be told again.
-cdef void acknowledge(const Image* image, const Packet* packet, const View* v, const Place* p,
+# The lease at the place in use, made or prolonged.
+cdef inline void bind(const Packet* packet, const View* v, const Place* p, uint32_t lease_s,
                       Verdict* out) noexcept nogil:
-    use_place(image, v, p, out)
     out.reply_type = ACK
-    out.lease_s = lease_time(out.params, packet)
+    out.lease_s = lease_s
     out.expiry = instant(instant(v.now, out.lease_s), EXPIRY_SPARE if out.lease_s != INFINITE
                          else 0)
     if out.lease_s == INFINITE:
@@ -193,6 +209,13 @@ cdef void acknowledge(const Image* image, const Packet* packet, const View* v, c
         out.change = CHANGE_NONE
     out.replaces = v.mine.known and is_held(v, &v.mine) and \
         v.mine.binding.address != p.binding.address
+
+
+# While the store fails only what is on disk may be told again.
+cdef void acknowledge(const Image* image, const Packet* packet, const View* v, const Place* p,
+                      Verdict* out) noexcept nogil:
+    use_place(image, v, p, out)
+    bind(packet, v, p, lease_time(out.params, packet), out)
 
 
 cdef void tell_what_is_left(const View* v, Verdict* out) noexcept nogil:
@@ -210,22 +233,102 @@ cdef void tell_what_is_left(const View* v, Verdict* out) noexcept nogil:
 
 # ---- DISCOVER, RFC 2131 4.3.1
 
-cdef void decide_discover(const Image* image, const Packet* packet, const View* v,
-                          Verdict* out) noexcept nogil:
-    if v.store_failing:
+# Does the place serve BOOTP clients?
+cdef bint serves_bootp(const Image* image, const View* v, const Place* p) noexcept nogil:
+    cdef Verdict there
+    use_place(image, v, p, &there)
+    return there.params.flags & PARAMS_BOOTP
+
+
+# The address for a client that needs one; `bootp`: where those are served. NULL: none; `free` may
+# not have been gathered yet.
+cdef inline const Place* choose(const Image* image, const View* v, bint bootp) noexcept nogil:
+    if (v.reserved.known and (is_free(v, &v.reserved) or is_mine(v, &v.reserved))
+            and (not bootp or serves_bootp(image, v, &v.reserved))):
+        return &v.reserved
+    if (v.mine.known and v.mine.allowed and (is_mine(v, &v.mine) or is_free(v, &v.mine))
+            and (not bootp or serves_bootp(image, v, &v.mine))):
+        return &v.mine
+    if (v.asked.known and v.asked.allowed and is_free(v, &v.asked)
+            and (not bootp or serves_bootp(image, v, &v.asked))):
+        return &v.asked
+    return &v.free if v.free_gathered and v.free.known else NULL
+
+
+# Is it configured that clients make up no address of their own (RFC 2563 2: 0)?
+cdef bint forbids_making_up(const Image* image, const Subnet* link) noexcept nogil:
+    cdef const Layer* layer = image_layer(image, link.layer)
+    cdef const Option* option = image_find_option(image, layer, OPTION_AUTO_CONFIG)
+    return (option != NULL and option.value_len == 1
+            and (<const uint8_t*>image)[option.value_at] == 0)
+
+
+# RFC 2563 4: who asks for it is told by an OFFER of no address that it must not make up one.
+cdef void refuse_address(const Image* image, const Packet* packet, const Scope* scope,
+                         Verdict* out) noexcept nogil:
+    cdef uint32_t subnet = subnet_of_link(image, scope)
+    cdef const Subnet* link = image_subnet(image, subnet)
+    be_silent(out, DROP_POOL_EXHAUSTED)
+    if codec_has(packet, OPTION_AUTO_CONFIG) and forbids_making_up(image, link):
+        out.reply_type = OFFER
+        out.place.subnet = subnet
+        out.params = image_params(image, link.params)
+
+
+cdef void decide_discover(const Image* image, const Packet* packet, const Scope* scope,
+                          const View* v, Verdict* out) noexcept nogil:
+    cdef const Place* p = NULL if v.store_failing else choose(image, v, False)
+    if p != NULL:
+        offer(image, packet, v, p, out)
+    elif v.store_failing:
         be_silent(out, DROP_STORE_UNAVAILABLE)
-    elif v.reserved.known and (is_free(v, &v.reserved) or is_mine(v, &v.reserved)):
-        offer(image, packet, v, &v.reserved, out)
-    elif v.mine.known and v.mine.allowed and (is_mine(v, &v.mine) or is_free(v, &v.mine)):
-        offer(image, packet, v, &v.mine, out)
-    elif v.asked.known and v.asked.allowed and is_free(v, &v.asked):
-        offer(image, packet, v, &v.asked, out)
     elif not v.free_gathered:
         out.want = WANT_FREE
-    elif v.free.known:
-        offer(image, packet, v, &v.free, out)
     else:
-        be_silent(out, DROP_POOL_EXHAUSTED)
+        refuse_address(image, packet, scope, out)
+
+
+# ---- BOOTP: RFC 951 7.3, RFC 1534 2
+
+# RFC 951 7.3: a client that names a server in sname is that server's.
+cdef bint is_for_us(const Image* image, const Packet* packet, const Params* params) noexcept nogil:
+    cdef const uint8_t* named = packet.data + AT_SNAME
+    cdef const uint8_t* ours = <const uint8_t*>image + params.server_name_at
+    cdef uint32_t size = params.server_name_len
+    return named[0] == 0 or (size and named[size] == 0 and memcmp(named, ours, size) == 0)
+
+
+# Does any pool of the link serve them?
+cdef bint gives_to_bootp(const Image* image, const Scope* scope) noexcept nogil:
+    cdef const Network* network = image_network(image, scope.network)
+    cdef const uint32_t* members = <const uint32_t*>image_table(image, &image.members)
+    cdef const Subnet* subnet
+    cdef uint32_t i, k
+    for i in range(network.member_count):
+        subnet = image_subnet(image, members[network.member_first + i])
+        for k in range(subnet.pool_first, subnet.pool_first + subnet.pool_count):
+            if image_params(image, image_pool(image, k).params).flags & PARAMS_BOOTP:
+                return True
+    return False
+
+
+# RFC 1534 2: there is no REQUEST to wait for, so what is chosen is bound. No reply says for how
+# long: a finite time ends if the client is silent for so long.
+cdef void decide_bootp(const Image* image, const Packet* packet, const Scope* scope, const View* v,
+                       Verdict* out) noexcept nogil:
+    cdef const Place* p = NULL if v.store_failing else choose(image, v, True)
+    if v.store_failing:
+        be_silent(out, DROP_STORE_UNAVAILABLE)
+    elif p == NULL and not v.free_gathered:
+        out.want = WANT_FREE
+    elif p == NULL:
+        be_silent(out, DROP_POOL_EXHAUSTED if gives_to_bootp(image, scope) else DROP_BOOTP_UNKNOWN)
+    else:
+        use_place(image, v, p, out)
+        if is_for_us(image, packet, out.params):
+            bind(packet, v, p, out.params.bootp_lease_s, out)
+        else:
+            be_silent(out, DROP_OTHER_SERVER)
 
 
 # ---- REQUEST, RFC 2131 4.3.2
@@ -328,22 +431,18 @@ cdef void decide_decline(const Image* image, const View* v, Verdict* out) noexce
 # Options for an address that was set by hand: those of its own subnet, else of the link's.
 cdef void decide_inform(const Image* image, const Packet* packet, const Scope* scope,
                         const View* v, Verdict* out) noexcept nogil:
-    cdef const Network* network = image_network(image, scope.network)
-    cdef const uint32_t* members = <const uint32_t*>image_table(image, &image.members)
     out.reply_type = ACK
-    out.place.subnet = scope.link_subnet
+    out.place.subnet = subnet_of_link(image, scope)
     out.place.pool = NOWHERE
     if v.asked.known:
         out.place.subnet = v.asked.subnet
         out.place.pool = v.asked.pool
-    elif out.place.subnet == NOWHERE:
-        out.place.subnet = members[network.member_first]
     out.reservation = v.reservation
     out.params = params_at(image, out.place.subnet, out.place.pool, v.reservation)
 
 
 cdef uint32_t engine_asked(const Packet* packet) noexcept nogil:
-    if packet.message_type in (RELEASE, INFORM):
+    if packet.message_type in (RELEASE, INFORM, BOOTP):
         return packet.ciaddr
     if packet.message_type == REQUEST and packet.ciaddr and not (
             packet.has & HAS_SERVER_ID and packet.has & HAS_REQUESTED):
@@ -358,11 +457,13 @@ cdef void engine_decide(const Image* image, const Packet* packet, const Scope* s
     verdict.place.pool = NOWHERE
     verdict.reservation = NOWHERE
     if packet.message_type == DISCOVER:
-        decide_discover(image, packet, view, verdict)
+        decide_discover(image, packet, scope, view, verdict)
     elif packet.message_type == REQUEST:
         decide_request(image, packet, scope, view, verdict)
     elif packet.message_type == INFORM:
         decide_inform(image, packet, scope, view, verdict)
+    elif packet.message_type == BOOTP:
+        decide_bootp(image, packet, scope, view, verdict)
     elif packet.message_type not in (RELEASE, DECLINE):
         be_silent(verdict, DROP_NOT_SERVED_TYPE)
     elif for_another(image, packet, scope):

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint32_t
 
-from fastdhcp._codec cimport Packet
+from fastdhcp._codec cimport Packet, codec_client_id
 from fastdhcp._engine cimport View
 from fastdhcp._entry cimport Kept
 from fastdhcp._leases cimport Binding, Table
@@ -20,7 +20,7 @@ cdef enum Claim:
 
 # What a record keeps of a message. An empty option 82 says nothing.
 cdef inline void gather_kept(const Packet* packet, Kept* out) noexcept nogil:
-    out.client_id = packet.client_id
+    out.client_id = codec_client_id(packet)
     out.hostname = packet.hostname
     out.relay_info = packet.relay_info
     if out.relay_info.len == 0:
@@ -33,4 +33,5 @@ cdef Claim gather_claim(const View* v, const Binding* b) noexcept nogil
 cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
                  View* v) noexcept nogil
 # `free`: the subnet of the giaddr or interface first, then the others that share its link.
-cdef void gather_free(Table* t, const Scope* scope, View* v) noexcept nogil
+cdef void gather_free(Table* t, const Packet* packet, const Scope* scope,
+                      View* v) noexcept nogil

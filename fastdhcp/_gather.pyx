@@ -6,15 +6,16 @@ from fastdhcp._bitmap cimport bitmap_next
 from fastdhcp._engine cimport Place, engine_asked
 from fastdhcp._entry cimport entry_kept, kept_same
 from fastdhcp._image cimport (
-    NOWHERE, Image, Network, Pool, Subnet, image_find_pool, image_find_subnet, image_network,
-    image_pool, image_pool_gives, image_reservation, image_reserved_at, image_subnet, image_table,
+    NOWHERE, PARAMS_BOOTP, Image, Network, Pool, Subnet, image_find_pool, image_find_subnet,
+    image_network, image_params, image_pool, image_pool_gives, image_reservation,
+    image_reserved_at, image_subnet, image_table,
 )
 from fastdhcp._journal cimport journal_is_durable
 from fastdhcp._leases cimport (
     ACTIVE, FREE, PENDING, leases_candidates, leases_longs, leases_read, leases_read_address,
     leases_record, leases_take,
 )
-from fastdhcp._wire cimport DISCOVER, REQUEST
+from fastdhcp._wire cimport BOOTP, DECLINE, DISCOVER, INFORM, RELEASE, REQUEST
 
 cdef enum:
     CANDIDATES_MAX = 16          # index entries looked at for one client
@@ -170,13 +171,18 @@ cdef bint free_in_pool(Table* t, const Scope* scope, const Pool* pool, View* v,
     return False
 
 
-cdef bint free_in_subnet(Table* t, const Scope* scope, const Subnet* subnet,
-                         View* v) noexcept nogil:
+cdef bint free_in_subnet(Table* t, const Packet* packet, const Scope* scope,
+                         const Subnet* subnet, View* v) noexcept nogil:
+    cdef const Pool* pool
     cdef Passed passed
     cdef uint32_t i
     passed.count = passed.first = 0
     for i in range(subnet.pool_count):
-        if free_in_pool(t, scope, image_pool(t.image, subnet.pool_first + i), v, &passed):
+        pool = image_pool(t.image, subnet.pool_first + i)
+        if (packet.message_type == BOOTP
+                and not image_params(t.image, pool.params).flags & PARAMS_BOOTP):
+            continue
+        if free_in_pool(t, scope, pool, v, &passed):
             return True
     if passed.count:
         v.free = passed.best
@@ -185,19 +191,20 @@ cdef bint free_in_subnet(Table* t, const Scope* scope, const Subnet* subnet,
     return passed.count != 0
 
 
-cdef void gather_free(Table* t, const Scope* scope, View* v) noexcept nogil:
+cdef void gather_free(Table* t, const Packet* packet, const Scope* scope,
+                      View* v) noexcept nogil:
     cdef const Network* network = image_network(t.image, scope.network)
     cdef const uint32_t* members = <const uint32_t*>image_table(t.image, &t.image.members)
     cdef uint32_t i, subnet
     v.free_gathered = 1
     no_place(&v.free)
     if scope.link_subnet != NOWHERE and free_in_subnet(
-            t, scope, image_subnet(t.image, scope.link_subnet), v):
+            t, packet, scope, image_subnet(t.image, scope.link_subnet), v):
         return
     for i in range(network.member_count):
         subnet = members[network.member_first + i]
         if subnet != scope.link_subnet and free_in_subnet(
-                t, scope, image_subnet(t.image, subnet), v):
+                t, packet, scope, image_subnet(t.image, subnet), v):
             return
 
 
@@ -226,11 +233,11 @@ cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
             # RFC 2131 4.3.2: the lease is found by its address; the index is not needed.
             v.mine = v.asked
             return True
-    if packet.message_type not in (DISCOVER, REQUEST):
+    if packet.message_type in (DECLINE, RELEASE, INFORM):
         return True
     if not gather_mine(t, scope, False, v):
         return False
-    if packet.message_type == DISCOVER and v.mine.known and not v.mine.allowed:
+    if packet.message_type != REQUEST and v.mine.known and not v.mine.allowed:
         # What it holds it may not have any more: it is offered what it was offered before.
         return gather_mine(t, scope, True, v)
     return True

@@ -3,7 +3,7 @@
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy, memset
 
-from fastdhcp._codec cimport HAS_SERVER_ID, Packet
+from fastdhcp._codec cimport HAS_SERVER_ID, Packet, codec_client_id
 from fastdhcp._engine cimport WANT_FREE, Verdict, View, engine_decide
 from fastdhcp._entry cimport Kept, entry_kept
 from fastdhcp._gather cimport (
@@ -31,8 +31,8 @@ from fastdhcp._stats cimport (
     DROP_NOT_SERVED_TYPE, DROP_RING_FULL, DROP_SERVER_MESSAGE, DROP_TABLE_FULL, DropReason, count,
 )
 from fastdhcp._wire cimport (
-    ACK, DECLINE, DISCOVER, FORCERENEW, HLEN_MAX, INFORM, LEASEACTIVE, LEASEUNASSIGNED, NAK, OFFER,
-    RELEASE, REQUEST, Span, load_be32,
+    ACK, BOOTP, DECLINE, DISCOVER, FORCERENEW, HLEN_MAX, INFORM, LEASEACTIVE, LEASEUNASSIGNED, NAK,
+    OFFER, RELEASE, REQUEST, Span, load_be32,
 )
 
 cdef enum:
@@ -143,7 +143,7 @@ cdef DropReason carry_out(Table* t, const Packet* packet, const View* v, Verdict
 # What is not served, before anything is looked up.
 cdef DropReason check_type(const Packet* packet) noexcept nogil:
     cdef uint8_t kind = packet.message_type
-    if kind in (DISCOVER, REQUEST, DECLINE, RELEASE, INFORM):
+    if kind in (BOOTP, DISCOVER, REQUEST, DECLINE, RELEASE, INFORM):
         return DROP_NONE
     if kind in (OFFER, ACK, NAK, FORCERENEW) or LEASEUNASSIGNED <= kind <= LEASEACTIVE:
         return DROP_SERVER_MESSAGE
@@ -215,7 +215,7 @@ cdef DropReason identify(const Table* t, const Packet* packet, const Arrival* ar
                          const Scope* scope, View* v) noexcept nogil:
     cdef Identifiers who
     cdef Copy copy               # `who` points into it
-    who.client_id = packet.client_id
+    who.client_id = codec_client_id(packet)
     who.circuit_id = packet.circuit_id
     who.remote_id = packet.remote_id
     identifiers_hardware(&who, packet.htype, packet.chaddr, packet.hlen)
@@ -277,7 +277,7 @@ cdef DropReason decide(Table* t, const Packet* packet, Scope* scope, View* v,
         keep_override(t, packet, v, scope)
     engine_decide(t.image, packet, scope, v, verdict)
     if verdict.want == WANT_FREE:
-        gather_free(t, scope, v)
+        gather_free(t, packet, scope, v)
         engine_decide(t.image, packet, scope, v, verdict)
     return DROP_NONE
 

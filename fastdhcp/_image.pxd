@@ -154,6 +154,7 @@ cdef struct Params:
     uint32_t offer_hold_s
     uint32_t decline_s
     uint32_t reuse_grace_s
+    uint32_t bootp_lease_s       # of a BOOTP client; INFINITE
     uint32_t next_server         # siaddr
     uint32_t boot_file_at
     uint32_t boot_file_len       # at most 127: file is NUL-terminated
@@ -254,6 +255,10 @@ cdef inline const Pool* image_pool(const Image* image, uint32_t index) noexcept 
     return <const Pool*>image_table(image, &image.pools) + index
 
 
+cdef inline const Layer* image_layer(const Image* image, uint32_t index) noexcept nogil:
+    return <const Layer*>image_table(image, &image.layers) + index
+
+
 cdef inline const Params* image_params(const Image* image, uint32_t index) noexcept nogil:
     return <const Params*>image_table(image, &image.params) + index
 
@@ -289,6 +294,9 @@ cdef uint32_t image_network_number(const Image* image, uint32_t vrf,
 # Which of the 256 addresses of a block the pool may give; writes four words.
 cdef void image_pool_mask(const Image* image, const Pool* pool, uint32_t block,
                           uint64_t* allowed) noexcept nogil
+# An option of a layer that has a value there; NULL: it has none.
+cdef const Option* image_find_option(const Image* image, const Layer* layer,
+                                     uint8_t code) noexcept nogil
 # May the pool give this address of its range?
 cdef bint image_pool_gives(const Image* image, const Pool* pool, uint32_t address) noexcept nogil
 # Places in by_identity and by_address (before the mask): the compiler fills them by the same hash.

@@ -94,6 +94,27 @@ cdef bint image_pool_gives(const Image* image, const Pool* pool, uint32_t addres
     return mask == NULL or mask.allowed[(address >> 6) & 3] >> (address & 63) & 1
 
 
+# ---- options of a layer, sorted by code
+
+cdef const Option* image_find_option(const Image* image, const Layer* layer,
+                                     uint8_t code) noexcept nogil:
+    cdef const Option* options = (<const Option*>image_table(image, &image.options)
+                                  + layer.option_first)
+    cdef uint32_t low = 0
+    cdef uint32_t high = layer.option_count
+    cdef uint32_t middle
+    while low < high:
+        middle = (low + high) // 2
+        if options[middle].code < code:
+            low = middle + 1
+        else:
+            high = middle
+    if (low < layer.option_count and options[low].code == code
+            and not options[low].flags & OPTION_NO_VALUE):
+        return &options[low]
+    return NULL
+
+
 # ---- by interface, own addresses
 
 cdef uint32_t image_find_interface(const Image* image, int32_t ifindex) noexcept nogil:

@@ -1,10 +1,11 @@
-"""Replies are written here: OFFER, ACK and NAK, byte by byte, as RFC 2131 table 3 has them."""
+"""Replies are written here: OFFER, ACK and NAK, byte by byte, as RFC 2131 table 3 has them; BOOTP's
+as RFC 951 and RFC 1542 have it."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset, strlen
 
 from fastdhcp._body cimport BODY_NO_NAME, Bodies, Body, BodyKey, bodies_find
-from fastdhcp._codec cimport HAS_RELAY_PORT, Packet, codec_option_size
+from fastdhcp._codec cimport HAS_FQDN, HAS_RELAY_PORT, Packet, codec_option_size
 from fastdhcp._echo cimport echo_size, echo_write
 from fastdhcp._handle cimport Handled
 from fastdhcp._image cimport INFINITE, NOWHERE, Image, Params, Reservation, image_reservation
@@ -20,6 +21,12 @@ cdef enum:
     IP_TTL = 64
     IP_PROTOCOL_UDP = 17
     END_SIZE = 1             # option 255
+    # RFC 4702 2.1: flags of option 81.
+    FQDN_S = 1               # the server updates the client's A record
+    FQDN_O = 2               # the server has overridden the client's S
+    FQDN_E = 4               # the name is in DNS's own encoding
+    FQDN_N = 8               # the server updates nothing
+    FQDN_RCODE = 255
 
 cdef const char* NAK_TEXT = b"this address is not yours to use here"
 
@@ -53,6 +60,21 @@ cdef void reply_address(Reply* reply, const Packet* packet, const Arrival* arriv
     elif packet.ciaddr:
         reply.destination = packet.ciaddr
     else:
+        to_hardware(reply, packet, handled.yiaddr)
+
+
+# RFC 1542 5.4: ciaddr first, whatever giaddr is, but only where the client is told that it is
+# right; one that may be wrong (3.3) is ignored, as the RFC allows.
+cdef void bootp_address(Reply* reply, const Packet* packet, const Arrival* arrival,
+                        const Handled* handled) noexcept nogil:
+    if packet.ciaddr and packet.ciaddr == handled.yiaddr:
+        reply.way = WAY_UDP
+        reply.port = PORT_CLIENT
+        reply.destination = packet.ciaddr
+    elif packet.ciaddr and not packet.giaddr and packet.flags & FLAG_BROADCAST:
+        reply.way = WAY_BROADCAST
+        reply.destination = BROADCAST_ADDRESS
+    elif packet.ciaddr and not packet.giaddr:
         to_hardware(reply, packet, handled.yiaddr)
 
 
@@ -137,7 +159,7 @@ cdef inline void lower(uint8_t* at, uint32_t most) noexcept nogil:
 # two seconds more than it told.
 cdef bint reply_lower(Reply* reply, uint32_t now) noexcept nogil:
     cdef uint32_t left
-    if reply.expiry == INFINITE or reply.lease_at == 0:
+    if reply.expiry == INFINITE:
         return True
     if reply.expiry <= now + 1:
         return False
@@ -163,7 +185,7 @@ cdef inline uint32_t message_max(const Handled* handled) noexcept nogil:
     return mtu - <uint32_t>IP_UDP_SIZE
 
 
-# Cookie, 53, 54. Nothing but what table 3 has from the request.
+# The header and the cookie. Nothing but what table 3 has from the request.
 cdef Writer begin(Reply* reply, const Packet* packet, const Handled* handled) noexcept nogil:
     cdef uint8_t* data = reply.data
     cdef Writer w = Writer(data + AT_OPTIONS, data + message_max(handled), False)
@@ -176,9 +198,12 @@ cdef Writer begin(Reply* reply, const Packet* packet, const Handled* handled) no
     store_be32(data + AT_GIADDR, packet.giaddr)
     memcpy(data + AT_CHADDR, packet.chaddr, HLEN_MAX)
     store_be32(data + AT_COOKIE, MAGIC_COOKIE)
-    write_option_u8(&w, OPTION_MESSAGE_TYPE, handled.reply_type)
-    write_option_u32(&w, OPTION_SERVER_ID, handled.scope.server_id)
     return w
+
+
+cdef inline void write_type(Writer* w, const Handled* handled) noexcept nogil:
+    write_option_u8(w, OPTION_MESSAGE_TYPE, handled.reply_type)
+    write_option_u32(w, OPTION_SERVER_ID, handled.scope.server_id)
 
 
 # What came returns, 82 last. Then END at once, and zeros up to the least size of a BOOTP message.
@@ -199,6 +224,7 @@ cdef bint finish(Reply* reply, Writer* w, const Packet* packet, const Handled* h
 cdef bint write_nak(Reply* reply, Writer* w, const Packet* packet, const Handled* handled,
                     Counters* counters) noexcept nogil:
     cdef Span text = Span(<const uint8_t*>NAK_TEXT, <uint32_t>strlen(NAK_TEXT))
+    write_type(w, handled)
     if packet.giaddr:
         store_be16(reply.data + AT_FLAGS, packet.flags | FLAG_BROADCAST)
     write_option(w, OPTION_MESSAGE, text)
@@ -206,10 +232,9 @@ cdef bint write_nak(Reply* reply, Writer* w, const Packet* packet, const Handled
 
 
 # RFC 2132 9.10: what the client says that it takes, IP and UDP headers in it; and no more than the
-# link does. What is echoed is so whole: if that alone passes it, the configured options find no
-# room.
-cdef inline uint32_t room_for_body(const Reply* reply, const Writer* w, const Packet* packet,
-                                   const Handled* handled) noexcept nogil:
+# link does. What is echoed is so whole: if that alone passes it, nothing else finds room.
+cdef inline uint32_t room_left(const Reply* reply, const Writer* w, const Packet* packet,
+                               const Handled* handled) noexcept nogil:
     cdef uint32_t size = packet.max_size if packet.max_size else <uint32_t>DATAGRAM_SIZE_MIN
     cdef uint32_t taken = <uint32_t>(w.at - reply.data) + echo_size(packet, handled) + END_SIZE
     size = min(size - <uint32_t>IP_UDP_SIZE, <uint32_t>(w.end - reply.data))
@@ -234,25 +259,45 @@ cdef inline void write_options(Writer* w, const Body* body, Span name,
     write_bytes(w, body.main + before, body.size - before)
 
 
-cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image,
-                     const Packet* packet, const Handled* handled,
-                     Counters* counters) noexcept nogil:
-    cdef const Params* params = handled.params
+# RFC 4702 4: who sends option 81 is told what the server does for its name, in its own encoding
+# (E). No DNS update is made: N, and O where the client wanted one. The name comes back as it came.
+cdef void write_fqdn(const Reply* reply, Writer* w, const Packet* packet,
+                     const Handled* handled) noexcept nogil:
+    cdef uint8_t* at = w.at
+    cdef uint8_t flags = packet.fqdn.at[0]
+    if codec_option_size(packet.fqdn.len) > room_left(reply, w, packet, handled):
+        return
+    write_option(w, OPTION_FQDN, packet.fqdn)
+    at[2] = FQDN_N | (flags & FQDN_E) | (FQDN_O if flags & FQDN_S else 0)
+    at[3] = at[4] = FQDN_RCODE
+
+
+# What the body of this client is known by, but for the fields that are taken; and its own name.
+cdef inline void begin_key(BodyKey* key, Span* name, const Image* image,
+                           const Handled* handled) noexcept nogil:
     cdef const Reservation* reservation
-    cdef uint32_t room = room_for_body(reply, w, packet, handled)
-    cdef Span name = Span(NULL, 0)
-    cdef const Body* body
-    cdef BodyKey key
     key.subnet = handled.subnet
     key.pool = handled.pool
     key.own = 0
     if handled.reservation != NOWHERE:
         reservation = image_reservation(image, handled.reservation)
         key.own = reservation.layer
-        name = name_of(image, reservation)
+        name[0] = name_of(image, reservation)
+    key.own_name = 1 if name.len else 0
+
+
+cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image,
+                     const Packet* packet, const Handled* handled,
+                     Counters* counters) noexcept nogil:
+    cdef const Params* params = handled.params
+    cdef uint32_t room = room_left(reply, w, packet, handled)
+    cdef Span name = Span(NULL, 0)
+    cdef const Body* body
+    cdef BodyKey key
+    begin_key(&key, &name, image, handled)
     key.file_taken = 1 if params.boot_file_len else 0
     key.sname_taken = 1 if params.server_name_len else 0
-    key.own_name = 1 if name.len else 0
+    key.bootp = 0
     body = bodies_find(bodies, image, &key, packet.parameter_list, room,
                        codec_option_size(name.len) if name.len else 0, counters)
     if params.boot_file_len:
@@ -268,16 +313,72 @@ cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image
     write_options(w, body, name, room)
 
 
-# OFFER and ACK: ciaddr is in an ACK only (table 3), and is INFORM's only address.
+# RFC 2563 4: an OFFER of no address says by 116 that the client must not make one up, and no more.
+cdef bint write_refusal(Reply* reply, Writer* w, const Packet* packet, const Handled* handled,
+                        Counters* counters) noexcept nogil:
+    write_option_u8(w, OPTION_AUTO_CONFIG, 0)
+    return finish(reply, w, packet, handled, counters)
+
+
+# RFC 951 7.3, RFC 1542 5.3: ciaddr is preserved, and the file that the client named comes back if
+# none is configured.
+cdef void write_bootp_fields(Reply* reply, const Image* image, const Packet* packet,
+                             const Handled* handled) noexcept nogil:
+    cdef const Params* params = handled.params
+    store_be32(reply.data + AT_CIADDR, packet.ciaddr)
+    store_be32(reply.data + AT_YIADDR, handled.yiaddr)
+    store_be32(reply.data + AT_SIADDR, params.next_server)
+    memcpy(reply.data + AT_SNAME, <const uint8_t*>image + params.server_name_at,
+           params.server_name_len)
+    if params.boot_file_len:
+        memcpy(reply.data + AT_FILE, <const uint8_t*>image + params.boot_file_at,
+               params.boot_file_len)
+    else:
+        memcpy(reply.data + AT_FILE, packet.data + AT_FILE, FILE_SIZE)
+
+
+# RFC 1534 2: no option of DHCP's own, and no more octets than BOOTP has (vend: 64), or than the
+# client sent itself. RFC 3046 2.2: 82 comes back all the same.
+cdef bint write_bootp(Reply* reply, Writer* w, Bodies* bodies, const Image* image,
+                      const Packet* packet, const Handled* handled,
+                      Counters* counters) noexcept nogil:
+    cdef Packet asked = packet[0]
+    cdef Span name = Span(NULL, 0)
+    cdef uint32_t room
+    cdef const Body* body
+    cdef BodyKey key
+    asked.client_id.at = NULL
+    asked.max_size = <uint16_t>max(packet.size, <uint32_t>MESSAGE_SIZE_MIN) + <uint16_t>IP_UDP_SIZE
+    reply.type = BOOTP
+    write_bootp_fields(reply, image, packet, handled)
+    begin_key(&key, &name, image, handled)
+    key.file_taken = key.sname_taken = key.bootp = 1
+    room = room_left(reply, w, &asked, handled)
+    body = bodies_find(bodies, image, &key, packet.parameter_list, room,
+                       codec_option_size(name.len) if name.len else 0, counters)
+    write_options(w, body, name, room)
+    return finish(reply, w, &asked, handled, counters)
+
+
+# OFFER and ACK: ciaddr is in an ACK only (table 3), and is INFORM's only address. RFC 4039 3.1: an
+# ACK to a DISCOVER says by option 80 why it is one.
 cdef bint write_lease(Reply* reply, Writer* w, Bodies* bodies, const Image* image,
                       const Packet* packet, const Handled* handled,
                       Counters* counters) noexcept nogil:
+    cdef Span nothing = Span(NULL, 0)
+    write_type(w, handled)
     if handled.reply_type == ACK:
         store_be32(reply.data + AT_CIADDR, packet.ciaddr)
+        if packet.message_type == DISCOVER:
+            write_option(w, OPTION_RAPID_COMMIT, nothing)
     store_be32(reply.data + AT_YIADDR, handled.yiaddr)
     store_be32(reply.data + AT_SIADDR, handled.params.next_server)
     if handled.lease_s:
         write_times(reply, w, handled.params, handled.lease_s)
+        if packet.has & HAS_FQDN:
+            write_fqdn(reply, w, packet, handled)
+    elif handled.reply_type == OFFER:
+        return write_refusal(reply, w, packet, handled, counters)
     write_body(reply, w, bodies, image, packet, handled, counters)
     return finish(reply, w, packet, handled, counters)
 
@@ -309,4 +410,7 @@ cdef bint reply_write(Reply* reply, Bodies* bodies, const Image* image, const Pa
     reply_address(reply, packet, arrival, handled)
     if handled.reply_type == NAK:
         return write_nak(reply, &w, packet, handled, counters)
+    if handled.reply_type == ACK and packet.message_type == BOOTP:
+        bootp_address(reply, packet, arrival, handled)
+        return write_bootp(reply, &w, bodies, image, packet, handled, counters)
     return write_lease(reply, &w, bodies, image, packet, handled, counters)

@@ -22,7 +22,7 @@ cpdef enum DropReason:
     DROP_BAD_SOURCE          # a giaddr, ciaddr or source that cannot be answered
     DROP_SERVER_MESSAGE      # OFFER, ACK, NAK and the like, sent to a server
     DROP_NO_CLIENT_ADDRESS   # neither option 61 nor chaddr: names nobody
-    DROP_NOT_SERVED_TYPE     # a message type not served here (BOOTP, LEASEQUERY, ...)
+    DROP_NOT_SERVED_TYPE     # a message type not served here (LEASEQUERY, ...)
     DROP_NO_SUBNET           # no subnet serves the link
     DROP_VRF_UNKNOWN         # names a VRF that is not configured, or by an interface of unknown VRF
     DROP_NO_SERVER_ADDRESS   # the interface has no address that we could answer from
@@ -31,6 +31,7 @@ cpdef enum DropReason:
     DROP_UNKNOWN_CLIENT      # SELECTING for us, but neither offered nor free
     DROP_NOT_HOLDER          # RELEASE or DECLINE from one who does not hold the address
     DROP_POOL_EXHAUSTED      # no free address
+    DROP_BOOTP_UNKNOWN       # a BOOTP client, and nothing on its link serves those
     DROP_RING_FULL           # the ring to the store has no room
     DROP_HELD_FULL           # the queue of held replies has no room
     DROP_LOCK_TIMEOUT        # the record stayed locked

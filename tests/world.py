@@ -97,13 +97,14 @@ class World:
         _store.settle(self.memory, heads)
         return data
 
-    def send(self, message_type: int, mac: int = 1, *, to: str = "255.255.255.255",
+    def send(self, message_type: int | None, mac: int = 1, *, to: str = "255.255.255.255",
              ciaddr: str = "0.0.0.0", giaddr: str = "0.0.0.0", options: dict | None = None,
-             ifindex: int = 3, local: str = "10.77.0.1", htype: int = 1) -> Answer:
+             ifindex: int = 3, local: str = "10.77.0.1", htype: int = 1,
+             sname: bytes = b"") -> Answer:
         chaddr = b"" if htype == INFINIBAND else b"\x02\xee" + mac.to_bytes(4, "big")
         data = self.data = encode(
             htype=htype, xid=mac, chaddr=chaddr, ciaddr=ciaddr,
-            giaddr=giaddr, message_type=message_type, options=options or {},
+            giaddr=giaddr, message_type=message_type, options=options or {}, sname=sname,
         )
         out = self.out = self.handle(data, ifindex=ifindex, destination=number(to),
                                      local=number(local), now=self.now)

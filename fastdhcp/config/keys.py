@@ -43,6 +43,7 @@ class Key:
     unset: Callable[[], Any]
     restart: bool
     later: bool
+    caution: str
     levels: tuple[str, ...]
 
     @property
@@ -65,13 +66,14 @@ def key(
     unset: object = None,
     restart: bool = False,
     later: bool = False,
+    caution: str = "",
     levels: tuple[str, ...] = LEVELS,
 ) -> Any:
     """A field of the model that a key is read into.
 
     `unset` is what an unwritten key without `default` is worth, or a function that says it.
     `restart`: a reload may not change it. `later`: accepted, and said to be not served yet.
-    `levels` counts for values of scopes alone.
+    `caution`: what `check` says where it is true. `levels` counts for values of scopes alone.
     """
 
     def fallback() -> Any:
@@ -79,7 +81,7 @@ def key(
             return reader(default, *limits)
         return unset() if callable(unset) else unset
 
-    row = Key(name, kind, reader, limits, default, fallback, restart, later, levels)
+    row = Key(name, kind, reader, limits, default, fallback, restart, later, caution, levels)
     return dataclasses.field(metadata={"key": row})
 
 

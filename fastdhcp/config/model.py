@@ -26,7 +26,7 @@ from fastdhcp.config.keys import (
 )
 from fastdhcp.options import vendors
 
-INFINITE = 0xFFFFFFFF  # RFC 2132 9.2: a lease time without end
+INFINITE = values.INFINITE
 DEFAULT_VRF = ""
 
 # The numbers of IdentityKind (_image.pxd).
@@ -54,6 +54,12 @@ class Given:
 Options = Mapping[int, Given]
 """A layer, by code; a nearer one is laid over a farther one by `layered`."""
 Range = tuple[int, int]  # first and last address, both within
+
+
+RAPID_COMMIT = (
+    "a client takes the first ACK, and every other server that does the same keeps an address for "
+    "it (RFC 4039 3.2): only for a server that is alone on the link, or for a pair"
+)
 
 
 def layered(farther: Options, nearer: Options) -> Options:
@@ -99,9 +105,10 @@ class Params:
     offer_hold_s: int = key("offer-hold", TIME, values.seconds, limits=(0,), default=60)
     decline_s: int = key("decline-time", TIME, values.seconds, default="24h")
     reuse_grace_s: int = key("reuse-grace", TIME, values.seconds, limits=(0,), default=64)
+    bootp_lease_s: int = key("bootp-lease-time", TIME, values.lease_seconds, default="infinite")
     authoritative: bool = key("authoritative", TRUTH, bool, default=False, levels=LINK_LEVELS)
-    rapid_commit: bool = key("rapid-commit", TRUTH, bool, default=False, later=True)
-    bootp: bool = key("bootp", TRUTH, bool, default=False, later=True)
+    rapid_commit: bool = key("rapid-commit", TRUTH, bool, default=False, caution=RAPID_COMMIT)
+    bootp: bool = key("bootp", TRUTH, bool, default=False)
     next_server: int = key("next-server", TEXT, values.address, default="0.0.0.0")
     boot_file: bytes = key(
         "boot-file", TEXT, values.printable, limits=(values.BOOT_FILE_MAX,), unset=b""

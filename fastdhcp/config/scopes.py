@@ -180,6 +180,8 @@ def _read(report: Report, where: Where, scope: Scope, reserved: bool) -> dict[st
             report.error(here, error)
         if key.later and own.get(field):
             report.warn(here, "not served yet")
+        if key.caution and own.get(field):
+            report.warn(here, key.caution)
     return own
 
 

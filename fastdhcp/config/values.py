@@ -14,6 +14,7 @@ from fastdhcp.options import address_bytes, hex_bytes, shown
 from fastdhcp.words import address_text
 
 TIME_MAX = 0x7FFFFFFF  # seconds: a dynamic lease is shorter than 2^31 s
+INFINITE = 0xFFFFFFFF  # RFC 2132 9.2: a lease time without end
 NAME_MAX = 64
 IDENTIFIER_MAX = 255
 INTERFACE_NAME_MAX = 15  # IFNAMSIZ - 1
@@ -136,6 +137,11 @@ def seconds(value: int | str, low: int = 1) -> int:
             f"{shown(value)} is out of range; write a time from {low} s to {TIME_MAX} s"
         )
     return found
+
+
+def lease_seconds(value: int | str) -> int:
+    """Seconds of a time, or INFINITE of "infinite"."""
+    return INFINITE if value == "infinite" else seconds(value)
 
 
 def microseconds(value: int | str, high: int) -> int:

@@ -115,6 +115,17 @@ GOOD = [
     Good("RFC 3396 7: repeats with others between are joined", frame(
         "3d0201aa" "350101" "3d02bbcc" "0c0161" "3d01dd" "ff"),
          {"client_id": bytes.fromhex("01aabbccdd"), "hostname": b"a"}),
+    Good("RFC 2132 2: NULs at the end of text are deleted", frame(
+        "350101" "0c05" "6162000000" "ff"),
+         {"hostname": b"ab"}),
+    Good("RFC 2132 2: text of NULs alone is none", frame("350101" "0c02" "0000" "ff"),
+         {"hostname": None}),
+    Good("RFC 2132 2: a NUL within text stays", frame("350101" "0c03" "610062" "ff"),
+         {"hostname": b"a\0b"}),
+    Good("RFC 3118 5.2: an authentication option (90) is passed over", frame(
+        "5a0b" "0100000000000000000000" "350101" "ff"), {"message_type": 1}),
+    Good("RFC 4702 2: option 81 of two octets counts as absent", frame("350101" "51020100" "ff"),
+         {"fqdn": None}),
     Good("RFC 3396 7: two options repeated, in turn", frame(
         "0c0161" "3701" "01" "0c0162" "370103" "350101" "ff"),
          {"hostname": b"ab", "parameter_list": b"\1\3", "message_type": 1}),

@@ -335,8 +335,9 @@ def test_a_client_that_says_nothing_of_itself(world):
 
 
 @pytest.mark.parametrize(("kind", "reason"), [(2, "server-message"), (5, "server-message"),
-                                              (6, "server-message"), (13, "server-message"),
-                                              (10, "not-served-type"), (None, "not-served-type")])
+                                              (6, "server-message"), (9, "server-message"),
+                                              (13, "server-message"),
+                                              (10, "not-served-type"), (None, "bootp-unknown")])
 def test_what_is_not_for_a_server_or_not_served_yet(world, kind, reason):
     assert world.send(kind, 1).text == f"silence: {reason}"
 

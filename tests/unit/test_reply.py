@@ -135,6 +135,17 @@ def test_options_of_an_offer(maker: ReplyMaker, case: Case) -> None:
     assert options_of(message) == case.wanted.replace(" ", "")
 
 
+@pytest.mark.parametrize("octets", [b"", b"\1", b"\0" * 300], ids=len)
+@pytest.mark.parametrize("kind", [OFFER, ACK, NAK])
+def test_rfc6842_3_option_61_comes_back_whatever_its_length(
+    maker: ReplyMaker, kind: int, octets: bytes
+) -> None:
+    """Also where it names nobody (RFC 2132 9.14)."""
+    lease_s = 0 if kind == NAK else 3600
+    message = make(maker, request(options={61: octets}), kind, lease_s=lease_s)
+    assert decode(message).options[61] == octets
+
+
 NEAREST = [
     ("the subnet's over the defaults", {"pool": 0}, {15: b"campus.example"}),
     ("the pool's over the subnet's", {"pool": 1}, {15: b"pool.example"}),

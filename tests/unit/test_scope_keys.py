@@ -102,6 +102,20 @@ def grace_s(world: World, mac: int) -> object:
     return None
 
 
+def to_rapid_commit(world: World, mac: int) -> object:
+    return world.discover(mac, options={80: b""}).text.partition(" ")[0]
+
+
+def to_bootp(world: World, mac: int) -> object:
+    return world.send(None, mac).text.partition(" ")[0]
+
+
+def bootp_s(world: World, mac: int) -> object:
+    world.configure((world.folder / "fastdhcp.toml").read_text().replace(
+        "[defaults]\n", "[defaults]\nbootp = true\n"))
+    return world.send(None, mac).lease_s
+
+
 def to_a_stranger(world: World, mac: int) -> object:
     """Of an address that is another link's: NAK, or silence."""
     return world.reboot("10.99.0.9", mac).text.partition(":")[0]
@@ -129,6 +143,9 @@ EFFECTS = {
     "offer-hold": Effect("10", "20", 20, hold_s),
     "decline-time": Effect("1000", "2000", 2000, quarantine_s),
     "reuse-grace": Effect("50", "7", 7, grace_s),
+    "bootp-lease-time": Effect('"1d"', '"infinite"', 0xFFFFFFFF, bootp_s),
+    "rapid-commit": Effect("false", "true", "ACK", to_rapid_commit),
+    "bootp": Effect("false", "true", "ACK", to_bootp),
     "authoritative": Effect("false", "true", "NAK", to_a_stranger),
     "next-server": Effect('"10.77.0.7"', '"10.77.0.8"', bytes((10, 77, 0, 8)), octets(20, 24)),
     "boot-file": Effect('"far"', '"near"', b"near", octets(108, 236)),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fastdhcp.config import INFINITE, Configuration, check, load, reload_refusals
-from fastdhcp.config.model import option_values
+from fastdhcp.config.model import RAPID_COMMIT, option_values
 
 LAYERS = """
 [defaults]
@@ -179,10 +179,8 @@ GIVING = SUBNET + 'pools = ["10.0.0.9"]\n'
     ("text", "wanted"),
     [
         ("# nothing\n", ["1: there are no [[subnets]]: nobody gets an address"]),
-        (GIVING + "[defaults]\nrapid-commit = true\nbootp = false\n",
-         ["5: defaults.rapid-commit: not served yet"]),
-        ('[[subnets]]\nsubnet = "10.0.0.0/24"\npools = [{ range = "10.0.0.9", bootp = true }]\n',
-         ["3: subnets[0].pools[0].bootp: not served yet"]),
+        (GIVING + "[defaults]\nrapid-commit = true\nbootp = true\n",
+         [f"5: defaults.rapid-commit: {RAPID_COMMIT}"]),
         (GIVING + '[leasequery]\nallow = ["10.0.0.1"]\n', ["4: leasequery: not served yet"]),
         (GIVING + '[log]\nleases = "file"\n[[classes]]\nname = "c"\n',
          ["4: log: not served yet", "6: classes: not served yet"]),
