@@ -1,11 +1,11 @@
 """Option spaces: options by name and code, sub-options in a row, and vendors in option 125."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fastdhcp.options.errors import OptionError, shown
 from fastdhcp.options.table import ENCAPSULATED, OPTIONS, SPACES, Option
-from fastdhcp.options.types import BYTES, U32, Type, Value, hex_bytes, items, taken
+from fastdhcp.options.types import BYTES, U32, Type, Value, hex_bytes, items, taken, within
 
 DHCP = "dhcp4"
 """The name of DHCP's own space."""
@@ -16,6 +16,7 @@ PART_SIZE_MAX = 255
 """Of a sub-option, and of one vendor's in option 125: their length is one octet, and no RFC joins
 parts of them."""
 CODE_MAX = 254  # 0 is PAD, 255 END (RFC 2132 8.4: in encapsulated options, too)
+SERVER_WORDS = "written by the server itself"
 _ENCAPSULATED_43, _VENDOR_OPTIONS = 43, 125
 
 
@@ -43,9 +44,6 @@ class Space:
         if option.server:
             raise OptionError(f"option {option.code} is {SERVER_WORDS}; leave it out")
         return option.code, _sized(option.type.write(value), empty=option.type.name == "empty")
-
-
-SERVER_WORDS = "written by the server itself"
 
 
 def _by_code(space: Space, name: str, value: object) -> tuple[int, bytes]:
@@ -186,10 +184,9 @@ class Definitions:
             rest = dict(value)
             if "enterprise" not in rest:
                 raise OptionError(f"`enterprise` is missing; write {example}")
-            enterprise = rest.pop("enterprise")
-            number = _at("enterprise", U32.write, enterprise)
+            number = within("enterprise", U32.write, rest.pop("enterprise"))
             if rest.keys() == {"data"}:
-                data = _at("data", hex_bytes, rest["data"])
+                data = within("data", hex_bytes, rest["data"])
             else:
                 data = _write_row(*self._named(rest, example))
             if not 1 <= len(data) <= PART_SIZE_MAX:
@@ -199,23 +196,13 @@ class Definitions:
         def write(value: object) -> bytes:
             found: dict[int, bytes] = {}
             for place, item in enumerate(items(value, "a list of vendors", example)):
-                try:
-                    enterprise, data = one(item)
-                    if enterprise in found:
-                        raise OptionError(f"{enterprise} is there already; write it once")
-                except OptionError as error:
-                    raise OptionError(str(error), place, *error.path) from None
+                enterprise, data = within(place, one, item)
+                if enterprise in found:
+                    raise OptionError(f"{enterprise} is there already; write it once", place)
                 found[enterprise] = data
             return b"".join(found.values())
 
         return Type("{enterprise, space}...", write, _read_vendors, open=True)
-
-
-def _at(key: str, write: Callable[[object], bytes], value: object) -> bytes:
-    try:
-        return write(value)
-    except OptionError as error:
-        raise OptionError(str(error), key) from None
 
 
 def _read_vendors(octets: bytes, at: int) -> tuple[Value, int]:

@@ -18,6 +18,7 @@ from fastdhcp.options.types import (
     record,
     sized,
     taken,
+    within,
 )
 
 _ROUTES_EXAMPLE = '[["10.0.0.0/8", "10.77.0.1"]]'
@@ -144,15 +145,15 @@ def _write_resolver(value: object) -> bytes:
             raise OptionError(f"is not a key here; write one of {', '.join(_RESOLVER_KEYS)}", key)
     if "name" not in value:
         raise OptionError(f"`name` is missing; write {_RESOLVER_EXAMPLE}")
-    name = _within("name", NAME, value["name"])
-    head = _within("priority", U16, value.get("priority", _SINGLE_PRIORITY))
+    name = within("name", NAME.write, value["name"])
+    head = within("priority", U16.write, value.get("priority", _SINGLE_PRIORITY))
     head += bytes((len(name),)) + name
     parameters = _parameters(value)
     if "addresses" not in value:
         if parameters:
             raise OptionError(f"`addresses` is missing beside {next(iter(parameters))}")
         return head  # RFC 9463 3.1.6: the name alone
-    addresses = _within("addresses", ADDRESSES, value["addresses"])
+    addresses = within("addresses", ADDRESSES.write, value["addresses"])
     if not 4 <= len(addresses) <= 252:
         raise OptionError("takes 1 to 63 addresses", "addresses")
     if "alpn" not in parameters:  # RFC 9463 3.1.5: how the resolver is spoken to
@@ -174,23 +175,16 @@ def _parameters(value: dict[str, object]) -> dict[str, tuple[int, bytes]]:
     found: dict[str, tuple[int, bytes]] = {}
     for key, written in value.items():
         if key == "alpn":
-            found[key] = _ALPN, _within(key, _PROTOCOLS, written)
+            found[key] = _ALPN, within(key, _PROTOCOLS.write, written)
         elif key == "port":
-            found[key] = _PORT, _within(key, U16, written)
+            found[key] = _PORT, within(key, U16.write, written)
         elif key == "dohpath":
-            found[key] = _DOHPATH, _within(key, TEXT, written)
+            found[key] = _DOHPATH, within(key, TEXT.write, written)
         elif number := _parameter_key(key):
             if number in (_ALPN, _PORT, _DOHPATH, *_HINTS) or number > 0xFFFF:
                 raise OptionError("may not be written by its number here; leave it out", key)
-            found[key] = number, _within(key, _HEX, written)
+            found[key] = number, within(key, hex_bytes, written)
     return found
-
-
-def _within(key: str, kind: Type, value: object) -> bytes:
-    try:
-        return kind.write(value)
-    except OptionError as error:
-        raise OptionError(str(error), key, *error.path) from None
 
 
 _HEX = Type("bytes", hex_bytes, lambda octets, at: (f"hex:{octets[at:].hex()}", len(octets)))

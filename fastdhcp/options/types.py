@@ -9,13 +9,14 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address
-from typing import Any
+from typing import Any, TypeVar
 
 from fastdhcp.options.errors import OptionError, shown
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 U32_MAX = 0xFFFFFFFF
 
+T = TypeVar("T")
 Value = Any
 """Texts, numbers, truths, and lists and tables of them: what TOML and JSON can say."""
 
@@ -202,17 +203,20 @@ def items(value: object, what: str, example: str) -> list[object]:
     raise OptionError(f"must be {what}, as in {example}, not {shown(value)}")
 
 
+def within(step: str | int, write: Callable[[object], T], value: object) -> T:
+    """What `write` makes of a part of a value; what is wrong is told with its place, `step`."""
+    try:
+        return write(value)
+    except OptionError as error:
+        raise OptionError(str(error), step, *error.path) from None
+
+
 def array(name: str, inner: Type, what: str, example: str) -> Type:
     """A value of `inner` after the other. `what`, `example`: what would be right, in words."""
 
     def write(value: object) -> bytes:
-        parts = []
-        for place, item in enumerate(items(value, what, example)):
-            try:
-                parts.append(inner.write(item))
-            except OptionError as error:
-                raise OptionError(str(error), place, *error.path) from None
-        return b"".join(parts)
+        members = enumerate(items(value, what, example))
+        return b"".join([within(place, inner.write, item) for place, item in members])
 
     def read(octets: bytes, at: int) -> tuple[Value, int]:
         if at == len(octets):
@@ -235,13 +239,8 @@ def record(fields: Sequence[Type], example: str) -> Type:
         members = items(value, what, example)
         if len(members) != len(fields):
             raise OptionError(f"has {len(members)} members; write {what}, as in {example}")
-        parts = []
-        for place, (field, member) in enumerate(zip(fields, members, strict=True)):
-            try:
-                parts.append(field.write(member))
-            except OptionError as error:
-                raise OptionError(str(error), place, *error.path) from None
-        return b"".join(parts)
+        pairs = enumerate(zip(fields, members, strict=True))
+        return b"".join([within(place, field.write, member) for place, (field, member) in pairs])
 
     def read(octets: bytes, at: int) -> tuple[Value, int]:
         values = []
