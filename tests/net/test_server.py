@@ -74,7 +74,7 @@ NAMED = {
     "53 is 200": (build(200, mac(1)), "bad-message-type"),
     "52 is 9": (build(DISCOVER, mac(1), options={52: b"\x09"}), "bad-overload"),
     "an OFFER": (build(OFFER, mac(1)), "server-message"),
-    "BOOTP": (build(0, mac(1)), "not-served-type"),
+    "BOOTP": (build(0, mac(1)), "bootp-unknown"),
     "another server's": (
         build(REQUEST, mac(1), options={50: "10.77.1.9", 54: "10.77.0.9"}),
         "other-server",
