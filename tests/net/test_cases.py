@@ -54,19 +54,31 @@ class Access:
         payload = build(kind, chaddr, kind, giaddr=giaddr, options=options)
         return self.relays[giaddr].exchange(payload)
 
-    def past(self, lease: Message, options: Options) -> Message:
+    def past(self, lease: Message, options: Options, *, timeout: float = PATIENCE_S) -> Message:
         """The answer to a renewal by unicast, which no relay agent sees (RFC 2131 4.3.2)."""
         address = lease.yiaddr
         self.lab.ip("relay", "address", "replace", f"{address}/32", "dev", "up0")
         with self.lab.netns("relay"), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.bind((address, 68))
-            sock.settimeout(PATIENCE_S)
+            sock.settimeout(timeout)
             payload = build(REQUEST, lease.chaddr, 7, ciaddr=address, options=options)
             sock.sendto(payload, (SERVER, 67))
             return Message.parse(sock.recv(65536))
 
-    def dropped(self, reason: str) -> float:
-        return self.server.dropped().get(reason, 0)
+    def unanswered(self, lease: Message) -> bool:
+        """Whether a renewal by unicast is met by silence."""
+        try:
+            self.past(lease, {}, timeout=0.5)
+        except TimeoutError:
+            return True
+        return False
+
+    def dropped(self, reason: str, giaddr: str, chaddr: bytes, options: Options) -> bool:
+        """Whether a DISCOVER draws no answer, and is counted under this reason."""
+        before = self.server.dropped().get(reason, 0)
+        relay = self.relays.get(giaddr) or self._relay(giaddr)
+        relay.silence(build(DISCOVER, chaddr, 9, giaddr=giaddr, options=options), timeout=0.5)
+        return eventually(lambda: self.server.dropped().get(reason, 0) == before + 1)
 
 
 def info(circuit: bytes = b"", remote: bytes = b"", more: bytes = b"") -> bytes:
@@ -78,6 +90,56 @@ def info(circuit: bytes = b"", remote: bytes = b"", more: bytes = b"") -> bytes:
 def network(address: str) -> str:
     """The first two numbers of an address."""
     return ".".join(address.split(".")[:2])
+
+
+# ---- docs/cases/dsl.md
+
+BRAS = "100.64.0.1"
+
+
+def port(name: str) -> Options:
+    """What the access node writes of a port; the line's number beside it is nobody's identity."""
+    return {82: info(b"dslam-7 eth %s:0.35" % name.encode(), b"line 4711")}
+
+
+@pytest.fixture(scope="module")
+def dsl() -> Iterator[Access]:
+    with Lab() as lab:
+        yield Access(lab, "dsl", BRAS)
+
+
+def test_dsl_a_box_in_another_ones_place_has_its_address_at_once(dsl: Access) -> None:
+    before = dsl.lease(BRAS, mac(1), port("1/1/7"))
+    after = dsl.lease(BRAS, mac(2), port("1/1/7"))
+    assert after.yiaddr == before.yiaddr
+    answer = dsl.past(after, {})
+    assert (answer.type, answer.yiaddr) == (ACK, after.yiaddr)
+    row = dsl.server.lease(after.yiaddr)
+    assert row is not None
+    assert row["hw-address"] == mac(2).hex(":")
+
+
+def test_dsl_a_box_that_was_taken_away_cannot_renew(dsl: Access) -> None:
+    before = dsl.lease(BRAS, mac(7), port("1/1/8"))
+    dsl.lease(BRAS, mac(8), port("1/1/8"))
+    assert dsl.unanswered(before)
+    row = dsl.server.lease(before.yiaddr)
+    assert row is not None
+    assert (row["state"], row["hw-address"]) == ("active", mac(8).hex(":"))
+
+
+def test_dsl_the_same_box_at_another_port_is_another_customer(dsl: Access) -> None:
+    leases = {dsl.lease(BRAS, mac(3), port(name)).yiaddr for name in ("1/2/1", "1/2/2")}
+    assert len(leases) == 2
+
+
+def test_dsl_an_address_may_be_reserved_for_a_port(dsl: Access) -> None:
+    for box in (4, 5):
+        assert dsl.lease(BRAS, mac(box), port("1/1/4")).yiaddr == "100.64.0.9"
+
+
+def test_dsl_without_option_82_there_is_no_customer(dsl: Access) -> None:
+    assert dsl.dropped("no-client-address", BRAS, mac(6), {})
 
 
 # ---- docs/cases/ftth.md
@@ -124,10 +186,8 @@ def test_rfc5107_ftth_renewals_come_past_the_relay_agent_by_the_override(ftth: A
 
 
 def test_rfc6607_ftth_a_provider_that_nobody_configured_is_not_answered(ftth: Access) -> None:
-    options: Options = {82: info(b"ont-3", b"", b"\x97\x06\x00other")}
-    payload = build(DISCOVER, mac(3), 3, giaddr=OLT, options=options)
-    ftth.relays[OLT].silence(payload, timeout=0.5)
-    assert eventually(lambda: ftth.dropped("vrf-unknown") == 1)
+    told = info(b"ont-3", b"", b"\x97\x06\x00other")
+    assert ftth.dropped("vrf-unknown", OLT, mac(3), {82: told})
 
 
 # ---- docs/cases/hotspot.md
@@ -162,5 +222,5 @@ def test_rfc2131_4_3_2_hotspot_an_address_from_elsewhere_is_refused_at_once(
 
 
 def test_every_page_is_tried() -> None:
-    tried = {"ftth", "hotspot"}
+    tried = {"ftth", "hotspot", "dsl"}
     assert {path.stem for path in Path(CASES).glob("*.toml")} == tried
