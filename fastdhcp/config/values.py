@@ -141,7 +141,12 @@ def seconds(value: int | str, low: int = 1) -> int:
 
 def lease_seconds(value: int | str) -> int:
     """Seconds of a time, or INFINITE of "infinite"."""
-    return INFINITE if value == "infinite" else seconds(value)
+    if value == "infinite":
+        return INFINITE
+    try:
+        return seconds(value)
+    except ValueError as error:
+        raise ValueError(f'{error}, or "infinite"') from None
 
 
 def microseconds(value: int | str, high: int) -> int:

@@ -32,6 +32,14 @@ BAD: list[tuple[str, str, list[str]]] = [
       "5: subnets[0].reservations[0]: has none of the identifiers; write exactly one of "
       "`hw-address`, `client-id`, `circuit-id`, `remote-id`",
       '6: subnets[0].reservations[0].mac: is not a key here; did you mean "hw-address"?']),
+    ("how long BOOTP clients keep an address", '[defaults]\nbootp-lease-time = "forever"\n' + ONE,
+     ['2: defaults.bootp-lease-time: "forever" is not a time; write seconds, or a number with s, m, '
+      'h, d or w: "30m", or "infinite"']),
+    ("no time for BOOTP clients", "[defaults]\nbootp-lease-time = 0\n" + ONE,
+     ['2: defaults.bootp-lease-time: 0 is out of range; write a time from 1 s to 2147483647 s, or '
+      '"infinite"']),
+    ("BOOTP as a word", ONE + 'pools = [{ range = "10.0.0.9", bootp = "yes" }]\n',
+     ["3: subnets[0].pools[0].bootp: is text, must be true or false"]),
     ("an option beside the keys", ONE + 'routers = ["10.0.0.1"]\n',
      ["3: subnets[0].routers: is an option; write it as options.routers"]),
     ("an unknown table", "[sever]\n", ['1: sever: is not a key here; did you mean "server"?']),
