@@ -33,8 +33,8 @@ BAD: list[tuple[str, str, list[str]]] = [
       "`hw-address`, `client-id`, `circuit-id`, `remote-id`",
       '6: subnets[0].reservations[0].mac: is not a key here; did you mean "hw-address"?']),
     ("how long BOOTP clients keep an address", '[defaults]\nbootp-lease-time = "forever"\n' + ONE,
-     ['2: defaults.bootp-lease-time: "forever" is not a time; write seconds, or a number with s, m, '
-      'h, d or w: "30m", or "infinite"']),
+     ['2: defaults.bootp-lease-time: "forever" is not a time; write seconds, or a number with s, '
+      'm, h, d or w: "30m", or "infinite"']),
     ("no time for BOOTP clients", "[defaults]\nbootp-lease-time = 0\n" + ONE,
      ['2: defaults.bootp-lease-time: 0 is out of range; write a time from 1 s to 2147483647 s, or '
       '"infinite"']),
