@@ -1,6 +1,6 @@
-/* Atomic loads, stores and read-modify-writes on plain words in shared memory, fences, and a
- * count of trailing zeros. The compiler's builtins are used, since C11 _Atomic types cannot be
- * named from Cython. This is all the C there is that Cython did not write. */
+/* Atomic loads, stores and read-modify-writes on plain words in shared memory, fences, and the
+ * lowest and highest bit of a word. The compiler's builtins are used, since C11 _Atomic types
+ * cannot be named from Cython. This is all the C there is that Cython did not write. */
 #ifndef FASTDHCP_ATOMIC_H
 #define FASTDHCP_ATOMIC_H
 
@@ -74,5 +74,7 @@ static inline void cpu_relax(void) {
 
 /* Index of the lowest set bit; the word must not be zero. */
 static inline int lowest_bit_u64(uint64_t v) { return __builtin_ctzll(v); }
+/* Likewise the highest. */
+static inline int highest_bit_u64(uint64_t v) { return 63 - __builtin_clzll(v); }
 
 #endif

@@ -22,3 +22,4 @@ cdef extern from "fastdhcp/_atomic.h" nogil:
     void fence_locked() noexcept
     void cpu_relax() noexcept
     int lowest_bit_u64(uint64_t v) noexcept
+    int highest_bit_u64(uint64_t v) noexcept

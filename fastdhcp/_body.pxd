@@ -1,16 +1,16 @@
 """The options of a reply that a policy gives, laid out once and copied from then on.
 
-What a client is sent of the configured options depends on where it is (subnet, pool), on the
-options of its own reservation, on its parameter request list and, only if not all of it fits, on
-the room. So bodies are kept by these: preallocated, two places for each hash, keys compared whole.
-A miss lays the body anew. What is one client's alone is no part of a body: the name of a
-reservation (option 12) is put in, per packet, at the place that the body keeps for it, so that a
-million clients share one body.
+What a client is sent of the configured options depends on where it is (subnet, pool), on its
+classes as far as these have options, on the options of its own reservation, on its parameter
+request list and, only if not all of it fits, on the room. So bodies are kept by these:
+preallocated, two places for each hash, keys compared whole. A miss lays the body anew. What is one
+client's alone is no part of a body: the name of a reservation (option 12) is put in, per packet, at
+the place that the body keeps for it, so that a million clients share one body.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastdhcp._image cimport Image
+from fastdhcp._image cimport CLASS_WORDS, Image
 from fastdhcp._stats cimport Counters
 from fastdhcp._wire cimport AT_OPTIONS, FILE_SIZE, MESSAGE_SIZE_MAX, SNAME_SIZE, Span
 
@@ -35,7 +35,10 @@ cdef struct BodyKey:
     uint8_t sname_taken      # 1: sname carries the server's name
     uint8_t own_name         # 1: a name of its own takes the place of any layer's option 12
     uint8_t bootp            # 1: for a BOOTP client
-    uint8_t list[BODY_LIST_MAX]  # zeros behind list_len up to the end of its word
+    # Words of classes, those that have a say, then the list with zeros behind it up to the end of
+    # its word.
+    uint8_t tail[CLASS_WORDS * 8 + BODY_LIST_MAX]
+    uint8_t words            # of classes in `tail`: by the generation, so it is not compared
 
 
 cdef struct Body:
@@ -61,7 +64,8 @@ cdef void bodies_close(Bodies* bodies) noexcept nogil
 
 # The body for `room` bytes in the options field, `name_size` of which option 12 takes if it is put
 # in. `key` has subnet, pool, own, file_taken, sname_taken, own_name and bootp set, and is used as
-# scratch; `list` is option 55 (at = NULL: none). What is returned lives until the next call.
-cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key, Span list,
-                             uint32_t room, uint32_t name_size,
-                             Counters* counters) noexcept nogil
+# scratch; `classes` are the client's; `list` is option 55 (at = NULL: none). What is returned lives
+# until the next call.
+cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key,
+                             const uint64_t* classes, Span list, uint32_t room,
+                             uint32_t name_size, Counters* counters) noexcept nogil

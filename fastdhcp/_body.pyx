@@ -5,17 +5,22 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from fastdhcp._areas cimport STEP_OPTION, next_option
+from fastdhcp._atomic cimport lowest_bit_u64
+from fastdhcp._classes cimport classes_has
 from fastdhcp._codec cimport OptionSpan, codec_lay_options, codec_option_size
 from fastdhcp._image cimport (
-    NOWHERE, OPTION_ALWAYS, OPTION_BY_VENDOR, OPTION_NEVER, Image, Layer, Option, Subnet,
-    image_find_option, image_layer, image_pool, image_subnet, image_table,
+    NOWHERE, OPTION_ALWAYS, OPTION_BY_VENDOR, OPTION_NEVER, ClassSets, Image, Layer, Option, Pool,
+    Subnet, When, image_class, image_class_sets, image_find_option, image_layer, image_pool,
+    image_subnet, image_table, image_when,
 )
 from fastdhcp._stats cimport COUNT_CACHE_MISS, Counters, count
 from fastdhcp._wire cimport *
 
 cdef enum:
     KEY_HEAD = 24            # bytes of a BodyKey before its list: three words
-    LAYERS_MAX = 3           # reservation, pool, subnet (with the defaults in it)
+    WHENS_MAX = 32           # of one subnet or pool
+    # Reservation, `when` of pool and subnet, classes, pool, subnet (with the defaults in it).
+    LAYERS_MAX = 3 + 2 * WHENS_MAX + 64 * CLASS_WORDS
     OPTION_ROUTERS = 3
     OPTION_STATIC_ROUTES = 33
     OPTION_V6_ONLY = 108
@@ -80,9 +85,32 @@ cdef void push_layer(Choice* c, uint32_t index) noexcept nogil:
             c.done[code] = sending == OPTION_NEVER
 
 
+cdef void push_whens(Choice* c, const uint64_t* classes, uint32_t first,
+                     uint32_t left) noexcept nogil:
+    cdef const When* when
+    cdef uint32_t i
+    for i in range(left):
+        when = image_when(c.image, first + i)
+        if classes_has(classes, when.number):
+            push_layer(c, when.layer)
+
+
+cdef void push_classes(Choice* c, const uint64_t* classes) noexcept nogil:
+    cdef const ClassSets* sets = image_class_sets(c.image)
+    cdef uint64_t left
+    cdef uint32_t word
+    for word in range(<uint32_t>CLASS_WORDS):
+        left = classes[word] & sets.told[word]
+        while left:
+            push_layer(c, image_class(c.image, word * 64 + lowest_bit_u64(left)).layer)
+            left &= left - 1
+
+
 # Nearest first: the first layer that has an option gives it.
-cdef void choice_begin(Choice* c, const Image* image, const BodyKey* key) noexcept nogil:
-    cdef const Subnet* subnet
+cdef void choice_begin(Choice* c, const Image* image, const BodyKey* key,
+                       const uint64_t* classes) noexcept nogil:
+    cdef const Subnet* subnet = NULL
+    cdef const Pool* pool = NULL
     c.image = image
     c.key = key
     c.layer_count = c.count = 0
@@ -90,14 +118,21 @@ cdef void choice_begin(Choice* c, const Image* image, const BodyKey* key) noexce
     c.listed = c.routes_instead = False
     memset(c.sending, 0, sizeof(c.sending))
     memset(c.done, 0, sizeof(c.done))
-    if key.own:
-        push_layer(c, key.own)
-    if key.pool != NOWHERE:
-        push_layer(c, image_pool(image, key.pool).layer)
+    push_layer(c, key.own)
     if key.subnet != NOWHERE:
         subnet = image_subnet(image, key.subnet)
-        push_layer(c, subnet.layer)
         store_be32(c.mask, subnet.mask)
+    if key.pool != NOWHERE:
+        pool = image_pool(image, key.pool)
+        push_whens(c, classes, pool.when_first, pool.when_count)
+    if subnet != NULL:
+        push_whens(c, classes, subnet.when_first, subnet.when_count)
+    if key.words:
+        push_classes(c, classes)
+    if pool != NULL:
+        push_layer(c, pool.layer)
+    if subnet != NULL:
+        push_layer(c, subnet.layer)
     if key.bootp:
         # RFC 2132 2: what section 9 has is DHCP's alone.
         c.done[<int>OPTION_VENDOR_CLASS] = 1
@@ -241,9 +276,9 @@ cdef void choose_all(Choice* c) noexcept nogil:
             choice_add(c, <uint8_t>code)
 
 
-cdef void choose(Choice* c, const Image* image, const BodyKey* key, Span list,
-                 bint classless) noexcept nogil:
-    choice_begin(c, image, key)
+cdef void choose(Choice* c, const Image* image, const BodyKey* key, const uint64_t* classes,
+                 Span list, bint classless) noexcept nogil:
+    choice_begin(c, image, key, classes)
     if list.at == NULL:
         choose_all(c)
     else:
@@ -302,14 +337,15 @@ cdef void lay_choice(Body* body, const Choice* c) noexcept nogil:
 
 
 # Routers gave way to classless routes: if those are left out, the routers come after all.
-cdef void lay_body(Body* body, const Image* image, const BodyKey* key, Span list) noexcept nogil:
+cdef void lay_body(Body* body, const Image* image, const BodyKey* key, const uint64_t* classes,
+                   Span list) noexcept nogil:
     cdef Choice c
-    choose(&c, image, key, list, True)
+    choose(&c, image, key, classes, list, True)
     memcpy(&body.key, key, sizeof(BodyKey))
     body.used = 1
     lay_choice(body, &c)
     if body.left_out and c.routes_instead and not body_has(body, OPTION_CLASSLESS_ROUTES):
-        choose(&c, image, key, list, False)
+        choose(&c, image, key, classes, list, False)
         lay_choice(body, &c)
 
 
@@ -328,67 +364,82 @@ cdef void bodies_close(Bodies* bodies) noexcept nogil:
     bodies.recent = NULL
 
 
-cdef inline uint32_t list_size(const BodyKey* key) noexcept nogil:
-    return 0 if key.list_len == BODY_NO_LIST else key.list_len
+cdef inline uint32_t tail_size(const BodyKey* key) noexcept nogil:
+    return key.words * 8 + (0 if key.list_len == BODY_NO_LIST else key.list_len)
 
 
 cdef inline uint32_t key_set(const BodyKey* key) noexcept nogil:
     cdef const uint64_t* words = <const uint64_t*>key
     cdef uint64_t hash = 0
     cdef uint32_t i
-    for i in range((<uint32_t>KEY_HEAD + list_size(key) + 7) // 8):
+    for i in range((<uint32_t>KEY_HEAD + tail_size(key) + 7) // 8):
         hash = (hash ^ words[i]) * <uint64_t>0x9E3779B97F4A7C15
         hash ^= hash >> 29
     return <uint32_t>(hash >> 32) & (BODY_SETS - 1)
 
 
-cdef const Body* find_or_lay(Bodies* bodies, const Image* image, const BodyKey* key, Span list,
+cdef const Body* find_or_lay(Bodies* bodies, const Image* image, const BodyKey* key,
+                             const uint64_t* classes, Span list,
                              Counters* counters) noexcept nogil:
     cdef uint32_t set = key_set(key)
     cdef Body* ways = &bodies.places[set * BODY_WAYS]
     cdef uint32_t way
     for way in range(<uint32_t>BODY_WAYS):
-        if ways[way].used and memcmp(&ways[way].key, key, KEY_HEAD + list_size(key)) == 0:
+        if ways[way].used and memcmp(&ways[way].key, key, KEY_HEAD + tail_size(key)) == 0:
             bodies.recent[set] = <uint8_t>way
             return &ways[way]
     way = 0 if not ways[0].used else 1 if not ways[1].used else bodies.recent[set] ^ 1
     bodies.recent[set] = <uint8_t>way
     count(counters, COUNT_CACHE_MISS)
-    lay_body(&ways[way], image, key, list)
+    lay_body(&ways[way], image, key, classes, list)
     return &ways[way]
 
 
 # The same without the cache, for a list that no key has room for.
-cdef const Body* lay_once(Bodies* bodies, const Image* image, BodyKey* key, Span list,
-                          uint32_t room, Counters* counters) noexcept nogil:
+cdef const Body* lay_once(Bodies* bodies, const Image* image, BodyKey* key,
+                          const uint64_t* classes, Span list, uint32_t room,
+                          Counters* counters) noexcept nogil:
     cdef Body* body = &bodies.places[BODY_SETS * BODY_WAYS]
     key.room = <uint16_t>room
     count(counters, COUNT_CACHE_MISS)
-    lay_body(body, image, key, list)
+    lay_body(body, image, key, classes, list)
     return body
 
 
-cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key, Span list,
-                             uint32_t room, uint32_t name_size,
-                             Counters* counters) noexcept nogil:
+# The words of the client's classes that have a say in what it is sent.
+cdef void put_classes(BodyKey* key, const Image* image, const uint64_t* classes) noexcept nogil:
+    cdef const ClassSets* sets = image_class_sets(image)
+    cdef uint32_t word
+    for word in range(<uint32_t>CLASS_WORDS):
+        if sets.told[word]:
+            (<uint64_t*>key.tail)[key.words] = classes[word] & sets.told[word]
+            key.words += 1
+
+
+cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key,
+                             const uint64_t* classes, Span list, uint32_t room,
+                             uint32_t name_size, Counters* counters) noexcept nogil:
     cdef const Body* body
     key.generation = image.generation
+    key.words = 0
+    if image.classes.count:
+        put_classes(key, image, classes)
     key.list_len = BODY_NO_LIST
     if list.at != NULL:
         if list.len > BODY_LIST_MAX:
             key.list_len = 0
             room -= name_size if name_size <= room else 0
-            return lay_once(bodies, image, key, list, room, counters)
+            return lay_once(bodies, image, key, classes, list, room, counters)
         key.list_len = <uint16_t>list.len
         if list.len % 8:             # it is hashed by whole words
-            (<uint64_t*>key.list)[list.len // 8] = 0
-        memcpy(key.list, list.at, list.len)
+            (<uint64_t*>key.tail)[key.words + list.len // 8] = 0
+        memcpy(key.tail + key.words * 8, list.at, list.len)
     # Nearly all bodies fit as a whole, so the length of an option 82 behind them spoils no hit.
     key.room = BODY_ANY_ROOM
-    body = find_or_lay(bodies, image, key, list, counters)
+    body = find_or_lay(bodies, image, key, classes, list, counters)
     if body.name_at == BODY_NO_NAME:
         name_size = 0
     if body.left_out == 0 and body.size + name_size <= room:
         return body
     key.room = <uint16_t>(room - name_size if name_size <= room else room)
-    return find_or_lay(bodies, image, key, list, counters)
+    return find_or_lay(bodies, image, key, classes, list, counters)

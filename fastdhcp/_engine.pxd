@@ -27,6 +27,8 @@ cdef struct View:
     uint32_t now                 # node time
     uint32_t reservation         # the client's, in this network, or NOWHERE
     uint64_t key[2]              # client key
+    const uint64_t* classes      # CLASS_WORDS; set only if the image has classes
+    Params* made                 # room for a row with values laid over it
     uint8_t htype                # the hardware that speaks
     uint8_t hlen
     uint8_t chaddr[HLEN_MAX]
@@ -35,9 +37,12 @@ cdef struct View:
     Place reserved               # the reservation's address
     Place free                   # the next free address; gathered when the engine wants it
     uint8_t free_gathered
+    uint8_t let_in               # 1: a pool of the link may give to this client
+    uint8_t refused              # 1: the guard of one may not
     uint8_t store_failing        # nothing can be made durable now
     uint8_t mine_durable         # the asked record's last change is on disk
     uint8_t asked_said           # 1: it says all that this message says, since this very second
+    uint8_t overlaid             # 1: a class or the reservation of this client has values
 
 
 cdef enum Want:
@@ -54,7 +59,7 @@ cdef struct Verdict:
     uint8_t replaces             # 1: View.mine is another lease, whose right to renew ends now
     uint8_t spare[2]
     Place place                  # the address that the change and the reply are about
-    const Params* params         # of the address; NULL: there is none
+    const Params* params         # of the address: a row of the image, or View.made; NULL: none
     uint32_t reservation         # if the address is the client's reserved one, else NOWHERE
     uint32_t lease_s             # option 51; INFINITE
     uint32_t expiry              # node time

@@ -15,6 +15,7 @@ of it (by rapid commit with the lease), the other with the address, bound.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 
+from fastdhcp._classes cimport classes_params
 from fastdhcp._codec cimport (
     HAS_LEASE_TIME, HAS_RAPID_COMMIT, HAS_REQUESTED, HAS_SERVER_ID, HAS_SERVER_OVERRIDE, Packet,
     codec_has,
@@ -33,8 +34,9 @@ from fastdhcp._leases cimport (
 )
 from fastdhcp._scope cimport Scope
 from fastdhcp._stats cimport (
-    DROP_BOOTP_UNKNOWN, DROP_NONE, DROP_NOT_AUTHORITATIVE, DROP_NOT_HOLDER, DROP_NOT_SERVED_TYPE,
-    DROP_OTHER_SERVER, DROP_POOL_EXHAUSTED, DROP_STORE_UNAVAILABLE, DROP_UNKNOWN_CLIENT,
+    DROP_BOOTP_UNKNOWN, DROP_CLASS_NOT_ALLOWED, DROP_NONE, DROP_NOT_AUTHORITATIVE, DROP_NOT_HOLDER,
+    DROP_NOT_SERVED_TYPE, DROP_OTHER_SERVER, DROP_POOL_EXHAUSTED, DROP_STORE_UNAVAILABLE,
+    DROP_UNKNOWN_CLIENT,
 )
 from fastdhcp._wire cimport (
     ACK, AT_SNAME, BOOTP, DECLINE, DISCOVER, INFORM, NAK, OFFER, OPTION_AUTO_CONFIG, RELEASE,
@@ -98,14 +100,17 @@ cdef inline bint is_due_elsewhere(const View* v, const Place* p) noexcept nogil:
 
 # ---- parameters and times
 
-# The flat row of the nearest of them.
-cdef inline const Params* params_at(const Image* image, uint32_t subnet, uint32_t pool,
-                                    uint32_t reservation) noexcept nogil:
-    if reservation != NOWHERE:
-        return image_params(image, image_reservation(image, reservation).params)
-    if pool != NOWHERE:
-        return image_params(image, image_pool(image, pool).params)
-    return image_params(image, image_subnet(image, subnet).params)
+# The values of a place, with those of the client over them.
+cdef inline void use_params(const Image* image, const View* v, Verdict* out) noexcept nogil:
+    cdef uint32_t overlay = 0
+    out.params = image_params(
+        image, image_pool(image, out.place.pool).params if out.place.pool != NOWHERE
+        else image_subnet(image, out.place.subnet).params)
+    if v.overlaid:
+        if out.reservation != NOWHERE:
+            overlay = image_reservation(image, out.reservation).overlay
+        out.params = classes_params(image, v.classes, out.place.subnet, out.place.pool, overlay,
+                                    out.params, v.made)
 
 
 cdef void use_place(const Image* image, const View* v, const Place* p, Verdict* out) noexcept nogil:
@@ -113,7 +118,7 @@ cdef void use_place(const Image* image, const View* v, const Place* p, Verdict* 
     out.reservation = NOWHERE
     if v.reserved.known and v.reserved.binding.address == p.binding.address:
         out.reservation = v.reservation
-    out.params = params_at(image, p.subnet, p.pool, out.reservation)
+    use_params(image, v, out)
 
 
 # RFC 2131 4.3.1: what the client asks for (51), within the limits, else the default.
@@ -255,6 +260,11 @@ cdef inline const Place* choose(const Image* image, const View* v, bint bootp) n
     return &v.free if v.free_gathered and v.free.known else NULL
 
 
+# Why there is no free address for the client: the pools are full, or none lets it in.
+cdef inline uint8_t none_free(const View* v) noexcept nogil:
+    return DROP_CLASS_NOT_ALLOWED if v.refused and not v.let_in else DROP_POOL_EXHAUSTED
+
+
 # Is it configured that clients make up no address of their own (RFC 2563 2: 0)?
 cdef bint forbids_making_up(const Image* image, const Subnet* link) noexcept nogil:
     cdef const Layer* layer = image_layer(image, link.layer)
@@ -265,10 +275,10 @@ cdef bint forbids_making_up(const Image* image, const Subnet* link) noexcept nog
 
 # RFC 2563 4: who asks for it is told by an OFFER of no address that it must not make up one.
 cdef void refuse_address(const Image* image, const Packet* packet, const Scope* scope,
-                         Verdict* out) noexcept nogil:
+                         const View* v, Verdict* out) noexcept nogil:
     cdef uint32_t subnet = subnet_of_link(image, scope)
     cdef const Subnet* link = image_subnet(image, subnet)
-    be_silent(out, DROP_POOL_EXHAUSTED)
+    be_silent(out, none_free(v))
     if codec_has(packet, OPTION_AUTO_CONFIG) and forbids_making_up(image, link):
         out.reply_type = OFFER
         out.place.subnet = subnet
@@ -285,7 +295,7 @@ cdef void decide_discover(const Image* image, const Packet* packet, const Scope*
     elif not v.free_gathered:
         out.want = WANT_FREE
     else:
-        refuse_address(image, packet, scope, out)
+        refuse_address(image, packet, scope, v, out)
 
 
 # ---- BOOTP: RFC 951 7.3, RFC 1534 2
@@ -322,7 +332,7 @@ cdef void decide_bootp(const Image* image, const Packet* packet, const Scope* sc
     elif p == NULL and not v.free_gathered:
         out.want = WANT_FREE
     elif p == NULL:
-        be_silent(out, DROP_POOL_EXHAUSTED if gives_to_bootp(image, scope) else DROP_BOOTP_UNKNOWN)
+        be_silent(out, none_free(v) if gives_to_bootp(image, scope) else DROP_BOOTP_UNKNOWN)
     else:
         use_place(image, v, p, out)
         if is_for_us(image, packet, out.params):
@@ -438,7 +448,7 @@ cdef void decide_inform(const Image* image, const Packet* packet, const Scope* s
         out.place.subnet = v.asked.subnet
         out.place.pool = v.asked.pool
     out.reservation = v.reservation
-    out.params = params_at(image, out.place.subnet, out.place.pool, v.reservation)
+    use_params(image, v, out)
 
 
 cdef uint32_t engine_asked(const Packet* packet) noexcept nogil:

@@ -3,10 +3,11 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from fastdhcp._bitmap cimport bitmap_next
+from fastdhcp._classes cimport classes_params, classes_pass
 from fastdhcp._engine cimport Place, engine_asked
 from fastdhcp._entry cimport entry_kept, kept_same
 from fastdhcp._image cimport (
-    NOWHERE, PARAMS_BOOTP, Image, Network, Pool, Subnet, image_find_pool, image_find_subnet,
+    NOWHERE, PARAMS_BOOTP, Image, Network, Params, Pool, Subnet, image_find_pool, image_find_subnet,
     image_network, image_params, image_pool, image_pool_gives, image_reservation,
     image_reserved_at, image_subnet, image_table,
 )
@@ -55,13 +56,22 @@ cdef inline void no_place(Place* p) noexcept nogil:
     p.pool = NOWHERE
 
 
-# May this client have the address under the policy of now?
-cdef bint is_allowed(const Image* image, const Scope* scope, uint32_t reservation,
-                     uint32_t address, uint32_t pool) noexcept nogil:
+# Do the guards of subnet and pool let this client in?
+cdef inline bint is_let_in(const Image* image, const View* v, const Subnet* subnet,
+                           const Pool* pool) noexcept nogil:
+    return ((pool.guard == 0 or classes_pass(image, pool.guard, v.classes))
+            and (subnet.guard == 0 or classes_pass(image, subnet.guard, v.classes)))
+
+
+# May this client have the address under the policy of now? Guards are for what any client may have:
+# what is reserved for one is its own.
+cdef bint is_allowed(const Image* image, const Scope* scope, const View* v, uint32_t address,
+                     uint32_t subnet, uint32_t pool) noexcept nogil:
     cdef uint32_t reserved = image_reserved_at(image, scope.vrf, address)
     if reserved != NOWHERE:
-        return reserved == reservation
-    return pool != NOWHERE and image_pool_gives(image, image_pool(image, pool), address)
+        return reserved == v.reservation
+    return (pool != NOWHERE and image_pool_gives(image, image_pool(image, pool), address)
+            and is_let_in(image, v, image_subnet(image, subnet), image_pool(image, pool)))
 
 
 # Most addresses that are asked about lie in the subnet that chose the link.
@@ -76,7 +86,7 @@ cdef inline uint32_t find_subnet(const Image* image, const Scope* scope,
 
 
 # Where an address of the scope's link lies, but for its record. False: it is of another link.
-cdef inline bint locate(const Table* t, const Scope* scope, uint32_t reservation, uint32_t address,
+cdef inline bint locate(const Table* t, const Scope* scope, const View* v, uint32_t address,
                         Place* p) noexcept nogil:
     cdef uint32_t subnet = find_subnet(t.image, scope, address)
     if subnet == NOWHERE or image_subnet(t.image, subnet).network != scope.network:
@@ -84,14 +94,14 @@ cdef inline bint locate(const Table* t, const Scope* scope, uint32_t reservation
     p.subnet = subnet
     p.pool = image_find_pool(t.image, scope.vrf, address)
     p.known = 1
-    p.allowed = is_allowed(t.image, scope, reservation, address, p.pool)
+    p.allowed = is_allowed(t.image, scope, v, address, subnet, p.pool)
     return True
 
 
 # An address of the scope's link, with its record. False: the record stayed locked.
-cdef bint gather_place(const Table* t, const Scope* scope, uint32_t reservation,
-                       uint32_t address, Place* p) noexcept nogil:
-    if locate(t, scope, reservation, address, p):
+cdef bint gather_place(const Table* t, const Scope* scope, const View* v, uint32_t address,
+                       Place* p) noexcept nogil:
+    if locate(t, scope, v, address, p):
         return leases_read_address(t, scope.vrf, address, &p.binding)
     no_place(p)
     return True
@@ -128,7 +138,7 @@ cdef bint gather_mine(const Table* t, const Scope* scope, bint allowed, View* v)
             return False
         worth = gather_claim(v, &place.binding)
         if (worth > best and place.binding.vrf == scope.vrf
-                and locate(t, scope, v.reservation, place.binding.address, &place)
+                and locate(t, scope, v, place.binding.address, &place)
                 and (place.allowed or not allowed)):
             v.mine = place
             best = worth
@@ -158,7 +168,7 @@ cdef bint free_in_pool(Table* t, const Scope* scope, const Pool* pool, View* v,
         address = bitmap_next(t, pool, v.now)
         if address == 0 or address == passed.first or passed.count == LATELY_TRIES:
             return False
-        if not (gather_place(t, scope, v.reservation, address, &v.free)
+        if not (gather_place(t, scope, v, address, &v.free)
                 and v.free.binding.state == FREE and v.free.binding.offer_until <= v.now):
             continue
         if not ended_lately(&v.free.binding, v.now):
@@ -171,6 +181,15 @@ cdef bint free_in_pool(Table* t, const Scope* scope, const Pool* pool, View* v,
     return False
 
 
+# Does a pool serve BOOTP clients, by its values and those of this client?
+cdef bint serves_bootp(const Image* image, const View* v, uint32_t index) noexcept nogil:
+    cdef const Pool* pool = image_pool(image, index)
+    cdef const Params* params = image_params(image, pool.params)
+    if v.overlaid:
+        params = classes_params(image, v.classes, pool.subnet, index, 0, params, v.made)
+    return params.flags & PARAMS_BOOTP
+
+
 cdef bint free_in_subnet(Table* t, const Packet* packet, const Scope* scope,
                          const Subnet* subnet, View* v) noexcept nogil:
     cdef const Pool* pool
@@ -180,8 +199,12 @@ cdef bint free_in_subnet(Table* t, const Packet* packet, const Scope* scope,
     for i in range(subnet.pool_count):
         pool = image_pool(t.image, subnet.pool_first + i)
         if (packet.message_type == BOOTP
-                and not image_params(t.image, pool.params).flags & PARAMS_BOOTP):
+                and not serves_bootp(t.image, v, subnet.pool_first + i)):
             continue
+        if not is_let_in(t.image, v, subnet, pool):
+            v.refused = 1
+            continue
+        v.let_in = 1
         if free_in_pool(t, scope, pool, v, &passed):
             return True
     if passed.count:
@@ -197,6 +220,7 @@ cdef void gather_free(Table* t, const Packet* packet, const Scope* scope,
     cdef const uint32_t* members = <const uint32_t*>image_table(t.image, &t.image.members)
     cdef uint32_t i, subnet
     v.free_gathered = 1
+    v.let_in = v.refused = 0
     no_place(&v.free)
     if scope.link_subnet != NOWHERE and free_in_subnet(
             t, packet, scope, image_subnet(t.image, scope.link_subnet), v):
@@ -220,10 +244,9 @@ cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
     no_place(&v.asked)
     no_place(&v.reserved)
     if v.reservation != NOWHERE and not gather_place(
-            t, scope, v.reservation, image_reservation(t.image, v.reservation).address,
-            &v.reserved):
+            t, scope, v, image_reservation(t.image, v.reservation).address, &v.reserved):
         return False
-    if asked and not gather_place(t, scope, v.reservation, asked, &v.asked):
+    if asked and not gather_place(t, scope, v, asked, &v.asked):
         return False
     if v.asked.known and v.asked.binding.number != NOWHERE:
         v.mine_durable = journal_is_durable(t, v.asked.binding.ring, v.asked.binding.position)

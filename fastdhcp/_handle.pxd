@@ -8,7 +8,7 @@ from libc.string cimport memset
 
 from fastdhcp._codec cimport Packet
 from fastdhcp._engine cimport Verdict, View
-from fastdhcp._image cimport NOWHERE, Params
+from fastdhcp._image cimport CLASS_WORDS, NOWHERE, Params
 from fastdhcp._leases cimport Table
 from fastdhcp._scope cimport Arrival, Scope
 from fastdhcp._stats cimport DropReason
@@ -32,15 +32,18 @@ cdef struct Handled:
     uint32_t inc_n
     uint32_t ring
     uint64_t position
+    uint64_t classes[CLASS_WORDS]  # zeros where the policy names none
+    Params made                  # not cleared: room for values laid over a row of the image
 
 
 cdef inline void handled_clear(Handled* out) noexcept nogil:
-    memset(out, 0, sizeof(Handled))
+    memset(out, 0, sizeof(Handled) - sizeof(Params))
     out.subnet = out.scope.link_subnet = NOWHERE
 
 
 # The three steps of a packet up to its decision, for who only asks (`explain`); nothing is changed.
-# Whose it is: its link, its client and what is reserved for it. `out` is clear.
+# Whose it is: its link, what is reserved for it, its classes, its key. `out` is clear, and has what
+# `v` points to.
 cdef DropReason consider(Table* t, const Packet* packet, const Arrival* arrival, uint32_t now,
                          View* v, Handled* out) noexcept nogil
 # What RFC 2131 wants, of what is looked up for it. DROP_LOCK_TIMEOUT: a record stayed locked.

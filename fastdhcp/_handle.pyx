@@ -3,6 +3,9 @@
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy, memset
 
+from fastdhcp._classes cimport (
+    classes_count, classes_drop, classes_find, classes_kept, classes_overlay,
+)
 from fastdhcp._codec cimport HAS_SERVER_ID, Packet, codec_client_id
 from fastdhcp._engine cimport WANT_FREE, Verdict, View, engine_decide
 from fastdhcp._entry cimport Kept, entry_kept
@@ -13,8 +16,9 @@ from fastdhcp._identity cimport (
     Identifiers, client_key, identifier_of, identifiers_hardware, identifiers_relay_info,
 )
 from fastdhcp._image cimport (
-    IDENTITY_CIRCUIT_ID, IDENTITY_MAX, IDENTITY_REMOTE_ID, NOWHERE, IdentityKind, Image,
-    image_find_reservation, image_network, image_subnet,
+    IDENTITY_CIRCUIT_ID, IDENTITY_MAX, IDENTITY_REMOTE_ID, NOWHERE, READ_RELAY_INFO, IdentityKind,
+    Image,
+    image_find_reservation, image_network, image_reservation, image_subnet,
 )
 from fastdhcp._journal cimport (
     APPLY_LOCKED, APPLY_MOVED, APPLY_RING_FULL, CHANGE_NONE, CHANGE_PEND, Applied, Change, Outcome,
@@ -24,10 +28,12 @@ from fastdhcp._leases cimport (
     ACTIVE, BLOCK_SIZE, PENDING, RECORD_OVERRIDE, Binding, Copy, Record, Table, leases_block,
     leases_copy, leases_enter, leases_read,
 )
+from fastdhcp._program cimport Input, input_packet
 from fastdhcp._relay cimport RelayInfo, relay_read
 from fastdhcp._scope cimport Arrival, Scope, scope_is_host, scope_select
 from fastdhcp._stats cimport (
-    COUNT_REDECIDED, DROP_LOCK_TIMEOUT, DROP_MOVED, DROP_NO_CLIENT_ADDRESS, DROP_NONE,
+    COUNT_REDECIDED, DROP_CLASS_DROP, DROP_LOCK_TIMEOUT, DROP_MOVED, DROP_NO_CLIENT_ADDRESS,
+    DROP_NONE,
     DROP_NOT_SERVED_TYPE, DROP_RING_FULL, DROP_SERVER_MESSAGE, DROP_TABLE_FULL, DropReason, count,
 )
 from fastdhcp._wire cimport (
@@ -59,6 +65,8 @@ cdef void fill_change(const Packet* packet, const View* v, const Verdict* verdic
     c.now = v.now
     c.offer_until = verdict.offer_until
     c.subnet_id = image_subnet(image, verdict.place.subnet).id
+    if image.classes.count:
+        c.class_id = classes_kept(image, v.classes)
     gather_kept(packet, &c.kept)
 
 
@@ -159,6 +167,8 @@ cdef inline bint is_past_relay_agents(const Packet* packet, const Arrival* arriv
 cdef bint is_relay_info_read(const Image* image) noexcept nogil:
     cdef uint32_t kinds = image.reservation_kinds
     cdef int i
+    if image.programs_read & READ_RELAY_INFO:
+        return True
     for i in range(IDENTITY_MAX):
         kinds |= 1u << image.identity[i]
     return kinds & (1u << IDENTITY_CIRCUIT_ID | 1u << IDENTITY_REMOTE_ID)
@@ -209,24 +219,46 @@ cdef uint32_t find_reservation(const Image* image, const Scope* scope,
     return NOWHERE
 
 
-# Who speaks, and what is reserved for it. RFC 2131 4.3.5: INFORM makes no binding, so it need not
-# say who it is.
+# Who speaks, and what is reserved for it. `who` may point into `copy`.
 cdef DropReason identify(const Table* t, const Packet* packet, const Arrival* arrival,
-                         const Scope* scope, View* v) noexcept nogil:
-    cdef Identifiers who
-    cdef Copy copy               # `who` points into it
+                         const Scope* scope, Copy* copy, Identifiers* who,
+                         View* v) noexcept nogil:
     who.client_id = codec_client_id(packet)
     who.circuit_id = packet.circuit_id
     who.remote_id = packet.remote_id
-    identifiers_hardware(&who, packet.htype, packet.chaddr, packet.hlen)
+    who.relay_info = packet.relay_info
+    identifiers_hardware(who, packet.htype, packet.chaddr, packet.hlen)
     if (is_past_relay_agents(packet, arrival) and is_relay_info_read(t.image)
-            and not recall_relay_info(t, packet, scope, &copy, &who)):
+            and not recall_relay_info(t, packet, scope, copy, who)):
         return DROP_LOCK_TIMEOUT
     v.htype = packet.htype
     v.hlen = packet.hlen
     memcpy(v.chaddr, packet.chaddr, HLEN_MAX)
-    v.reservation = find_reservation(t.image, scope, &who)
-    if not client_key(t.node.secret, t.image.identity, &who, v.key):
+    v.reservation = find_reservation(t.image, scope, who)
+    v.overlaid = 0
+    if v.reservation != NOWHERE:
+        v.overlaid = image_reservation(t.image, v.reservation).overlay != 0
+    return DROP_NONE
+
+
+# Which classes it is of.
+cdef DropReason classify(Table* t, const Packet* packet, const Arrival* arrival,
+                         const Identifiers* who, View* v, uint64_t* classes) noexcept nogil:
+    cdef Input input
+    input_packet(&input, packet, arrival)
+    input.relay_info = who.relay_info
+    input.known = v.reservation != NOWHERE
+    input.classes = classes
+    classes_find(t.image, &input, classes)
+    classes_count(t.image, classes, &t.counters[t.self])
+    v.overlaid |= classes_overlay(t.image, classes)
+    return DROP_CLASS_DROP if classes_drop(t.image, classes) else DROP_NONE
+
+
+# RFC 2131 4.3.5: INFORM makes no binding, so it need not say who it is.
+cdef DropReason name_client(const Table* t, const Packet* packet, const Identifiers* who,
+                            View* v) noexcept nogil:
+    if not client_key(t.node.secret, t.image.identity, who, v.key):
         if packet.message_type != INFORM:
             return DROP_NO_CLIENT_ADDRESS
         v.key[0] = v.key[1] = 0
@@ -257,13 +289,21 @@ cdef void keep_override(const Table* t, const Packet* packet, const View* v,
 
 cdef DropReason consider(Table* t, const Packet* packet, const Arrival* arrival, uint32_t now,
                          View* v, Handled* out) noexcept nogil:
+    cdef Identifiers who
+    cdef Copy copy               # `who` may point into it
     cdef DropReason reason = check_type(packet)
     v.now = now
     v.store_failing = t.store_fails
+    v.made = &out.made
+    v.classes = out.classes
     if reason == DROP_NONE:
         reason = scope_select(t.image, packet, arrival, &out.scope)
     if reason == DROP_NONE:
-        reason = identify(t, packet, arrival, &out.scope, v)
+        reason = identify(t, packet, arrival, &out.scope, &copy, &who, v)
+    if reason == DROP_NONE and t.image.classes.count:
+        reason = classify(t, packet, arrival, &who, v, out.classes)
+    if reason == DROP_NONE:
+        reason = name_client(t, packet, &who, v)
     return reason
 
 

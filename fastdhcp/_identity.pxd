@@ -19,6 +19,7 @@ cdef struct Identifiers:
     Span client_id
     Span circuit_id
     Span remote_id
+    Span relay_info              # option 82 that these are of; at = NULL: none
     uint8_t hardware[17]         # htype, then chaddr
     uint8_t hardware_size        # 1 + hlen; 0: no hardware address
 
@@ -37,6 +38,7 @@ cdef inline void identifiers_relay_info(Identifiers* who, Span option) noexcept 
     relay_read(&said, option)
     who.circuit_id = said.circuit_id
     who.remote_id = said.remote_id
+    who.relay_info = option
 
 
 # The identifier of one kind; at = NULL: the client has none.

@@ -18,6 +18,7 @@ cdef enum:
     INFINITE = 0xFFFFFFFF        # RFC 2132 9.2: a lease time without end
     IDENTITY_MAX = 4
     BLOCK_WORDS = 4              # words of 64 bits, one bit an address, of a block of 256
+    CLASS_WORDS = 4              # words of 64 bits, one bit a class
 
 # The first of these that a client has is its key (`identity` in the configuration).
 cdef enum IdentityKind:
@@ -31,6 +32,18 @@ cdef enum ParamsFlag:
     PARAMS_AUTHORITATIVE = 1
     PARAMS_RAPID_COMMIT = 2
     PARAMS_BOOTP = 4
+    PARAMS_LEASE_MIN = 8         # lease_min_s is written, here or farther: else it is lease_s
+    PARAMS_LEASE_MAX = 16        # lease_max_s, likewise
+
+cdef enum ClassFlag:
+    CLASS_DROP = 1               # its clients get no answer
+    CLASS_LEASE = 2              # the first such class of a client is kept with its lease
+
+# The classes that are there without being written, by their number; written ones follow.
+cdef enum:
+    CLASS_KNOWN = 0              # a reservation was found
+    CLASS_BOOTP = 1              # a message without option 53
+    CLASS_ALL = 2
 
 # What [relays] asks for; 0: nothing, and relay agents cost no look-up.
 cdef enum RelayRule:
@@ -87,6 +100,16 @@ cdef struct Image:
     Table_ instructions          # Instruction, program by program
     Table_ programs              # Program
     Table_ slots                 # SlotTable, one: the options that are looked at
+    Table_ classes               # Class, by number; none: nothing of the policy names a class
+    Table_ class_ids             # ClassId, sorted by id
+    Table_ class_sets            # ClassSets: one, if there are classes
+    Table_ class_steps           # ClassStep, in the order in which they are taken
+    Table_ class_places          # ClassPlace: a power of two for each group of tests
+    Table_ class_candidates      # ClassCandidate
+    Table_ guards                # Guard; guard 0 is "everybody"
+    Table_ whens                 # When
+    Table_ overlays              # Overlay; overlay 0 is empty
+    Table_ overlay_values        # uint32_t: words of Params
     Table_ blob                  # bytes: option values, names, identifiers (count = size)
 
 
@@ -117,6 +140,9 @@ cdef struct Subnet:
     uint8_t prefix_len
     uint8_t own_graces           # 1: a pool or reservation in it has another reuse-grace
     uint8_t spare[2]
+    uint32_t guard               # who may have its addresses
+    uint32_t when_first          # into whens: the nearest first
+    uint32_t when_count
 
 
 cdef struct Pool:
@@ -134,7 +160,10 @@ cdef struct Pool:
     uint32_t size                # addresses that it may give
     uint32_t name_at             # the range as written
     uint32_t name_len
-    uint32_t spare[2]
+    uint32_t guard               # beside its subnet's
+    uint32_t when_first
+    uint32_t when_count
+    uint32_t spare
 
 
 # Which addresses of a block the pool may give. Blocks of a pool without an entry: all 256.
@@ -180,7 +209,7 @@ cdef struct Reservation:
     uint32_t vrf
     uint32_t address
     uint32_t subnet
-    uint32_t params
+    uint32_t overlay             # its own values
     uint32_t layer
     uint32_t pool                # the pool that its address lies in, or NOWHERE
     uint32_t identity_at         # the bytes that are compared
@@ -189,6 +218,77 @@ cdef struct Reservation:
     uint8_t spare
     uint32_t hostname_at
     uint32_t hostname_len
+
+
+# A set of clients, known by a bit: its number. `id` is of its name, mapped in `meta`, never reused.
+cdef struct Class:
+    uint32_t id                  # 0: one that needs no writing
+    uint32_t name_at
+    uint32_t name_len
+    uint32_t flags               # ClassFlag
+    uint32_t overlay
+    uint32_t layer
+    uint32_t counter             # its word among COUNT_CLASS, or NOWHERE
+    uint32_t test_at             # the test as it is written, for people
+    uint32_t test_len
+    uint32_t spare
+
+
+cdef struct ClassId:
+    uint32_t id
+    uint32_t number
+
+
+# Sets of classes, a bit each, that a packet is held against.
+cdef struct ClassSets:
+    uint64_t drop[CLASS_WORDS]
+    uint64_t lease[CLASS_WORDS]
+    uint64_t overlaid[CLASS_WORDS]  # with values of their own, or in a `when`
+    uint64_t told[CLASS_WORDS]   # with options of their own, or in a `when`: they tell bodies apart
+
+
+# A test, or a group of tests that compare one value with literals.
+cdef struct ClassStep:
+    uint32_t program             # of the test, or of the value
+    uint32_t number              # of the class; NOWHERE: a group
+    uint32_t place_first         # of a group: into class_places
+    uint32_t place_mask
+
+
+# A literal of a group, by its hash; candidate_count = 0: empty.
+cdef struct ClassPlace:
+    uint32_t hash
+    uint32_t literal_at
+    uint32_t literal_len
+    uint32_t candidate_first
+    uint32_t candidate_count
+
+
+# A class that the literal speaks for.
+cdef struct ClassCandidate:
+    uint32_t number
+
+
+# A client with a class of `allow` and none of `deny` may have the addresses.
+cdef struct Guard:
+    uint64_t allow[CLASS_WORDS]
+    uint64_t deny[CLASS_WORDS]
+
+
+# What a class of a subnet or pool gives there alone.
+cdef struct When:
+    uint32_t number              # of the class
+    uint32_t overlay
+    uint32_t layer
+    uint32_t spare
+
+
+# Values that are laid over a row of Params, for who has them.
+cdef struct Overlay:
+    uint32_t keys                # bit i: word i of Params, which `overlay_values` has in this order
+    uint32_t value_first
+    uint32_t flags_given         # ParamsFlag: those of `flags` that count
+    uint32_t flags
 
 
 cdef struct Interface:
@@ -263,6 +363,30 @@ cdef inline const Params* image_params(const Image* image, uint32_t index) noexc
     return <const Params*>image_table(image, &image.params) + index
 
 
+cdef inline const Class* image_class(const Image* image, uint32_t number) noexcept nogil:
+    return <const Class*>image_table(image, &image.classes) + number
+
+
+cdef inline const ClassSets* image_class_sets(const Image* image) noexcept nogil:
+    return <const ClassSets*>image_table(image, &image.class_sets)
+
+
+cdef inline const Guard* image_guard(const Image* image, uint32_t index) noexcept nogil:
+    return <const Guard*>image_table(image, &image.guards) + index
+
+
+cdef inline const When* image_when(const Image* image, uint32_t index) noexcept nogil:
+    return <const When*>image_table(image, &image.whens) + index
+
+
+cdef inline const Overlay* image_overlay(const Image* image, uint32_t index) noexcept nogil:
+    return <const Overlay*>image_table(image, &image.overlays) + index
+
+
+cdef inline const uint32_t* image_overlay_values(const Image* image) noexcept nogil:
+    return <const uint32_t*>image_table(image, &image.overlay_values)
+
+
 cdef inline const Reservation* image_reservation(const Image* image, uint32_t index) noexcept nogil:
     return <const Reservation*>image_table(image, &image.reservations) + index
 
@@ -278,6 +402,8 @@ cdef uint32_t image_find_interface(const Image* image, int32_t ifindex) noexcept
 cdef uint32_t image_find_reservation(const Image* image, uint32_t network, IdentityKind kind,
                                      Span identity) noexcept nogil
 cdef uint32_t image_reserved_at(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil
+# The number of the class whose id that is, or NOWHERE: it is of none any more.
+cdef uint32_t image_class_number(const Image* image, uint32_t id) noexcept nogil
 # Seconds that an address of the subnet is held back after a lease's end: its reservation's, else
 # its pool's, else the subnet's.
 cdef uint32_t image_reuse_grace(const Image* image, const Subnet* subnet,

@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 
 from fastdhcp._areas cimport SlotTable
+from fastdhcp._overlay cimport WORD_REUSE_GRACE, overlay_has
 from fastdhcp._siphash cimport siphash128
 from fastdhcp._wire cimport VSS_GLOBAL, Span
 
@@ -245,20 +246,40 @@ cdef uint32_t image_reserved_at(const Image* image, uint32_t vrf, uint32_t addre
     return NOWHERE
 
 
+# ---- classes
+
+cdef uint32_t image_class_number(const Image* image, uint32_t id) noexcept nogil:
+    cdef const ClassId* ids = <const ClassId*>image_table(image, &image.class_ids)
+    cdef uint32_t low = 0
+    cdef uint32_t high = image.class_ids.count
+    cdef uint32_t middle
+    while low < high:
+        middle = (low + high) // 2
+        if ids[middle].id < id:
+            low = middle + 1
+        else:
+            high = middle
+    if low < image.class_ids.count and ids[low].id == id:
+        return ids[low].number
+    return NOWHERE
+
+
 # ---- what the nearest scope says of an address, whoever holds it
 
 cdef uint32_t image_reuse_grace(const Image* image, const Subnet* subnet,
                                 uint32_t address) noexcept nogil:
     cdef uint32_t params = subnet.params
+    cdef uint32_t grace_s
     cdef uint32_t found
     if subnet.own_graces:
         found = image_reserved_at(image, subnet.vrf, address)
+        if found != NOWHERE and overlay_has(
+                image_overlay(image, image_reservation(image, found).overlay),
+                image_overlay_values(image), WORD_REUSE_GRACE, &grace_s):
+            return grace_s
+        found = image_find_pool(image, subnet.vrf, address)
         if found != NOWHERE:
-            params = image_reservation(image, found).params
-        else:
-            found = image_find_pool(image, subnet.vrf, address)
-            if found != NOWHERE:
-                params = image_pool(image, found).params
+            params = image_pool(image, found).params
     return image_params(image, params).reuse_grace_s
 
 
@@ -271,8 +292,11 @@ STRUCT_SIZES = {
     "interfaces": sizeof(Interface), "members": 4, "by_identity": 4, "by_address": 4,
     "own": sizeof(Own), "agents": sizeof(Agent), "vpns": sizeof(Vpn),
     "instructions": sizeof(Instruction), "programs": sizeof(Program),
-    "slots": sizeof(SlotTable),
-    "blob": 1,
+    "slots": sizeof(SlotTable), "classes": sizeof(Class), "class_ids": sizeof(ClassId),
+    "class_sets": sizeof(ClassSets), "class_steps": sizeof(ClassStep),
+    "class_places": sizeof(ClassPlace), "class_candidates": sizeof(ClassCandidate),
+    "guards": sizeof(Guard), "whens": sizeof(When), "overlays": sizeof(Overlay),
+    "overlay_values": 4, "blob": 1,
 }
 
 

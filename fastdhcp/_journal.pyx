@@ -260,7 +260,8 @@ cdef bint next_record(Table* t, const Change* c, const Record* r, Record* after,
     elif c.expiry > r.expiry:
         # Expiry never goes down while ACTIVE: it is the latest instant told.
         after.expiry = c.expiry
-    if (bare and r.flags == c.flags and r.subnet_id == c.subnet_id and r.hlen == c.hlen
+    if (bare and r.flags == c.flags and r.subnet_id == c.subnet_id
+            and r.class_id == c.class_id and r.hlen == c.hlen
             and r.htype == c.htype and memcmp(r.chaddr, c.chaddr, c.hlen) == 0
             and memcmp(r.key, c.key, KEY_SIZE) == 0 and kept_same(&c.kept, ids)):
         return True

@@ -16,7 +16,7 @@ from fastdhcp._wire cimport HLEN_MAX
 
 cdef enum:
     SEGMENT_MAGIC = 0x46444853   # "FDHS"
-    SEGMENT_LAYOUT = 3
+    SEGMENT_LAYOUT = 4
     CHUNK_SIZE = 64              # records of a chunk, the unit of the checkpoint
     KEY_SIZE = 16
     CLIENT_ID_INLINE = 24

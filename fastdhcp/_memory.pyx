@@ -20,7 +20,7 @@ from fastdhcp._leases cimport (
 )
 from fastdhcp._linux cimport sched_yield
 from fastdhcp._stats cimport COUNT_WORDS, Counters
-from fastdhcp._trace cimport Trace, TraceEntry, trace_head, trace_rows
+from fastdhcp._trace cimport PolicyEntry, Trace, TraceEntry, trace_head, trace_rows
 
 from fastdhcp._trace import trace_entries
 
@@ -74,7 +74,7 @@ def layout_sizes(int workers, int block_limit, int ring_size=RING_SIZE, trace_si
         "again": capacity * BLOCK_SIZE * 4,
         "rings": rings * (RING_HEADER + ring_size),
         "counters": processes * sizeof(Counters),
-        "traces": workers * (sizeof(Trace) + traced * sizeof(TraceEntry)),
+        "traces": workers * (sizeof(Trace) + traced * (sizeof(TraceEntry) + sizeof(PolicyEntry))),
         "hints": _hints_room(workers, block_limit),
     }
     return {name: (int(size) + PAGE - 1) // PAGE * PAGE for name, size in sizes.items()}
@@ -441,8 +441,13 @@ cdef class Memory:
 
     def counters(self):
         """The counter words summed over all processes (see _stats)."""
-        per_process = [self.process_counters(i) for i in range(self.processes)]
-        return [sum(words) for words in zip(*per_process)]
+        cdef uint64_t sums[COUNT_WORDS]
+        cdef uint32_t process, word
+        memset(sums, 0, sizeof(sums))
+        for process in range(self.table.node.processes):
+            for word in range(<uint32_t>COUNT_WORDS):
+                sums[word] += self.table.counters[process].words[word]
+        return [sums[word] for word in range(<uint32_t>COUNT_WORDS)]
 
     def add(self, int word, int value=1):
         """Counts in this process's own block."""

@@ -298,7 +298,7 @@ cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image
     key.file_taken = 1 if params.boot_file_len else 0
     key.sname_taken = 1 if params.server_name_len else 0
     key.bootp = 0
-    body = bodies_find(bodies, image, &key, packet.parameter_list, room,
+    body = bodies_find(bodies, image, &key, handled.classes, packet.parameter_list, room,
                        codec_option_size(name.len) if name.len else 0, counters)
     if params.boot_file_len:
         memcpy(reply.data + AT_FILE, <const uint8_t*>image + params.boot_file_at,
@@ -354,7 +354,7 @@ cdef bint write_bootp(Reply* reply, Writer* w, Bodies* bodies, const Image* imag
     begin_key(&key, &name, image, handled)
     key.file_taken = key.sname_taken = key.bootp = 1
     room = room_left(reply, w, &asked, handled)
-    body = bodies_find(bodies, image, &key, packet.parameter_list, room,
+    body = bodies_find(bodies, image, &key, handled.classes, packet.parameter_list, room,
                        codec_option_size(name.len) if name.len else 0, counters)
     write_options(w, body, name, room)
     return finish(reply, w, &asked, handled, counters)

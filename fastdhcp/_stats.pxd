@@ -45,6 +45,8 @@ cpdef enum DropReason:
     DROP_WORKER_DIED         # its worker died before it had answered
     DROP_RELAY_UNKNOWN       # by a relay agent that is not in the list, and only those are served
     DROP_RELAY_UNTRUSTED     # option 82 without a relay agent, from an interface not to be trusted
+    DROP_CLASS_DROP          # a class of the client says so
+    DROP_CLASS_NOT_ALLOWED   # no pool of the link allows a class of the client
     DROP_REASON_COUNT
 
 # What else is counted. COUNT_RECEIVED + message type, COUNT_SENT + message type.
@@ -73,7 +75,8 @@ cpdef enum Counter:
     COUNT_WAITING            # no counter: replies that wait for the store now
     COUNT_RELAY_INFO_LEFT_OUT  # replies without the option 82 that came: it found no room
     COUNT_DONE = 320         # MESSAGE_TYPES words: carried out, and no answer is due
-    COUNT_WORDS = 352
+    COUNT_CLASS = 352        # CLASS_COUNTERS words: packets of a class, by its id
+    COUNT_WORDS = 864
 
 # Bucket i of a histogram counts times under 2**i microseconds (and not under 2**(i-1)), the last
 # one the rest.
@@ -81,6 +84,7 @@ cpdef enum:
     MESSAGE_TYPES = 32       # words of an array by message type
     RECEIVED_UNREADABLE = 31  # the type under which what could not be decoded is counted
     HISTOGRAM_BUCKETS = 32
+    CLASS_COUNTERS = 512     # ids of names that were ever a class's; a later one is not counted
 
 
 cdef struct Counters:

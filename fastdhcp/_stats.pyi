@@ -26,6 +26,7 @@ class Counter(IntEnum):
 MESSAGE_TYPES: int
 RECEIVED_UNREADABLE: int
 HISTOGRAM_BUCKETS: int
+CLASS_COUNTERS: int
 
 def drop_names() -> list[str]:
     """The names of the drop reasons by number, as metrics and log write them (`bad-hlen`)."""

@@ -28,12 +28,24 @@ step fills yet is zero.
 | 80 | 4 | parameters_hash | of option 55; 0: there was none |
 | 84 | 4 | spare | 0 |
 | 88 | 40 | circuit_id | its first octets, then zeros |
+
+What the policy's classes make of a packet stands beside it, in a ring of the same numbers behind
+all of these; only where the policy has classes, else it is never touched. One cache line:
+
+| at | bytes | field | what it says |
+|---|---|---|---|
+| 0 | 8 | number | of the entry that it belongs to, + 1 |
+| 8 | 32 | classes | a bit for each class, by the policy of the entry's generation |
+| 40 | 4 | reservation | of the policy, + 1; 0: none |
+| 44 | 8 | limits | 0 |
+| 52 | 12 | spare | 0 |
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastdhcp._codec cimport Packet
 from fastdhcp._handle cimport Handled
+from fastdhcp._image cimport CLASS_WORDS
 from fastdhcp._leases cimport Table
 from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport DropReason
@@ -86,6 +98,14 @@ cdef struct TraceEntry:
     uint8_t circuit_id[CIRCUIT_ID_TRACED]
 
 
+cdef struct PolicyEntry:
+    uint64_t number
+    uint64_t classes[CLASS_WORDS]
+    uint32_t reservation
+    uint32_t limits[2]
+    uint32_t spare[3]
+
+
 cdef struct Trace:               # one per worker; TraceEntry[trace_size] follow
     uint64_t head                # entries ever written
     uint64_t pad[15]             # so that entries begin with a pair of lines
@@ -99,6 +119,12 @@ cdef inline Trace* trace_ring(const Table* t, uint32_t worker) noexcept nogil:
 cdef inline TraceEntry* trace_place(const Table* t, const Trace* ring,
                                     uint64_t number) noexcept nogil:
     return <TraceEntry*>(ring + 1) + (number & (t.node.trace_size - 1))
+
+
+cdef inline PolicyEntry* trace_policy(const Table* t, uint32_t worker,
+                                      uint64_t number) noexcept nogil:
+    return (<PolicyEntry*>trace_ring(t, t.node.workers) + worker * <uint64_t>t.node.trace_size
+            + (number & (t.node.trace_size - 1)))
 
 
 cdef inline uint64_t trace_fate(Outcome outcome, DropReason reason,

@@ -97,6 +97,14 @@ cdef inline void fill(TraceEntry* entry, const Table* t, const Packet* packet,
                min(packet.circuit_id.len, <uint32_t>CIRCUIT_ID_TRACED))
 
 
+cdef inline void fill_policy(PolicyEntry* entry, uint64_t number,
+                             const Handled* handled) noexcept nogil:
+    memset(entry, 0, sizeof(PolicyEntry))
+    entry.number = number + 1
+    memcpy(entry.classes, handled.classes, sizeof(handled.classes))
+    entry.reservation = handled.reservation + 1      # NOWHERE: 0
+
+
 # A reader copies an entry and looks at `head` again: by the first fence it sees `head` at the entry
 # that is overwritten if it has seen any of what overwrites it; `head` moves when all of it stands.
 cdef void trace_write(const Table* t, uint64_t now_ns, const Packet* packet,
@@ -114,6 +122,8 @@ cdef void trace_write(const Table* t, uint64_t now_ns, const Packet* packet,
     entry.message_type = RECEIVED_UNREADABLE
     if packet != NULL:
         fill(entry, t, packet, handled)
+        if t.image.classes.count:
+            fill_policy(trace_policy(t, t.self, ring.head), ring.head, handled)
     store_release_u64(&ring.head, ring.head + 1)
 
 
@@ -151,21 +161,30 @@ cdef inline bint matches(const TraceEntry* entry, const Wanted* wanted) noexcept
         entry.chaddr, wanted.chaddr, wanted.hlen) == 0)
 
 
+# An entry as it is copied, with what stands beside it.
+cdef struct Found:
+    uint64_t number
+    TraceEntry entry
+    PolicyEntry policy           # of another number: there is none
+
+
 # False: it was overwritten while it was copied.
-cdef inline bint copy(const Table* t, const Trace* ring, uint64_t number,
-                      TraceEntry* out) noexcept nogil:
+cdef inline bint copy(const Table* t, const Trace* ring, uint32_t worker, uint64_t number,
+                      Found* out) noexcept nogil:
     cdef const TraceEntry* entry = trace_place(t, ring, number)
-    memcpy(out, entry, sizeof(TraceEntry))
-    out.fate = load_relaxed_u64(&entry.fate)
+    out.number = number
+    memcpy(&out.entry, entry, sizeof(TraceEntry))
+    memcpy(&out.policy, trace_policy(t, worker, number), sizeof(PolicyEntry))
+    out.entry.fate = load_relaxed_u64(&entry.fate)
     fence_acquire()
     return load_relaxed_u64(&ring.head) < number + t.node.trace_size
 
 
-# Copies what is wanted of the entries from `low` to before `high`, at most `room`, with their
-# numbers; `back`: the newest first. Moves `low` or `high` past what it has looked at. How many.
-cdef uint32_t find(const Table* t, const Trace* ring, uint64_t* low, uint64_t* high, bint back,
-                   const Wanted* wanted, TraceEntry* out, uint64_t* numbers,
-                   uint32_t room) noexcept nogil:
+# Copies what is wanted of the entries from `low` to before `high`, at most `room`; `back`: the
+# newest first. Moves `low` or `high` past what it has looked at. How many.
+cdef uint32_t find(const Table* t, uint32_t worker, uint64_t* low, uint64_t* high, bint back,
+                   const Wanted* wanted, Found* out, uint32_t room) noexcept nogil:
+    cdef const Trace* ring = trace_ring(t, worker)
     cdef uint64_t head = load_acquire_u64(&ring.head)
     cdef uint64_t number
     cdef uint32_t count = 0
@@ -179,13 +198,23 @@ cdef uint32_t find(const Table* t, const Trace* ring, uint64_t* low, uint64_t* h
             number = low[0]
             low[0] += 1
         if (matches(trace_place(t, ring, number), wanted)
-                and copy(t, ring, number, &out[count]) and matches(&out[count], wanted)):
-            numbers[count] = number
+                and copy(t, ring, worker, number, &out[count])
+                and matches(&out[count].entry, wanted)):
             count += 1
     return count
 
 
-cdef dict decision(const TraceEntry* e, uint64_t number):
+# Numbers of classes; None: the policy had none.
+cdef object classes_of(const Found* found):
+    if found.policy.number != found.number + 1:
+        return None
+    return [number for number in range(64 * CLASS_WORDS)
+            if found.policy.classes[number >> 6] >> (number & 63) & 1]
+
+
+cdef dict decision(const Found* found):
+    cdef const TraceEntry* e = &found.entry
+    cdef uint64_t number = found.number
     circuit_id = e.circuit_id[:min(e.circuit_id_len, <int>CIRCUIT_ID_TRACED)]
     return {
         "number": number, "time_ns": e.time_ns, "xid": e.xid, "vrf": e.vrf, "giaddr": e.giaddr,
@@ -198,14 +227,13 @@ cdef dict decision(const TraceEntry* e, uint64_t number):
         "relay_unicast": bool(e.flags & TRACE_RELAY_UNICAST) if e.flags & TRACE_RELAY_FLAGS
         else None,
         "circuit_id_len": e.circuit_id_len, "parameters_hash": e.parameters_hash,
+        "classes": classes_of(found),
     }
 
 
 cdef list trace_rows(const Table* t, uint32_t worker, first, end, int limit, bint back,
                      message_type, reason, bytes chaddr, vrf):
-    cdef const Trace* ring = trace_ring(t, worker)
-    cdef TraceEntry entries[FOUND_MAX]
-    cdef uint64_t numbers[FOUND_MAX]
+    cdef Found entries[FOUND_MAX]
     cdef Wanted wanted
     cdef uint64_t low = max(first, 0)
     cdef uint64_t high = max(end, 0)
@@ -220,7 +248,7 @@ cdef list trace_rows(const Table* t, uint32_t worker, first, end, int limit, bin
     while count == FOUND_MAX and len(found) < limit:
         room = min(limit - len(found), <int>FOUND_MAX)
         with nogil:
-            count = find(t, ring, &low, &high, back, &wanted, entries, numbers, room)
+            count = find(t, worker, &low, &high, back, &wanted, entries, room)
         for i in range(count):
-            found.append(decision(&entries[i], numbers[i]))
+            found.append(decision(&entries[i]))
     return found

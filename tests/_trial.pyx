@@ -3,9 +3,10 @@
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
+from fastdhcp._classes cimport classes_has
 from fastdhcp._codec cimport Packet, Scratch, codec_decode
 from fastdhcp._handle cimport Handled, handle_packet, handled_clear
-from fastdhcp._image cimport NOWHERE, image_slots
+from fastdhcp._image cimport CLASS_WORDS, NOWHERE, image_slots
 from fastdhcp._journal cimport Change, Outcome, apply_change, journal_change
 from fastdhcp._leases cimport (
     BLOCK_SIZE, Binding, Table, boot_ns, leases_enter, leases_read, leases_store_fails, node_now,
@@ -72,8 +73,8 @@ def handle(Memory memory, bytes data, *, int ifindex=0, uint32_t source=0,
 
     Addresses are integers. Returns a dict: reply_type (0: silence), reason (DropReason), yiaddr,
     lease_s, expiry, waits, position, ring, incarnation, subnet, pool, reservation (indexes or
-    None), server_id (option 54), source (of the reply), vrf. Raises ValueError if there is no
-    policy image yet.
+    None), server_id (option 54), source (of the reply), vrf, classes (numbers). Raises
+    ValueError if there is no policy image yet.
     """
     cdef Table* t = &memory.table
     cdef Scratch scratch
@@ -105,4 +106,6 @@ def handle(Memory memory, bytes data, *, int ifindex=0, uint32_t source=0,
         "pool": None if out.pool == NOWHERE else out.pool,
         "reservation": None if out.reservation == NOWHERE else out.reservation,
         "server_id": out.scope.server_id, "source": out.scope.source, "vrf": out.scope.vrf,
+        "classes": [number for number in range(64 * CLASS_WORDS)
+                    if classes_has(out.classes, number)],
     }

@@ -29,6 +29,7 @@ class ReplyMaker:
         source_port: int = ...,
         mtu: int = ...,
         source: int | None = ...,
+        classes: Iterable[int] = ...,
     ) -> dict[str, Any] | None: ...
     def answer(
         self,

@@ -6,6 +6,7 @@ from libc.string cimport memcpy, memset
 
 from fastdhcp._areas cimport areas_slots
 from fastdhcp._body cimport Bodies, bodies_close, bodies_open
+from fastdhcp._classes cimport classes_add, classes_params
 from fastdhcp._codec cimport Packet, Scratch, codec_decode
 from fastdhcp._handle cimport Handled, handle_packet, handled_clear
 from fastdhcp._held cimport (
@@ -49,16 +50,20 @@ cdef dict reply_dict(Reply* reply):
     }
 
 
-cdef const Params* nearest_params(const Image* at, uint32_t subnet, uint32_t pool,
-                                  uint32_t reservation) noexcept nogil:
+# The values of a place for who has the classes and the reservation of `handled`.
+cdef const Params* nearest_params(const Image* image, Handled* handled) noexcept nogil:
+    cdef uint32_t own = 0
     cdef uint32_t row = 0
-    if reservation != NOWHERE:
-        row = image_reservation(at, reservation).params
-    elif pool != NOWHERE:
-        row = image_pool(at, pool).params
-    elif subnet != NOWHERE:
-        row = image_subnet(at, subnet).params
-    return image_params(at, row)
+    if handled.pool != NOWHERE:
+        row = image_pool(image, handled.pool).params
+    elif handled.subnet != NOWHERE:
+        row = image_subnet(image, handled.subnet).params
+    if handled.reservation != NOWHERE:
+        own = image_reservation(image, handled.reservation).overlay
+    if handled.subnet == NOWHERE:
+        return image_params(image, row)
+    return classes_params(image, handled.classes, handled.subnet, handled.pool, own,
+                          image_params(image, row), &handled.made)
 
 
 # A reply's entry in the trace of the process, open: of a packet that nothing is known of.
@@ -98,9 +103,10 @@ cdef class ReplyMaker:
     def make(self, bytes request not None, *, int reply_type, uint32_t server_id,
              uint32_t yiaddr=0, uint32_t lease_s=0, uint32_t subnet=NOWHERE,
              uint32_t pool=NOWHERE, uint32_t reservation=NOWHERE, int ifindex=0,
-             uint16_t source_port=PORT_SERVER, uint32_t mtu=0, source=None):
+             uint16_t source_port=PORT_SERVER, uint32_t mtu=0, source=None, classes=()):
         """The reply to `request` as a dict: message, head (of a frame), way, source, destination,
-        port, ifindex, hw_address. None: too long. Raises ValueError for no request."""
+        port, ifindex, hw_address. None: too long. `classes`: numbers of the client's. Raises
+        ValueError for no request."""
         cdef Scratch scratch
         cdef Packet packet
         cdef Arrival arrival
@@ -121,8 +127,9 @@ cdef class ReplyMaker:
         handled.subnet = subnet
         handled.pool = pool
         handled.reservation = reservation
-        handled.params = nearest_params(<const Image*><const char*>self.image, subnet, pool,
-                                        reservation)
+        for number in classes:
+            classes_add(handled.classes, number)
+        handled.params = nearest_params(<const Image*><const char*>self.image, &handled)
         handled.expiry = INFINITE
         if not reply_write(&self.reply, &self.bodies, <const Image*><const char*>self.image,
                            &packet, &arrival, &handled, 1, &self.counters):

@@ -76,8 +76,10 @@ class World:
         path = self.folder / "fastdhcp.toml"
         path.write_text("[server]\nworkers = 2\n" + text if "[server]" not in text else text)
         config = load(path)
+        self.class_names = config.class_names()
         vrfs = {name: i + 1 for i, name in enumerate(config.vrf_names())} | {"default": 0}
-        ids = Ids({**vrfs, "": 0}, list(range(1, len(config.subnets) + 1)))
+        classes = {name: i + 1 for i, name in enumerate(config.class_names())}
+        ids = Ids({**vrfs, "": 0}, list(range(1, len(config.subnets) + 1)), classes)
         self.generation += 1
         hints = self.places.take(pool_keys(config, ids.vrfs))
         compiled = compile_image(config, ids, self.links, self.generation, hints)

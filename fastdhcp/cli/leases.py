@@ -13,7 +13,7 @@ from fastdhcp.cli.client import Client, as_json, path_part, reaches_server, wide
 from fastdhcp.cli.render import vrf_in_full, vrf_of
 from fastdhcp.cli.values import ADDRESS, ADDRESS_OR_HARDWARE
 
-SPARE, CUT = ("client-id", "subnet"), ("hostname", "hw-address")
+SPARE, CUT = ("client-id", "class", "subnet"), ("hostname", "hw-address")
 """What goes, and what is cut, if there is no room; a row in full is `leases show`."""
 LIST_LIMIT = 100
 PAGE_SIZE = 1000
@@ -84,13 +84,14 @@ def _echo(found: list[Lease], wide: bool) -> None:
             else datetime.fromtimestamp(lease["expires"], here).strftime("%Y-%m-%d %H:%M"),
             _key(lease["reservation"]),
             lease["client-id"],
+            lease["class"],
             lease["subnet"],
         )
         for lease in found
     ]
     heads = (
         "vrf", "address", "state", "hw-address", "hostname", f"expires ({zone})", "reserved",
-        "client-id", "subnet",
+        "client-id", "class", "subnet",
     )  # fmt: skip
     render.echo_table(heads, rows, spare=SPARE, cut=CUT, wide=wide)
 

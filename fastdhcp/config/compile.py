@@ -10,6 +10,7 @@ from fcntl import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_W
 
 from fastdhcp._image import STRUCT_SIZES, fill_lookups
 from fastdhcp.config import tables
+from fastdhcp.config.class_tables import ClassTables
 from fastdhcp.config.collector import paused
 from fastdhcp.config.hints import HintPlaces, PoolKey, pool_keys
 from fastdhcp.config.links import Interface, Link, bind_links
@@ -25,7 +26,7 @@ from fastdhcp.config.model import (
 from fastdhcp.config.programs import ProgramTable, program_tables
 from fastdhcp.config.relay_tables import agent_rows, relay_rules, vpn_rows
 from fastdhcp.config.subnets import merged
-from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, ParamsTable
+from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, OverlayTable, ParamsTable
 from fastdhcp.words import address_text
 
 BLOCK_BITS_ALL = (1 << 256) - 1
@@ -43,11 +44,12 @@ for _name, _row in tables.ROWS.items():
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """Numbers from the store that are never reused: VRFs by name, subnets in the
+    """Numbers from the store that are never reused: VRFs and classes by name, subnets in the
     configuration's order."""
 
     vrfs: Mapping[str, int]
     subnets: Sequence[int]
+    classes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,10 @@ class _Compiler:
         self.vrfs = [vrfs[subnet.vrf] for subnet in config.subnets]
         self.network_vrfs = [vrfs[network.vrf] for network in config.networks]
         self.subnet_ids = ids.subnets
+        self.overlays = OverlayTable(self.blob)
+        self.classes = ClassTables(
+            config, ids.classes, self.blob, self.layers, self.overlays, self.programs
+        )
         self.defaults_layer = self.layers.place(config.options)
         self.own: dict[int, list[int]] = {}
         for link in links:
@@ -122,6 +128,7 @@ class _Compiler:
         pool_first = len(self.rows.pools)
         for pool in subnet.pools:
             self.add_pool(vrf, pool, index)
+        when_first, when_count = self.classes.whens(subnet.whens)
         self.rows.subnets.append(
             tables.SUBNET.pack(
                 vrf=vrf,
@@ -137,6 +144,9 @@ class _Compiler:
                 name_len=len(name),
                 prefix_len=subnet.prefix_len,
                 own_graces=_has_own_graces(subnet),
+                guard=self.classes.guard(subnet.guard),
+                when_first=when_first,
+                when_count=when_count,
             )
         )
         if subnet.reservations:
@@ -154,6 +164,7 @@ class _Compiler:
             rows.masks.append(tables.MASK.pack(block=block, allowed=bits.to_bytes(32, "little")))
         block_first = pool.first >> 8
         block_count = (pool.last >> 8) - block_first + 1
+        when_first, when_count = self.classes.whens(pool.whens)
         name = pool.name.encode()
         rows.pools.append(
             tables.POOL.pack(
@@ -171,6 +182,9 @@ class _Compiler:
                 size=pool.last - pool.first + 1 - sum(high - low + 1 for low, high in holes),
                 name_at=self.blob.place(name),
                 name_len=len(name),
+                guard=self.classes.guard(pool.guard),
+                when_first=when_first,
+                when_count=when_count,
             )
         )
 
@@ -191,7 +205,7 @@ class _Compiler:
                     vrf=vrf,
                     address=kept.address,
                     subnet=index,
-                    params=self.params.place(kept.params),
+                    overlay=self.overlays.place(kept.chosen),
                     layer=self.layers.place(kept.options),
                     pool=pool_first + near if inside else NOWHERE,
                     identity_at=self.blob.place(kept.identity),
@@ -271,6 +285,7 @@ def compile_image(
     rows = run.rows
     own = sorted({(link.vrf, address) for link in links for address in link.addresses})
     room = _lookup_room(len(rows.reservations))
+    class_rows = run.classes.packed()
     image = tables.assemble(
         {
             "generation": generation,
@@ -301,6 +316,9 @@ def compile_image(
             "agents": agents,
             "vpns": vpns,
             **program_tables(run.programs),
+            **class_rows,
+            "overlays": run.overlays.rows,
+            "overlay_values": run.overlays.values,
         },
     )
     fill_lookups(image)

@@ -11,7 +11,9 @@ from typing import Any
 
 # What belongs to a link, and so to nothing within one.
 LINK_LEVELS = ("defaults", "shared-network", "subnet")
-LEVELS = (*LINK_LEVELS, "pool", "reservation")  # from the farthest to the nearest, that wins
+LEVELS = (*LINK_LEVELS, "pool", "class", "when", "reservation")
+"""From the farthest to the nearest, that wins. A `when` stands in a subnet or a pool."""
+ADDRESS_LEVELS = (*LINK_LEVELS, "pool", "reservation")  # what counts when the client is gone
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

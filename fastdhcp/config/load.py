@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from fastdhcp.config import schema
 from fastdhcp.config.advice import advise, advise_on_addresses
+from fastdhcp.config.classes import advise_on_classes, read_classes
 from fastdhcp.config.collector import paused
 from fastdhcp.config.definitions import read_definitions
 from fastdhcp.config.errors import ConfigError, Problem
@@ -26,7 +27,7 @@ from fastdhcp.options import shown
 
 _MAGIC = re.compile(r"[*?\[]")
 _TABLES = ("server", "control", "defaults", "relays", *schema.LATER)
-_LISTS = ("option_definitions", "subnets", "shared_networks", "vrfs")
+_LISTS = ("option_definitions", "classes", "subnets", "shared_networks", "vrfs")
 
 
 @dataclass(slots=True)
@@ -154,10 +155,11 @@ def _resolve(files: _Files) -> Configuration:
     definitions = read_definitions(report, files.lists["option_definitions"])
     defaults = scope_values(report, defaults_where, defaults_table, outermost(definitions))
     links = shared_networks(report, files.lists["shared_networks"], defaults)
+    classes = read_classes(report, files.lists["classes"], definitions)
     drafts = [
         draft
         for where, subnet in files.lists["subnets"]
-        if (draft := draft_subnet(report, where, subnet, defaults, links)) is not None
+        if (draft := draft_subnet(report, where, subnet, defaults, links, classes)) is not None
     ]
     drafts.sort(key=lambda draft: (draft.vrf, draft.first))
     _check_overlaps(report, drafts)
@@ -178,6 +180,7 @@ def _resolve(files: _Files) -> Configuration:
     room = check_room(report, server_where, server, blocks)
     options = scope_options(report, defaults_where, defaults_table, definitions)
     advise(report, drafts, defaults_where, options)
+    advise_on_classes(report, classes)
     advise_on_addresses(report, (server_where, server), (control_where, control), drafts)
     if not files.lists["subnets"]:
         where = Where(Source(str(files.paths[0]), "", is_json=False))
@@ -192,6 +195,7 @@ def _resolve(files: _Files) -> Configuration:
         subnets=_subnets(drafts, places),
         relays=relays,
         vrfs=known,
+        classes=classes.written,
         block_count=blocks,
     )
 
@@ -208,6 +212,8 @@ def _subnets(drafts: list[Draft], places: dict[tuple[str, bool, str], int]) -> t
             options=draft.options,
             pools=draft.pools,
             reservations=tuple(reservation for _, reservation in draft.reservations),
+            guard=draft.guard,
+            whens=draft.whens,
         )
         for draft in drafts
     )

@@ -13,7 +13,9 @@ from pathlib import Path
 from fastdhcp._leases import BLOCK_SIZE, WORKERS_MAX
 from fastdhcp.config import values
 from fastdhcp.config.errors import Problem
+from fastdhcp.config.expressions import Expression
 from fastdhcp.config.keys import (
+    ADDRESS_LEVELS,
     LINK_LEVELS,
     NUMBER,
     SHORT_TIME,
@@ -39,6 +41,10 @@ IDENTITY_KINDS: Mapping[str, int] = {
 
 ADDRESSES_MAX = 1 << 30
 
+
+Value = int | bool | bytes
+Chosen = Mapping[str, Value]
+"""What is written of a scope's keys, by the field of Params."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,9 @@ class Params:
     rebinding_s: int = key("rebinding-time", TIME, values.seconds, unset=0)
     offer_hold_s: int = key("offer-hold", TIME, values.seconds, limits=(0,), default=60)
     decline_s: int = key("decline-time", TIME, values.seconds, default="24h")
-    reuse_grace_s: int = key("reuse-grace", TIME, values.seconds, limits=(0,), default=64)
+    reuse_grace_s: int = key(
+        "reuse-grace", TIME, values.seconds, limits=(0,), default=64, levels=ADDRESS_LEVELS
+    )
     bootp_lease_s: int = key("bootp-lease-time", TIME, values.lease_seconds, default="infinite")
     authoritative: bool = key("authoritative", TRUTH, bool, default=False, levels=LINK_LEVELS)
     rapid_commit: bool = key("rapid-commit", TRUTH, bool, default=False, caution=RAPID_COMMIT)
@@ -116,6 +124,41 @@ class Params:
     server_name: bytes = key(
         "server-name", TEXT, values.printable, limits=(values.SERVER_NAME_MAX,), unset=b""
     )
+    # Whether the limits of the lease time are written: else they follow it.
+    lease_min: bool = False
+    lease_max: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """A set of clients. `test` None: it has those whose reservations name it."""
+
+    name: str
+    test: Expression | None
+    drop: bool
+    lease: bool
+    chosen: Chosen
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """What the clients of a class have in one subnet or pool alone."""
+
+    name: str
+    chosen: Chosen
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Who may have addresses, by names of classes. `allow` empty: any of them."""
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+EVERYBODY = Guard()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +170,7 @@ class Reservation:
     address: int
     hostname: bytes
     params: Params
+    chosen: Chosen
     options: Options
 
 
@@ -140,6 +184,8 @@ class Pool:
     holes: tuple[Range, ...]
     params: Params
     options: Options
+    guard: Guard = EVERYBODY
+    whens: tuple[When, ...] = ()
 
     @property
     def size(self) -> int:
@@ -160,6 +206,8 @@ class Subnet:
     options: Options
     pools: tuple[Pool, ...]
     reservations: tuple[Reservation, ...]
+    guard: Guard = EVERYBODY
+    whens: tuple[When, ...] = ()
 
     @property
     def last(self) -> int:
@@ -286,6 +334,7 @@ class Configuration:
     subnets: tuple[Subnet, ...]
     relays: Relays
     vrfs: tuple[Vrf, ...]
+    classes: tuple[Class, ...]
     block_count: int  # blocks of 256 addresses that pools and reservations touch
     warnings: tuple[Problem, ...] = field(default=())
 
@@ -297,6 +346,10 @@ class Configuration:
     def vrf_names(self) -> list[str]:
         """The VRFs but the default one, sorted."""
         return sorted({vrf.name for vrf in self.vrfs} - {DEFAULT_VRF})
+
+    def class_names(self) -> list[str]:
+        """Those that are written, in their order."""
+        return [found.name for found in self.classes]
 
     def subnet_names(self) -> list[tuple[str, str]]:
         """(VRF, prefix) of each subnet, in the order of `subnets`."""

@@ -7,6 +7,7 @@ with a value of their own are rows of the model (keys.py); here stands what give
 from collections.abc import Callable
 from typing import TypeVar
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType, defstruct
 
 from fastdhcp.config.keys import keys_of
@@ -52,8 +53,33 @@ class Defaults(Scope):
     """Values for all subnets."""
 
 
+@keyed(Params, "class")
+class Class(Scope, kw_only=True):
+    """A set of clients, and what they have wherever they come."""
+
+    name: str
+    test: str | UnsetType = UNSET
+    lease_class: bool = False
+    drop: bool = False
+
+
+@keyed(Params, "when")
+class When(Scope, kw_only=True):
+    """What the clients of a class have in one subnet or pool."""
+
+    class_: str = msgspec.field(name="class")
+
+
+class Guarded(Scope):
+    """What some classes of clients may have, and some may not."""
+
+    allow: list[str] = []
+    deny: list[str] = []
+    when: list[When] = []
+
+
 @keyed(Params, "pool")
-class Pool(Scope, kw_only=True):
+class Pool(Guarded, kw_only=True):
     """A range of addresses that are given to whoever asks."""
 
     range: str
@@ -72,7 +98,7 @@ class Reservation(Scope, kw_only=True):
 
 
 @keyed(Params, "subnet")
-class Subnet(Scope, kw_only=True):
+class Subnet(Guarded, kw_only=True):
     """A prefix, the pools and reservations in it."""
 
     subnet: str
@@ -150,6 +176,7 @@ class File(Table):
     leasequery: Leasequery | UnsetType = UNSET
     defaults: Defaults | UnsetType = UNSET
     option_definitions: list[OptionDefinition] = []
+    classes: list[Class] = []
     subnets: list[Subnet] = []
     shared_networks: list[SharedNetwork] = []
     vrfs: list[Vrf] = []
@@ -157,11 +184,10 @@ class File(Table):
     # Names kept for later, with any content (LATER).
     log: dict[str, object] | UnsetType = UNSET
     failover: dict[str, object] | UnsetType = UNSET
-    classes: list[dict[str, object]] | UnsetType = UNSET
     limits: list[dict[str, object]] | UnsetType = UNSET
     alarms: dict[str, object] | UnsetType = UNSET
     ddns: dict[str, object] | UnsetType = UNSET
 
 
 # Tables that are read, and reported as not served yet.
-LATER = ("leasequery", "log", "failover", "classes", "limits", "alarms", "ddns")
+LATER = ("leasequery", "log", "failover", "limits", "alarms", "ddns")

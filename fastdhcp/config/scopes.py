@@ -7,13 +7,10 @@ from typing import Any
 from msgspec import UNSET
 
 from fastdhcp.config.keys import keys_of
-from fastdhcp.config.model import INFINITE, Given, Options, Params
+from fastdhcp.config.model import INFINITE, Chosen, Given, Options, Params, Value
 from fastdhcp.config.report import Report, Where, unknown
 from fastdhcp.config.schema import Scope
 from fastdhcp.options import BY_NAME, CODE_MAX, STANDARD, Definitions, OptionError, shown
-
-Value = int | bool | bytes
-Chosen = Mapping[str, Value]  # by field of Params; only what was written, or has a default
 
 NO_OPTIONS: Options = {}
 _ROWS = keys_of(Params)
@@ -29,18 +26,20 @@ _NAME_MAX = 253  # characters of a domain name that takes 255 octets in its enco
 
 @dataclass(frozen=True, slots=True)
 class ScopeValues:
-    """What is written for a scope, farther scopes included, and what follows from it."""
+    """What is written for a scope, farther scopes included, and what follows from it; `own`: what
+    is written in itself."""
 
     chosen: Chosen
     params: Params
     definitions: Definitions
+    own: Chosen
 
 
 def outermost(definitions: Definitions = STANDARD) -> ScopeValues:
     """The values when nothing is written; `definitions`: what may be named in all scopes."""
     defaults = {field: key.unset() for field, key in _ROWS.items()}
     chosen = {field: value for field, value in defaults.items() if value is not None}
-    return ScopeValues(chosen, _derive(chosen), definitions)
+    return ScopeValues(chosen, _derive(chosen), definitions, {})
 
 
 def scope_values(
@@ -49,7 +48,7 @@ def scope_values(
     """The values of a scope within `parent`. Only a reservation (`reserved`) may be infinite."""
     own = _read(report, where, scope, reserved)
     if not own:
-        return parent
+        return parent if not parent.own else replace(parent, own={})
     chosen: dict[str, Value] = {**parent.chosen, **own}
     if own.get("lease_s") == INFINITE:
         for field in ("lease_min_s", "lease_max_s"):
@@ -60,7 +59,22 @@ def scope_values(
     params = _derive(chosen)
     _check_lease(report, where, own, params)
     _check_renewal(report, where, own, params)
-    return ScopeValues(chosen, params, parent.definitions)
+    return ScopeValues(chosen, params, parent.definitions, own)
+
+
+def own_values(report: Report, where: Where, scope: Scope) -> Chosen:
+    """What a class or `when` says itself, held against nothing but itself: where it counts, it is
+    nearer than all that it meets."""
+    own = _read(report, where, scope, reserved=False)
+    chosen = {**outermost().chosen, **own}
+    limits = [int(own[name]) for name in ("lease_min_s", "lease_max_s") if name in own]
+    if limits and "lease_s" not in own:
+        chosen["lease_s"] = sum(limits) // len(limits)
+    params = _derive(chosen)
+    _check_lease(report, where, own, params)
+    if "lease_s" in own or "lease_max_s" in own or ("renewal_s" in own and "rebinding_s" in own):
+        _check_renewal(report, where, own, params)
+    return own
 
 
 def scope_options(
@@ -188,7 +202,9 @@ def _read(report: Report, where: Where, scope: Scope, reserved: bool) -> dict[st
 def _derive(chosen: Chosen) -> Params:
     lease_s = chosen["lease_s"]
     fields: dict[str, Any] = {"lease_min_s": lease_s, "lease_max_s": lease_s, **chosen}
-    return Params(**fields)
+    return Params(
+        **fields, lease_min="lease_min_s" in chosen, lease_max="lease_max_s" in chosen
+    )
 
 
 def _check_lease(report: Report, where: Where, own: Chosen, params: Params) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import NODEFAULT, Struct, UnsetType
 
 from fastdhcp.config.errors import key_text
-from fastdhcp.config.keys import LINK_LEVELS, keys_of
+from fastdhcp.config.keys import ADDRESS_LEVELS, LINK_LEVELS, keys_of
 from fastdhcp.config.model import Params, Relays, Server
 from fastdhcp.config.report import Report, Where, unknown
 from fastdhcp.config.schema import File, Scope
@@ -29,6 +29,9 @@ _WANTED = {
     "always-send": "the name of an option, or its code",
     "never-send": "the name of an option, or its code",
     "type": 'the name of a type such as "addresses", or a list of them',
+}
+_OF_ADDRESSES = {
+    key.name for key in keys_of(Params).values() if key.levels == ADDRESS_LEVELS
 }
 _OF_LINKS = {key.name for key in keys_of(Params).values() if key.levels == LINK_LEVELS}
 _WANTED_BY_TYPE = {
@@ -81,6 +84,8 @@ def _unknown(kind: type[Struct], key: str) -> str:
     if issubclass(kind, Scope):
         if key in _OF_LINKS:
             return "belongs to a whole link; write it in the subnet, or in [defaults]"
+        if key in _OF_ADDRESSES:
+            return "counts when the client is gone; write it in the pool or the subnet"
         if key in BY_NAME:
             return f"is an option; write it as options.{key}"
     return unknown("a key here", key, known)
@@ -146,6 +151,7 @@ def _example(key: str) -> str:
         "subnet": 'a prefix such as subnet = "10.0.0.0/24"',
         "range": 'addresses such as range = "10.0.0.10-10.0.0.99"',
         "name": 'a name such as name = "lan-a"',
+        "class": 'the name of a class such as class = "phones"',
         "address": 'an address such as address = "10.0.0.50"',
         "code": "the option's code such as code = 224",
         "type": 'a type such as type = "addresses"',

@@ -10,14 +10,17 @@ from msgspec import UNSET
 
 from fastdhcp._leases import BLOCK_SIZE
 from fastdhcp.config import schema, values
+from fastdhcp.config.classes import Classes, read_guard, read_whens
 from fastdhcp.config.model import (
     DEFAULT_VRF,
     IDENTITY_KINDS,
+    Guard,
     Options,
     Params,
     Pool,
     Range,
     Reservation,
+    When,
     layered,
 )
 from fastdhcp.config.report import Report, Where
@@ -47,6 +50,8 @@ class Draft:
     options: Options
     pools: tuple[Pool, ...]
     reservations: tuple[tuple[Where, Reservation], ...]
+    guard: Guard
+    whens: tuple[When, ...]
 
     @property
     def last(self) -> int:
@@ -66,6 +71,7 @@ def draft_subnet(
     subnet: schema.Subnet,
     defaults: ScopeValues,
     networks: Mapping[str, SharedNetwork],
+    classes: Classes,
 ) -> Draft | None:
     """Resolves one subnet, within its shared network if that has a table. None: its prefix is not
     right (and that is told)."""
@@ -80,7 +86,7 @@ def draft_subnet(
     network = networks.get(link) if isinstance(link, str) else None
     scope = scope_values(report, where, subnet, network.values if network else defaults)
     options = scope_options(report, where, subnet, scope.definitions)
-    pools = _pools(report, where, subnet, (first, last), scope)
+    pools = _pools(report, where, subnet, (first, last), scope, classes)
     kept = _reservations(report, where, subnet, (first, last), pools, scope)
     never = _unusable(first, last) + _excluded(report, where, subnet, first, last)
     never += [(kept_.address, kept_.address) for _, kept_ in kept]
@@ -96,6 +102,8 @@ def draft_subnet(
         options=layered(network.options, options) if network else options,
         pools=_without(report, pools, merged(never)),
         reservations=kept,
+        guard=read_guard(report, where, subnet, classes),
+        whens=read_whens(report, where, subnet, classes),
     )
 
 
@@ -205,7 +213,12 @@ def _range_within(text: str, prefix: str, first: int, last: int) -> Range:
 
 
 def _pools(
-    report: Report, where: Where, subnet: schema.Subnet, bounds: Range, scope: ScopeValues
+    report: Report,
+    where: Where,
+    subnet: schema.Subnet,
+    bounds: Range,
+    scope: ScopeValues,
+    classes: Classes,
 ) -> list[_Range]:
     """The pools by their first address, still without holes."""
     pools: list[tuple[int, _Range]] = []
@@ -221,7 +234,16 @@ def _pools(
             continue
         own = scope_values(report, here, table, scope)
         options = scope_options(report, here, table, scope.definitions)
-        pool = Pool(table.range, first, last, holes=(), params=own.params, options=options)
+        pool = Pool(
+            table.range,
+            first,
+            last,
+            holes=(),
+            params=own.params,
+            options=options,
+            guard=read_guard(report, here, table, classes),
+            whens=read_whens(report, here, table, classes),
+        )
         pools.append((i, _Range(here, pool, own)))
     pools.sort(key=lambda numbered: numbered[1].pool.first)
     for (i, low), (k, high) in pairwise(pools):
@@ -301,7 +323,7 @@ def _reservation(
             hostname = values.printable(table.hostname, values.IDENTIFIER_MAX)
         except ValueError as error:
             report.error(where.at("hostname"), error)
-    params = scope_values(report, where, table, scope, reserved=True).params
+    values_ = scope_values(report, where, table, scope, reserved=True)
     options = scope_options(report, where, table, scope.definitions)
     if identity is None:
         return None
@@ -310,7 +332,8 @@ def _reservation(
         identity=identity[1],
         address=address,
         hostname=hostname,
-        params=params,
+        params=values_.params,
+        chosen=values_.own,
         options=options,
     )
 

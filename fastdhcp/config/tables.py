@@ -10,7 +10,7 @@ from dataclasses import fields
 from mmap import mmap
 from typing import Any
 
-from fastdhcp.config.model import Given, Options, Params
+from fastdhcp.config.model import Chosen, Given, Options, Params
 
 LINE = 64  # tables start on a cache line
 SIZE_MAX = 0xFFFFFFFF  # places in the image are 32 bits wide
@@ -73,19 +73,19 @@ NETWORK = Row(
 SUBNET = Row(
     vrf="I", address="I", mask="I", network="I", id="I", params="I", layer="I", pool_first="I",
     pool_count="I", name_at="I", name_len="I", prefix_len="B", own_graces="B",
-    spare="2x",
+    spare="2x", guard="I", when_first="I", when_count="I",
 )  # fmt: skip
 POOL = Row(
     vrf="I", first="I", last="I", subnet="I", params="I", layer="I", block_first="I",
     block_count="I", mask_first="I", mask_count="I", hints_at="I", size="I", name_at="I",
-    name_len="I", spare="8x",
+    name_len="I", guard="I", when_first="I", when_count="I", spare="4x",
 )  # fmt: skip
 MASK = Row(block="I", spare="4x", allowed="32s")
 PARAMS = _params_row()
 LAYER = Row(option_first="I", option_count="I")
 OPTION = Row(code="B", flags="B", spare="2x", value_at="I", value_len="I")
 RESERVATION = Row(
-    vrf="I", address="I", subnet="I", params="I", layer="I", pool="I", identity_at="I",
+    vrf="I", address="I", subnet="I", overlay="I", layer="I", pool="I", identity_at="I",
     identity_len="H", kind="B", spare="x", hostname_at="I", hostname_len="I",
 )  # fmt: skip
 INTERFACE = Row(
@@ -101,12 +101,31 @@ INDEX = Row(value="I")
 INSTRUCTION = Row(op="B", a="B", b="H", c="I")
 PROGRAM = Row(first="I", count="I")
 SLOT_TABLE = Row(slot_of="256s", count="I")
+CLASS = Row(
+    id="I", name_at="I", name_len="I", flags="I", overlay="I", layer="I", counter="I", test_at="I",
+    test_len="I", spare="4x",
+)  # fmt: skip
+CLASS_ID = Row(id="I", number="I")
+CLASS_SETS = Row(drop="32s", lease="32s", overlaid="32s", told="32s")
+CLASS_STEP = Row(program="I", number="I", place_first="I", place_mask="I")
+CLASS_PLACE = Row(
+    hash="I", literal_at="I", literal_len="I", candidate_first="I", candidate_count="I"
+)
+CLASS_CANDIDATE = Row(number="I")
+GUARD = Row(allow="32s", deny="32s")
+WHEN = Row(number="I", overlay="I", layer="I", spare="4x")
+OVERLAY = Row(keys="I", value_first="I", flags_given="I", flags="I")
 
+CLASS_TABLES = (
+    "classes", "class_ids", "class_sets", "class_steps", "class_places", "class_candidates",
+    "guards", "whens",
+)  # fmt: skip
 # In the order of the header, after its fixed fields.
 TABLES = (
     "networks", "members", "subnets", "pools", "masks", "params", "layers", "options",
     "reservations", "by_identity", "by_address", "interfaces", "own", "agents", "vpns",
-    "instructions", "programs", "slots", "blob",
+    "instructions", "programs", "slots", *CLASS_TABLES, "overlays", "overlay_values",
+    "blob",
 )  # fmt: skip
 ROWS = {
     "networks": NETWORK, "members": INDEX, "subnets": SUBNET, "pools": POOL, "masks": MASK,
@@ -114,6 +133,9 @@ ROWS = {
     "by_identity": INDEX, "by_address": INDEX, "interfaces": INTERFACE, "own": OWN,
     "agents": AGENT, "vpns": VPN,
     "instructions": INSTRUCTION, "programs": PROGRAM, "slots": SLOT_TABLE,
+    "classes": CLASS, "class_ids": CLASS_ID, "class_sets": CLASS_SETS, "class_steps": CLASS_STEP,
+    "class_places": CLASS_PLACE, "class_candidates": CLASS_CANDIDATE, "guards": GUARD,
+    "whens": WHEN, "overlays": OVERLAY, "overlay_values": INDEX,
 }  # fmt: skip
 """Of each table but `blob`, which has none."""
 HEADER_SIZE = HEADER.size + TABLE.size * len(TABLES)
@@ -174,6 +196,51 @@ class ParamsTable:
             else:
                 values[field.name] = value
         return PARAMS.pack(**values, flags=flags)
+
+
+class OverlayTable:
+    """Values that are laid over a row of Params, equal ones once. Overlay 0 is empty."""
+
+    def __init__(self, blob: Blob) -> None:
+        self.rows = [OVERLAY.pack(keys=0, value_first=0, flags_given=0, flags=0)]
+        self.values: list[bytes] = []
+        self._blob = blob
+        self._places: dict[tuple[tuple[str, object], ...], int] = {(): 0}
+
+    def place(self, chosen: Chosen) -> int:
+        """The index of the overlay with these values, by field of Params."""
+        key = tuple(sorted(chosen.items()))
+        found = self._places.get(key)
+        if found is None:
+            found = self._places[key] = len(self.rows)
+            self._add(chosen)
+        return found
+
+    def _add(self, chosen: Chosen) -> None:
+        words: dict[int, int] = {}
+        given = flags = 0
+        for name, value in chosen.items():
+            if isinstance(value, bytes):
+                at = PARAMS.fields.index(f"{name}_at")
+                words |= {at: self._blob.place(value), at + 1: len(value)}
+            elif name in FLAGS:
+                given |= FLAGS[name]
+                flags |= FLAGS[name] * value
+            else:
+                words[PARAMS.fields.index(name)] = value
+        for limit in ("lease_min", "lease_max"):
+            if f"{limit}_s" in chosen:
+                given |= FLAGS[limit]
+                flags |= FLAGS[limit]
+        self.rows.append(
+            OVERLAY.pack(
+                keys=sum(1 << word for word in words),
+                value_first=len(self.values),
+                flags_given=given,
+                flags=flags,
+            )
+        )
+        self.values += [INDEX.pack(value=words[word]) for word in sorted(words)]
 
 
 class LayerTable:

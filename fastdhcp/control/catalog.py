@@ -89,6 +89,15 @@ class AgentName:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassName:
+    """`id` is the number that records carry; `counter`: its word among COUNT_CLASS, or NOWHERE."""
+
+    id: int
+    name: str
+    counter: int
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """One generation's names, each list in the order of the image's table."""
 
@@ -98,6 +107,8 @@ class Catalog:
     subnets: Sequence[SubnetName] = ()
     pools: Sequence[PoolName] = ()
     names_by_id: Mapping[int, str] = field(default_factory=dict)
+    classes: Sequence[ClassName] = ()
+    classes_by_id: Mapping[int, str] = field(default_factory=dict)
     reservations: Reservations = field(default_factory=Reservations)
     vrfs: Mapping[int, str] = field(default_factory=dict)
     """Names by number; the default VRF has none."""
@@ -136,6 +147,7 @@ class Catalog:
 def _read(image: mmap.mmap) -> Catalog:
     header = tables.read_header(image)
     subnets = [_subnet(image, row) for row in tables.read_rows(image, "subnets")]
+    classes = [_class(image, row) for row in tables.read_rows(image, "classes")]
     return Catalog(
         generation=header.generation,
         durable=bool(header.durable),
@@ -145,6 +157,8 @@ def _read(image: mmap.mmap) -> Catalog:
         subnets=subnets,
         pools=[_pool(image, row, subnets) for row in tables.read_rows(image, "pools")],
         names_by_id={subnet.id: subnet.name for subnet in subnets},
+        classes=classes,
+        classes_by_id={found.id: found.name for found in classes if found.id},
         reservations=Reservations(image),
         vrfs={
             row.vrf: _text(image, row.name_at, row.name_len)
@@ -157,6 +171,10 @@ def _read(image: mmap.mmap) -> Catalog:
 
 def _text(image: mmap.mmap, at: int, size: int) -> str:
     return image[at : at + size].decode()
+
+
+def _class(image: mmap.mmap, row: Any) -> ClassName:
+    return ClassName(row.id, _text(image, row.name_at, row.name_len), row.counter)
 
 
 def _subnet(image: mmap.mmap, row: Any) -> SubnetName:

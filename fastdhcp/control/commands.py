@@ -296,11 +296,14 @@ async def explain(context: Context, request: messages.ExplainRequest) -> message
 
 def _names(context: Context) -> Names:
     interfaces = context.status.get("interfaces") or ()
+    catalog = context.table.catalog
     return Names(
-        subnets=context.table.catalog.names_by_id,
+        subnets=catalog.names_by_id,
         interfaces={found["index"]: found["name"] for found in interfaces},
-        vrfs=context.table.catalog.vrfs,
-        relay=context.table.catalog.agent_name,
+        vrfs=catalog.vrfs,
+        relay=catalog.agent_name,
+        classes=[found.name for found in catalog.classes],
+        generation=catalog.generation,
     )
 
 

@@ -1,7 +1,7 @@
 """Decisions of the trace as people and programs outside read them."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +20,14 @@ OUTCOMES = {o: o.name.removeprefix("OUTCOME_").lower().replace("_", "-") for o i
 @dataclass(frozen=True, slots=True)
 class Names:
     """What numbers in an entry stand for: subnets by id, interfaces by index, VRFs by number, relay
-    agents by giaddr."""
+    agents by giaddr, classes by their bit in the policy of `generation`."""
 
     subnets: Mapping[int, str]
     interfaces: Mapping[int, str]
     vrfs: Mapping[int, str]
     relay: Callable[[int], str | None]
+    classes: Sequence[str] = ()
+    generation: int = 0
 
 
 def decisions(rows: Iterable[tuple[int, Row]], names: Names) -> list[Decision]:
@@ -66,8 +68,16 @@ def _decision(row: Row, worker: int, boot_s: float, names: Names) -> Decision:
         circuit_id=words.identifier_text(row["circuit_id"]),
         circuit_id_length=row["circuit_id_len"],
         parameters=f"{row['parameters_hash']:08x}" if row["parameters_hash"] else None,
+        classes=_classes(row, names),
         generation=row["generation"],
     )
+
+
+def _classes(row: Row, names: Names) -> list[str] | None:
+    """Which bit is whose is told by the policy of the entry alone."""
+    if row["classes"] is None or row["generation"] != names.generation:
+        return None
+    return [names.classes[number] for number in row["classes"]]
 
 
 def _address(address: int) -> str | None:

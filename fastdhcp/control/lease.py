@@ -26,7 +26,8 @@ class Lease(msgspec.Struct, frozen=True, rename="kebab", omit_defaults=True, kw_
     `expires`. The identifiers are those of the last client that the address was bound to.
     `reservation` says whom the address is kept for, `hw-address=02:ee:00:00:00:01`; of that client
     the hostname is the reservation's if it named none itself. `vrf_name` stands there for all but
-    the default VRF.
+    the default VRF. `class` is the first of that client's classes that are kept with leases; null:
+    none, or one that is not configured any more.
     """
 
     vrf: int
@@ -42,6 +43,7 @@ class Lease(msgspec.Struct, frozen=True, rename="kebab", omit_defaults=True, kw_
     expires: int | None
     version: int
     reservation: str | None
+    class_: str | None = msgspec.field(name="class")
     pending: bool = False
     vrf_name: str | None = None
 
@@ -100,8 +102,10 @@ def lease_of(
     subnet: str | None,
     reservation: Reservation | None,
     vrf_name: str | None = None,
+    class_: str | None = None,
 ) -> Lease:
-    """The record as a Lease; `now` is node time, `reservation` that of its address."""
+    """The record as a Lease; `now` is node time, `reservation` that of its address, `class_` the
+    name of the record's."""
     state = derive_state(record, now, reservation is not None)
     bound = record.start != 0 or record.state == BindingState.DECLINED
     if state == "offered":
@@ -130,6 +134,7 @@ def lease_of(
         expires=expires,
         version=record.version,
         reservation=reservation.name if reservation else None,
+        class_=class_ if known else None,
         pending=state == "active" and record.state == BindingState.PENDING,
         vrf_name=vrf_name,
     )
@@ -163,4 +168,5 @@ def unbound(
         version=0,
         reservation=reservation.name if reservation else None,
         vrf_name=vrf_name,
+        class_=None,
     )

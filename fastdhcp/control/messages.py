@@ -167,6 +167,7 @@ class Decision(Message):
     `circuit_id`: its first 40 octets. `parameters`: tells option 55 of one client from another's.
     `relay`: the name of the relay agent, if [relays] gives it one; `client_sent`: `unicast` or
     `broadcast`, if it says so (RFC 5010).
+    `classes`: those that the client was of; null: the policy had none, or is not in force any more.
     """
 
     time: float
@@ -196,6 +197,7 @@ class Decision(Message):
     circuit_id: str | None
     circuit_id_length: int
     parameters: str | None
+    classes: list[str] | None
     generation: int
 
 

@@ -14,6 +14,7 @@ from fastdhcp._stats import (
     counter_words,
     drop_names,
 )
+from fastdhcp.config.tables import NOWHERE
 from fastdhcp.control.catalog import Catalog, PoolName
 from fastdhcp.control.journal import Journal
 from fastdhcp.control.table import POOL_STATES, Table, Tally
@@ -88,6 +89,7 @@ async def exposition(table: Table, journal: Journal) -> str:
     counts = memory.counters()
     at = counter_words()
     _packets(page, counts, at)
+    _classes(page, counts[at["COUNT_CLASS"] :], table.catalog)
     _waiting(page, memory, at["COUNT_WAITING"])
     _pools(page, census.pools)
     _times(page, counts, at)
@@ -134,6 +136,17 @@ def _by_type(
         for number, count in enumerate(counts)
         if count or number in always
     ]
+
+
+def _classes(page: Exposition, counts: Sequence[int], catalog: Catalog) -> None:
+    page.family(
+        "class_packets_total", "counter", "Packets of clients of a class.",
+        [
+            ({"class": found.name}, counts[found.counter])
+            for found in catalog.classes
+            if found.counter != NOWHERE
+        ],
+    )  # fmt: skip
 
 
 def _pools(page: Exposition, tallies: Sequence[tuple[PoolName, Tally]]) -> None:

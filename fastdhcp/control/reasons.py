@@ -33,6 +33,8 @@ SILENCE: Mapping[str, str] = {
     "relay-untrusted": "it came by an interface of untrusted-interfaces without a relay agent, and "
     "brings an option 82 of its own making",
     "class-drop": "it is of a class that says drop = true",
+    "class-not-allowed": "no pool of the link is for any of its classes; see allow and deny of its "
+    "subnets and pools",
     "bootp-unknown": "it is a BOOTP client's, and bootp is not true where its address would be",
     "no-server-address": "the interface that it came by has no address to answer from; give it one",
     "other-server": "it is meant for another server",

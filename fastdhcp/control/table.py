@@ -178,7 +178,8 @@ class Table:
             subnet = holder.name if holder else None
         reservation = self.catalog.reservations.at(record.vrf, record.address)
         vrf = self.catalog.vrfs.get(record.vrf)
-        return lease_of(record, now, self.wall, subnet, reservation, vrf)
+        class_ = self.catalog.classes_by_id.get(record.class_id)
+        return lease_of(record, now, self.wall, subnet, reservation, vrf, class_)
 
     async def _read(self, read: Callable[[], T]) -> T:
         """In a thread; again while a record is locked. Raises RecordLocked."""

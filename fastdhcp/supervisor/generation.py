@@ -16,9 +16,9 @@ from fastdhcp.supervisor.obstacles import interface_warnings
 
 def ids_of(message: Message) -> Ids:
     """The numbers in the store's answer."""
-    vrfs, subnets = message["vrfs"], message["subnets"]
-    assert isinstance(vrfs, dict) and isinstance(subnets, list)
-    return Ids({DEFAULT_VRF: 0, **vrfs}, subnets)
+    vrfs, subnets, classes = message["vrfs"], message["subnets"], message["classes"]
+    assert isinstance(vrfs, dict) and isinstance(subnets, list) and isinstance(classes, dict)
+    return Ids({DEFAULT_VRF: 0, **vrfs}, subnets, classes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Generation:
 def store_names(config: Configuration) -> Message:
     """What the store gives numbers to that stay the same for ever."""
     subnets = [[vrf, prefix] for vrf, prefix in config.subnet_names()]
-    return {"vrfs": config.vrf_names(), "subnets": subnets, "classes": []}
+    return {"vrfs": config.vrf_names(), "subnets": subnets, "classes": config.class_names()}
 
 
 def block_ranges(config: Configuration, vrfs: Mapping[str, int]) -> list[tuple[int, int, int]]:

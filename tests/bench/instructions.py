@@ -44,18 +44,50 @@ subnet = "10.64.0.0/16"
 pools = ["10.64.1.0-10.64.254.254"]
 options = { routers = ["10.64.0.1"] }
 """
+FIVE = "".join(
+    f"""
+[[classes]]
+name = "{name}"
+test = "{test}"
+lease-class = true
+"""
+    for name, test in [
+        ("pxe", "substring(option[60].hex, 0, 9) == 'PXEClient'"),
+        ("uefi", "member('pxe') and option[93].hex in (0x0007, 0x0009)"),
+        ("modem", "substring(option[60].hex, 0, 6) == 'docsis'"),
+        ("cpe", "relay4[2].exists and not member('modem')"),
+        ("phone", "option[43].exists and substring(option[60].hex, 0, 5) == 'phone'"),
+    ]
+)
+MANY_OF_ONE = "".join(
+    f"""
+[[classes]]
+name = "model-{n}"
+test = "option[60].hex == 'model {n}'"
+lease-class = true
+"""
+    for n in range(200)
+)
+POLICIES = {"plain": POLICY, "five": POLICY + FIVE, "many": POLICY + MANY_OF_ONE}
+SAID: dict[str, dict[int, bytes]] = {
+    "plain": {},
+    "five": {60: b"PXEClient:Arch:00007:UNDI:003016", 93: b"\0\x07"},
+    "many": {60: b"model 77"},
+}
 CASES = {
-    "DISCOVER, the offer stands": ("discover", False),
-    "DISCOVER, relayed, option 82": ("discover", True),
-    "renewal, to the ACK": ("renewal", False),
-    "renewal, relayed, option 82": ("renewal", True),
+    "DISCOVER, the offer stands": ("discover", False, "plain"),
+    "DISCOVER, relayed, option 82": ("discover", True, "plain"),
+    "renewal, to the ACK": ("renewal", False, "plain"),
+    "renewal, relayed, option 82": ("renewal", True, "plain"),
+    "DISCOVER, five classes": ("discover", True, "five"),
+    "DISCOVER, 200 on one value": ("discover", True, "many"),
 }
 
 
 # ---- the work; it is done by either tree, so it uses only what both have
 
 
-def work(kind: str, relayed: bool, count: int) -> None:
+def work(kind: str, relayed: bool, policy: str, count: int) -> None:
     """Prepares for MANY clients, and handles and answers `count` packets."""
     from fastdhcp import _store
     from fastdhcp_bench._units import Units
@@ -64,13 +96,13 @@ def work(kind: str, relayed: bool, count: int) -> None:
 
     memory = make_memory(0, workers=1, blocks=256, ring_size=1 << 22)
     memory.secret = bytes(range(16))
-    compiled = compile_text(POLICY, links=[link(0, "srv0", f"{SERVER}/16")])
+    compiled = compile_text(POLICIES[policy], links=[link(0, "srv0", f"{SERVER}/16")])
     if hasattr(compiled, "memfds"):  # a tree whose images had hints of their own
         memory.set_image(*compiled.memfds())
     else:
         memory.set_image(compiled.memfd())
     units = Units(memory, int.from_bytes(packed(SERVER), "big"))
-    ask = message_of(relayed)
+    ask = message_of(relayed, SAID[policy])
 
     def settle() -> None:
         _store.settle(memory, _store.take(memory)[1])
@@ -96,12 +128,13 @@ def packed(address: str) -> bytes:
     return bytes(map(int, address.split(".")))
 
 
-def message_of(relayed: bool) -> Callable[..., bytes]:
-    """Writes what a client sends, through a relay agent or not."""
+def message_of(relayed: bool, said: dict[int, bytes]) -> Callable[..., bytes]:
+    """Writes what a client sends, through a relay agent or not; `said`: further options."""
     from fastdhcp._codec import encode
 
     def message(kind: int, client: int, *, asks: int = 0, ciaddr: int = 0) -> bytes:
-        options = {55: bytes((1, 3, 6, 15, 51, 54)), 61: b"\x01\x02\0" + client.to_bytes(4, "big")}
+        options = {55: bytes((1, 3, 6, 15, 51, 54)), 61: b"\x01\x02\0" + client.to_bytes(4, "big"),
+                   **said}
         if asks:
             options |= {50: asks.to_bytes(4, "big"), 54: packed(SERVER)}
         if relayed:
@@ -122,12 +155,13 @@ def message_of(relayed: bool) -> Callable[..., bytes]:
 # ---- the count
 
 
-def instructions(tree: Path, kind: str, relayed: bool, count: int) -> int:
+def instructions(tree: Path, kind: str, relayed: bool, policy: str, count: int) -> int:
     """Of a whole process in that tree. Raises RuntimeError."""
     own = tree / ".venv/bin/python"
     python = str(own) if own.exists() else sys.executable
     argv = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", python, "-P",
-            __file__, "--work", kind, str(int(relayed)), str(count)]  # fmt: skip
+            __file__, "--work", kind, str(int(relayed)), policy,
+            str(count)]  # fmt: skip
     env = {**os.environ, "PYTHONPATH": str(tree), "PYTHONHASHSEED": "0"}
     done = subprocess.run(argv, cwd=tree, env=env, capture_output=True, text=True)
     found = re.search(r"Collected : (\d+)", done.stderr)
@@ -138,7 +172,7 @@ def instructions(tree: Path, kind: str, relayed: bool, count: int) -> int:
 
 def per_packet(tree: Path) -> dict[str, float]:
     """Instructions of one packet, by case."""
-    runs = [(tree, kind, relayed, n) for kind, relayed in CASES.values() for n in (FEW, MANY)]
+    runs = [(tree, *case, n) for case in CASES.values() for n in (FEW, MANY)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         counted = list(pool.map(instructions, *zip(*runs, strict=True)))
     pairs = zip(counted[::2], counted[1::2], strict=True)
@@ -149,11 +183,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Instructions that a packet costs, by callgrind.")
     parser.add_argument("--against", type=Path, metavar="TREE", help="another tree, built")
     parser.add_argument("--keep", action="store_true", help="these figures count from now on")
-    parser.add_argument("--work", nargs=3, metavar=("KIND", "RELAYED", "COUNT"),
+    parser.add_argument("--work", nargs=4, metavar=("KIND", "RELAYED", "POLICY", "COUNT"),
                         help=argparse.SUPPRESS)  # fmt: skip
     chosen = parser.parse_args()
     if chosen.work:
-        work(chosen.work[0], chosen.work[1] == "1", int(chosen.work[2]))
+        work(chosen.work[0], chosen.work[1] == "1", chosen.work[2], int(chosen.work[3]))
         return
     if not which("valgrind"):
         sys.exit("valgrind is not installed: apt-get install valgrind")

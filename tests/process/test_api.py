@@ -123,6 +123,7 @@ def test_a_lease_has_the_fields_of_the_contract(rig: ControlRig) -> None:
         "vrf": 0, "address": "10.77.1.1", "state": "active", "hw-address": "02:ee:00:00:00:01",
         "client-id": "hex:0001", "subnet": "10.77.0.0/22", "hostname": "pc",
         "circuit-id": "ge-1", "remote-id": None, "version": 1, "reservation": None,
+        "class": None,
     }  # fmt: skip
     assert starts == pytest.approx(before, abs=2)
     assert expires == starts + 600

@@ -83,7 +83,7 @@ def test_leases_as_json_are_one_object_a_line(ask: Any) -> None:
     assert [lease["address"] for lease in listed] == [f"10.77.1.{n}" for n in range(1, 6)]
     assert list(listed[0]) == [
         "vrf", "address", "state", "hw-address", "client-id", "subnet", "hostname", "circuit-id",
-        "remote-id", "starts", "expires", "version", "reservation",
+        "remote-id", "starts", "expires", "version", "reservation", "class",
     ]  # fmt: skip
     assert objects(ask("leases", "export", "--json")) == listed
     assert objects(ask("leases", "export")) == listed

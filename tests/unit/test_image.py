@@ -250,7 +250,11 @@ def test_params(image: ImageView) -> None:
 # ---- reservations
 
 
-def test_a_reservation_is_found_by_its_identifier_in_its_network(image: ImageView) -> None:
+def test_a_reservation_is_found_by_its_identifier_in_its_network(
+    config: Configuration, image: ImageView
+) -> None:
+    data = compiled_of(config).image
+    overlays, values = (tables.read_rows(data, name) for name in ("overlays", "overlay_values"))
     hardware = bytes.fromhex("01020000000001")
     lan, blue = image.subnet(0)["network"], image.subnet(3)["network"]
     found = [image.find_reservation(network, 2, hardware) for network in (lan, blue)]
@@ -259,7 +263,9 @@ def test_a_reservation_is_found_by_its_identifier_in_its_network(image: ImageVie
     assert (first["vrf"], first["address"]) == (0, address("10.0.0.77"))
     assert (second["vrf"], second["address"]) == (BLUE, address("10.0.0.77"))
     assert image.octets(first["hostname_at"], first["hostname_len"]) == b"printer"
-    assert image.params(first["params"])["lease_s"] == 0xFFFFFFFF
+    overlay = overlays[first["overlay"]]
+    assert (overlay.keys, values[overlay.value_first].value) == (1, 0xFFFFFFFF)  # lease_s alone
+    assert second["overlay"] == 0
     assert first["pool"] == 0
     circuit = image.find_reservation(lan, 3, b"slot 1")
     assert circuit is not None

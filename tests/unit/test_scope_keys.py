@@ -13,40 +13,64 @@ from fastdhcp import _store
 from fastdhcp._codec import decode
 from fastdhcp._leases import BindingState
 from fastdhcp.config import check
-from fastdhcp.config.keys import LEVELS, keys_of
+from fastdhcp.config.keys import ADDRESS_LEVELS, LEVELS, LINK_LEVELS, keys_of
 from fastdhcp.config.model import Params
 from tests._trial_replies import ReplyMaker
 from tests.world import World, number
 
 STRANGER, KNOWN = 1, 9  # a client without, and one with a reservation, whose address is in a pool
 KEPT = "10.77.1.15"
+# The levels of a place, with `when` of the two places that it may stand in.
+PLACES = [*LEVELS[: LEVELS.index("when")], "when of a subnet", "when of a pool", "reservation"]
 POLICY = """
 [defaults]
 {defaults}
 [[shared-networks]]
 name = "lan-a"
-{shared_network}
+{shared-network}
+[[classes]]
+name = "everyone"
+test = "pkt4.htype == 1"
+{class}
 [[subnets]]
 subnet = "10.77.0.0/22"
 shared-network = "lan-a"
 {subnet}
-pools = [{{ range = "10.77.1.1-10.77.1.20"{pool} }}, "10.77.2.1-10.77.2.9"]
+when = [{{ class = "everyone"{when of a subnet} }}]
+pools = [
+    {{ range = "10.77.1.1-10.77.1.20", when = [{{ class = "everyone"{when of a pool} }}]{pool} }},
+    "10.77.2.1-10.77.2.9",
+]
 [[subnets.reservations]]
 hw-address = "02:ee:00:00:00:09"
 address = "10.77.1.15"
 {reservation}
 """
+INLINE = ("pool", "when of a subnet", "when of a pool")
 
 
 def text(**written: str) -> str:
-    lines = {level.replace("-", "_"): written.get(level, "") for level in LEVELS}
-    return POLICY.format(**lines | {"pool": f", {written['pool']}" if "pool" in written else ""})
+    lines = {place: written.get(place, "") for place in PLACES}
+    return POLICY.format(
+        **lines | {place: f", {written[place]}" for place in INLINE if place in written}
+    )
 
 
-def nearest(key: str, level: str, far: str, near: str) -> str:
-    """`near` at the level, `far` at all that are farther."""
-    farther = LEVELS[: LEVELS.index(level)]
-    return text(**dict.fromkeys(farther, f"{key} = {far}"), **{level: f"{key} = {near}"})
+def nearest(key: str, place: str, far: str, near: str) -> str:
+    """`near` at the place, `far` at all that are farther."""
+    farther = [
+        other for other in PLACES[: PLACES.index(place)] if _level(other) in levels_of(key)
+    ]
+    return text(**dict.fromkeys(farther, f"{key} = {far}"), **{place: f"{key} = {near}"})
+
+
+def _level(place: str) -> str:
+    return place.partition(" ")[0]
+
+
+def levels_of(key: str) -> tuple[str, ...]:
+    """Of a key, or of `options`."""
+    return next((row.levels for row in keys_of(Params).values() if row.name == key), LEVELS)
 
 
 # ---- what is seen of a key
@@ -63,7 +87,7 @@ def reply(world: World, mac: int) -> dict:
     places = {name: out[name] for name in ("subnet", "pool", "reservation")}
     return ReplyMaker(world.image).make(
         world.data, reply_type=out["reply_type"], server_id=number("10.77.0.1"),
-        yiaddr=out["yiaddr"], lease_s=out["lease_s"],
+        yiaddr=out["yiaddr"], lease_s=out["lease_s"], classes=out["classes"],
         **{name: place for name, place in places.items() if place is not None},
     )  # fmt: skip
 
@@ -154,11 +178,12 @@ EFFECTS = {
 }
 SERVED = [key for key in keys_of(Params).values() if not key.later]
 WALK = [
-    (key, level, mac)
-    for key, levels in [*((key.name, key.levels) for key in SERVED), ("options", LEVELS)]
-    for level in levels
+    (key, place, mac)
+    for key in [*(key.name for key in SERVED), "options"]
+    for place in PLACES
+    if _level(place) in levels_of(key)
     for mac in (STRANGER, KNOWN)
-    if mac == KNOWN or level != "reservation"
+    if mac == KNOWN or place != "reservation"
 ]
 
 
@@ -166,10 +191,10 @@ def test_every_key_that_is_served_has_an_effect() -> None:
     assert {key.name for key in SERVED} | {"options"} == set(EFFECTS)
 
 
-@pytest.mark.parametrize(("key", "level", "mac"), WALK)
-def test_a_key_takes_effect_at_its_level(tmp_path, key: str, level: str, mac: int) -> None:
+@pytest.mark.parametrize(("key", "place", "mac"), WALK)
+def test_a_key_takes_effect_at_its_level(tmp_path, key: str, place: str, mac: int) -> None:
     far, near, seen, look = EFFECTS[key]
-    assert look(World(tmp_path, nearest(key, level, far, near)), mac) == seen
+    assert look(World(tmp_path, nearest(key, place, far, near)), mac) == seen
 
 
 @pytest.mark.parametrize("far", ["50", "0"])
@@ -183,7 +208,7 @@ def test_only_what_has_a_grace_of_its_own_is_held_by_it(tmp_path, far: str, leve
 
 @pytest.mark.parametrize(
     ("key", "level"),
-    [(key.name, level) for key in keys_of(Params).values() if key.later for level in key.levels],
+    [(key.name, place) for key in keys_of(Params).values() if key.later for place in PLACES],
 )
 def test_a_key_that_is_not_served_yet_says_so_everywhere(tmp_path, key: str, level: str) -> None:
     path = tmp_path / "fastdhcp.toml"
@@ -194,13 +219,40 @@ def test_a_key_that_is_not_served_yet_says_so_everywhere(tmp_path, key: str, lev
 
 
 @pytest.mark.parametrize(
-    ("key", "level"),
-    [(key.name, level) for key in SERVED for level in LEVELS if level not in key.levels],
+    ("key", "place"),
+    [(key.name, place) for key in SERVED for place in PLACES if _level(place) not in key.levels],
 )
-def test_a_key_is_refused_by_name_where_it_does_not_belong(tmp_path, key: str, level: str) -> None:
+def test_a_key_is_refused_by_name_where_it_does_not_belong(tmp_path, key: str, place: str) -> None:
     path = tmp_path / "fastdhcp.toml"
-    path.write_text(text(**{level: f"{key} = true"}))
+    path.write_text(text(**{place: f"{key} = true"}))
     errors, _ = check(path)
-    assert [(error.key.rpartition(".")[2], error.text) for error in errors] == [
-        (key, "belongs to a whole link; write it in the subnet, or in [defaults]")
-    ]
+    told = {
+        LINK_LEVELS: "belongs to a whole link; write it in the subnet, or in [defaults]",
+        ADDRESS_LEVELS: "counts when the client is gone; write it in the pool or the subnet",
+    }[levels_of(key)]
+    assert [(error.key.rpartition(".")[2], error.text) for error in errors] == [(key, told)]
+
+
+# ---- times of one class beside limits of a farther scope
+
+
+@pytest.mark.parametrize(
+    ("subnet", "of_class", "asked", "told"),
+    [
+        ("", "lease-time = 7200", None, 7200),
+        ("", "lease-time = 7200", 100_000, 7200),
+        ("lease-time-max = 4000", "lease-time = 7200", None, 7200),
+        ("lease-time-max = 9000", "lease-time = 7200", 100_000, 9000),
+        ("lease-time-min = 3000", "lease-time = 600", 1, 600),
+        ("lease-time-min = 300", "lease-time = 600", 1, 300),
+        ("", "lease-time-max = 1800", None, 1800),
+        ("", "lease-time-min = 9000", 1, 9000),
+        ("lease-time-max = 4000", "lease-time-min = 5000", None, 5000),
+        ("lease-time-min = 3000", "lease-time-max = 2000", None, 2000),
+    ],
+)
+def test_rfc2131_4_3_1_the_nearer_of_times_that_contradict_each_other_counts(
+    tmp_path, subnet: str, of_class: str, asked: int | None, told: int
+) -> None:
+    world = World(tmp_path, text(subnet=subnet, **{"class": of_class}))
+    assert offered_s(asked)(world, STRANGER) == told

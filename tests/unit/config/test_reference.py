@@ -17,6 +17,7 @@ import pytest
 import fastdhcp
 from fastdhcp.config import check, schema
 from fastdhcp.config.keys import (
+    ADDRESS_LEVELS,
     LEVELS,
     LINK_LEVELS,
     NUMBER,
@@ -85,6 +86,9 @@ def test_every_key_of_the_schema_is_in_it() -> None:
     assert set(link) >= keys_of_table(schema.SharedNetwork) - scope | {"options"}
     (subnet,) = raw["subnets"]
     assert set(subnet) == keys_of_table(schema.Subnet) - scope | {"options"}
+    (found,) = raw["classes"]
+    assert set(found) >= keys_of_table(schema.Class) - scope | {"options"}
+    assert {"class", "options"} < set(subnet["when"][0])
     pools = [pool for pool in subnet["pools"] if isinstance(pool, dict)]
     assert any("range" in pool for pool in pools)
     written = set().union(*subnet["reservations"])
@@ -108,6 +112,7 @@ def test_it_says_what_the_row_says(table: str, field: str, key: Key) -> None:
     assert ("[no HUP]" in text) == key.restart
     assert ("ot served yet" in text) == key.later
     assert ("[link]" in text) == (key.levels == LINK_LEVELS)
+    assert ("[address]" in text) == (key.levels == ADDRESS_LEVELS)
     if key.kind in (SIZE, NUMBER):
         low, high = (size_text(n) if key.kind is SIZE else str(n) for n in key.limits)
         assert f"{low} to {high}" in text
@@ -164,7 +169,8 @@ def test_every_key_that_is_no_row_is_read() -> None:
             words |= {node.value for node in nodes if isinstance(node, ast.Constant)}
     tables = (
         schema.File, schema.Server, schema.Subnet, schema.Pool, schema.Reservation,
-        schema.SharedNetwork, schema.Relays, schema.RelayAgent, schema.Vrf,
+        schema.SharedNetwork, schema.Relays, schema.RelayAgent, schema.Vrf, schema.Class,
+        schema.When,
     )  # fmt: skip
     rows = {key.attribute for model in TABLES.values() for key in keys_of(model).values()}
     places = {field for table in tables for field in table.__struct_fields__} - rows
@@ -172,7 +178,8 @@ def test_every_key_that_is_no_row_is_read() -> None:
 
 
 SCOPES = (
-    schema.Defaults, schema.SharedNetwork, schema.Subnet, schema.Pool, schema.Reservation,
+    schema.Defaults, schema.SharedNetwork, schema.Subnet, schema.Pool, schema.Class, schema.When,
+    schema.Reservation,
 )  # fmt: skip
 
 

@@ -1,0 +1,3 @@
+"""Classes, as the compiler of the policy needs them."""
+
+def literal_hash(literal: bytes) -> int: ...

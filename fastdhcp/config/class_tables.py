@@ -1,0 +1,208 @@
+"""Classes, guards and `when` as tables of the policy image (_image.pxd, _classes.pyx)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fastdhcp._classes import literal_hash
+from fastdhcp._stats import CLASS_COUNTERS
+from fastdhcp.config import tables
+from fastdhcp.config.classes import CLASSES_MAX, TAKEN, in_order
+from fastdhcp.config.expressions import Expression
+from fastdhcp.config.model import EVERYBODY, Class, Configuration, Guard, When
+from fastdhcp.config.programs import ProgramTable
+from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, OverlayTable
+
+DROP, LEASE = 1, 2  # ClassFlag
+SET_SIZE = CLASSES_MAX // 8
+EVERY_CLASS = (1 << CLASSES_MAX) - 1
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The tables while they grow."""
+
+    guards: list[bytes] = field(default_factory=list)
+    whens: list[bytes] = field(default_factory=list)
+    steps: list[bytes] = field(default_factory=list)
+    places: list[bytes] = field(default_factory=list)
+    candidates: list[bytes] = field(default_factory=list)
+
+
+class ClassTables:
+    """Rows for a configuration's classes; subnets and pools take theirs by guard() and whens()."""
+
+    def __init__(
+        self,
+        config: Configuration,
+        ids: Mapping[str, int],
+        blob: Blob,
+        layers: LayerTable,
+        overlays: OverlayTable,
+        programs: ProgramTable,
+    ) -> None:
+        self._classes = config.classes
+        self._ids = ids
+        self._blob = blob
+        self._layers = layers
+        self._overlays = overlays
+        self._programs = programs
+        self.numbers: Mapping[str, int] = {
+            name: number for number, name in enumerate([*TAKEN, *config.class_names()])
+        }
+        """The bit of each class."""
+        self._rows = _Rows()
+        self._guards: dict[Guard, int] = {}
+        self._overlaid = self._told = 0
+        self.guard(EVERYBODY)
+
+    def guard(self, guard: Guard) -> int:
+        """The index of a guard; equal ones once."""
+        found = self._guards.get(guard)
+        if found is None:
+            found = self._guards[guard] = len(self._rows.guards)
+            allow = self._set(guard.allow) if guard.allow else EVERY_CLASS
+            row = tables.GUARD.pack(allow=_words(allow), deny=_words(self._set(guard.deny)))
+            self._rows.guards.append(row)
+        return found
+
+    def whens(self, whens: Sequence[When]) -> tuple[int, int]:
+        """Where those of one place begin, and how many they are."""
+        first = len(self._rows.whens)
+        for when in whens:
+            number = self.numbers[when.name]
+            overlay, layer = self._overlays.place(when.chosen), self._layers.place(when.options)
+            self._note(number, overlay, layer)
+            row = tables.WHEN.pack(number=number, overlay=overlay, layer=layer)
+            self._rows.whens.append(row)
+        return first, len(whens)
+
+    def packed(self) -> dict[str, list[bytes]]:
+        """All tables, when all subnets have taken theirs. Without any class they are empty."""
+        rows = self._rows
+        if not self._classes and len(rows.guards) == 1 and not rows.whens:
+            return {name: [] for name in tables.CLASS_TABLES} | {"guards": rows.guards}
+        classes = [self._pack_taken(name) for name in TAKEN]
+        classes += [self._pack(found) for found in self._classes]
+        self._add_steps()
+        ids = sorted((self._id(found), self.numbers[found.name]) for found in self._classes)
+        return {
+            "classes": classes,
+            "class_ids": [tables.CLASS_ID.pack(id=id_, number=number) for id_, number in ids],
+            "class_sets": [self._sets()],
+            "class_steps": rows.steps,
+            "class_places": rows.places,
+            "class_candidates": rows.candidates,
+            "guards": rows.guards,
+            "whens": rows.whens,
+        }
+
+    # -- classes
+
+    def _id(self, found: Class) -> int:
+        return self._ids.get(found.name, 0)
+
+    def _pack_taken(self, name: str) -> bytes:
+        text = name.encode()
+        return tables.CLASS.pack(
+            id=0, name_at=self._blob.place(text), name_len=len(text), flags=0, overlay=0, layer=0,
+            counter=NOWHERE, test_at=0, test_len=0,
+        )  # fmt: skip
+
+    def _pack(self, found: Class) -> bytes:
+        number, id_ = self.numbers[found.name], self._id(found)
+        overlay, layer = self._overlays.place(found.chosen), self._layers.place(found.options)
+        self._note(number, overlay, layer)
+        text = found.name.encode()
+        test = found.test.text.encode() if found.test is not None else b""
+        return tables.CLASS.pack(
+            id=id_,
+            name_at=self._blob.place(text),
+            name_len=len(text),
+            flags=DROP * found.drop | LEASE * found.lease,
+            overlay=overlay,
+            layer=layer,
+            counter=id_ - 1 if 0 < id_ <= CLASS_COUNTERS else NOWHERE,
+            test_at=self._blob.place(test),
+            test_len=len(test),
+        )
+
+    def _note(self, number: int, overlay: int, layer: int) -> None:
+        self._overlaid |= bool(overlay) << number
+        self._told |= bool(layer) << number
+
+    def _set(self, names: Sequence[str]) -> int:
+        return sum(1 << self.numbers[name] for name in set(names))
+
+    def _sets(self) -> bytes:
+        return tables.CLASS_SETS.pack(
+            drop=_words(self._set([found.name for found in self._classes if found.drop])),
+            lease=_words(self._set([found.name for found in self._classes if found.lease])),
+            overlaid=_words(self._overlaid),
+            told=_words(self._told),
+        )
+
+    # -- tests
+
+    def _add_steps(self) -> None:
+        ordered = in_order(self._classes)
+        groups = _groups(ordered)
+        grouped = {found.name for members in groups for found in members}
+        for members in groups:
+            self._add_group(members)
+        for found in ordered:
+            if found.name not in grouped and found.test is not None:
+                self._add_step(self._program(found.test), self.numbers[found.name])
+
+    def _program(self, expression: Expression) -> int:
+        return self._programs.place(expression, self.numbers)
+
+    def _add_step(self, program: int, number: int, first: int = 0, mask: int = 0) -> None:
+        row = tables.CLASS_STEP.pack(
+            program=program, number=number, place_first=first, place_mask=mask
+        )
+        self._rows.steps.append(row)
+
+    def _add_group(self, members: Sequence[Class]) -> None:
+        """Tests of one value, by open addressing over their literals, at most half in use."""
+        value, candidates = None, dict[bytes, list[int]]()
+        for found in members:
+            assert found.test is not None and found.test.compared is not None
+            value, literals = found.test.compared
+            for literal in literals:
+                candidates.setdefault(literal, []).append(self.numbers[found.name])
+        assert value is not None
+        room = 1 << (2 * len(candidates) - 1).bit_length()
+        places = [_EMPTY] * room
+        for literal, numbers in candidates.items():
+            digest = literal_hash(literal)
+            at = digest & (room - 1)
+            while places[at] is not _EMPTY:
+                at = (at + 1) & (room - 1)
+            places[at] = tables.CLASS_PLACE.pack(
+                hash=digest,
+                literal_at=self._blob.place(literal),
+                literal_len=len(literal),
+                candidate_first=len(self._rows.candidates),
+                candidate_count=len(numbers),
+            )
+            self._rows.candidates += [tables.CLASS_CANDIDATE.pack(number=n) for n in numbers]
+        self._add_step(self._program(value), NOWHERE, len(self._rows.places), room - 1)
+        self._rows.places += places
+
+
+_EMPTY = bytes(tables.CLASS_PLACE.size)
+
+
+def _words(bits: int) -> bytes:
+    return bits.to_bytes(SET_SIZE, "little")
+
+
+def _groups(classes: Sequence[Class]) -> list[list[Class]]:
+    """Those whose tests compare one value, that no class has a say in, with literals."""
+    found: dict[object, list[Class]] = {}
+    for member in classes:
+        if member.test is not None and member.test.compared is not None:
+            value, _ = member.test.compared
+            if not value.classes:
+                found.setdefault(value.steps, []).append(member)
+    return [members for members in found.values() if len(members) > 1]
