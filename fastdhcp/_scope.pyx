@@ -27,15 +27,6 @@ cdef enum:
 
 # ---- the VRF: what the packet says, else its relay agent's, else its interface's; never guessed
 
-cdef inline DropReason vrf_of(const Image* image, const Interface* interface, const Agent* agent,
-                              Scope* scope) noexcept nogil:
-    if agent != NULL and agent.vrf != NOWHERE:
-        scope.vrf = agent.vrf
-    elif interface == NULL and image.vrfs:
-        return DROP_VRF_UNKNOWN
-    return DROP_NONE
-
-
 # RFC 6607 7.3: the relay agent's word goes before the client's.
 cdef DropReason vrf_by_vss(const Image* image, const Packet* packet, uint32_t says,
                            Scope* scope) noexcept nogil:
@@ -82,11 +73,8 @@ cdef DropReason link_of_interface(const Image* image, const Interface* interface
 
 
 cdef inline DropReason link_of(const Image* image, const Packet* packet, const Arrival* arrival,
-                               const Interface* interface, const Agent* agent,
-                               Scope* scope) noexcept nogil:
+                               const Interface* interface, Scope* scope) noexcept nogil:
     if packet.giaddr:
-        if agent != NULL:
-            return link_of_agent(image, packet, agent, scope)
         return link_of_address(image, packet.giaddr, scope)
     if packet.ciaddr and not arrival.broadcast:
         # RFC 2131 4.3.2: a renewal is unicast past relay agents; only ciaddr tells the link.
@@ -123,52 +111,15 @@ cdef inline uint32_t own_address(const Image* image, const Packet* packet, const
 
 # ---- all of it
 
-# A packet that says itself where it belongs, in words that `says` (PacketFlag) leaves of it.
+# By the rules of [relays], or by the packet's own words. RFC 3046 2.1: option 82 without a relay
+# agent, by a circuit that is not trusted, is a client's own making; nor is it heeded there what a
+# client selects. RFC 5107 4: what a relay agent puts into 82.11 is what its clients know us by.
 cdef DropReason select_by_word(const Image* image, const Packet* packet, const Arrival* arrival,
-                               const Interface* interface, const Agent* agent, uint32_t says,
-                               Scope* scope) noexcept nogil:
-    cdef DropReason reason
-    cdef uint32_t address
-    if says & (HAS_VSS | HAS_VSS_OPTION):
-        reason = vrf_by_vss(image, packet, says, scope)
-    else:
-        reason = vrf_of(image, interface, agent, scope)
-    if reason != DROP_NONE:
-        return reason
-    address = selected(packet, says)
-    if address:
-        return link_of_address(image, address, scope)
-    return link_of(image, packet, arrival, interface, agent, scope)
-
-
-# RFC 5107 4: what a relay agent puts into 82.11 is what its clients know us by.
-cdef inline DropReason select(const Image* image, const Packet* packet, const Arrival* arrival,
-                              const Interface* interface, const Agent* agent, uint32_t says,
-                              Scope* scope) noexcept nogil:
-    cdef DropReason reason
-    scope.own_vrf = scope.vrf = interface.vrf if interface != NULL else 0
-    if says:
-        reason = select_by_word(image, packet, arrival, interface, agent, says, scope)
-    else:
-        reason = vrf_of(image, interface, agent, scope)
-        if reason == DROP_NONE:
-            reason = link_of(image, packet, arrival, interface, agent, scope)
-    if reason != DROP_NONE:
-        return reason
-    scope.mtu = interface.mtu if interface != NULL and not packet.giaddr else 0
-    scope.network_number = image_network(image, scope.network).number
-    scope.source = scope.server_id = own_address(image, packet, arrival, interface, scope)
-    if says & HAS_SERVER_OVERRIDE and scope_is_host(packet.server_override):
-        scope.server_id = packet.server_override
-    return DROP_NONE if scope.source else DROP_NO_SERVER_ADDRESS
-
-
-# With the word of [relays]. RFC 3046 2.1: option 82 without a relay agent, by a circuit that is not
-# trusted, is a client's own making; nor is it heeded there what a client selects.
-cdef DropReason select_by_rules(const Image* image, const Packet* packet, const Arrival* arrival,
-                                const Interface* interface, Scope* scope) noexcept nogil:
+                               const Interface* interface, Scope* scope) noexcept nogil:
     cdef const Agent* agent = NULL
     cdef uint32_t says = packet.has & SAYS
+    cdef DropReason reason = DROP_NONE
+    cdef uint32_t address
     if packet.giaddr:
         agent = image_find_agent(image, packet.giaddr)
         if agent == NULL and image.relay_rules & RELAYS_ONLY_KNOWN:
@@ -177,20 +128,48 @@ cdef DropReason select_by_rules(const Image* image, const Packet* packet, const 
         if packet.relay_info.at != NULL:
             return DROP_RELAY_UNTRUSTED
         says &= ~<uint32_t>CLIENT_SAYS
-    return select(image, packet, arrival, interface, agent, says, scope)
+    if says & HAS_SERVER_OVERRIDE and scope_is_host(packet.server_override):
+        scope.server_id = packet.server_override
+    if says & (HAS_VSS | HAS_VSS_OPTION):
+        reason = vrf_by_vss(image, packet, says, scope)
+    elif agent != NULL and agent.vrf != NOWHERE:
+        scope.vrf = agent.vrf
+    elif interface == NULL and image.vrfs:
+        reason = DROP_VRF_UNKNOWN
+    if reason != DROP_NONE:
+        return reason
+    address = selected(packet, says)
+    if address:
+        return link_of_address(image, address, scope)
+    if agent != NULL:
+        return link_of_agent(image, packet, agent, scope)
+    return link_of(image, packet, arrival, interface, scope)
 
 
 cdef DropReason scope_select(const Image* image, const Packet* packet, const Arrival* arrival,
                              Scope* scope) noexcept nogil:
     cdef uint32_t index = image_find_interface(image, arrival.ifindex)
     cdef const Interface* interface = NULL
-    if index != NOWHERE:
-        interface = <const Interface*>image_table(image, &image.interfaces) + index
+    cdef DropReason reason
     if packet.giaddr:
         if not scope_is_host(packet.giaddr):
             return DROP_BAD_SOURCE
     elif packet.ciaddr and not scope_is_host(packet.ciaddr):
         return DROP_BAD_SOURCE
-    if image.relay_rules:
-        return select_by_rules(image, packet, arrival, interface, scope)
-    return select(image, packet, arrival, interface, NULL, packet.has & SAYS, scope)
+    if index != NOWHERE:
+        interface = <const Interface*>image_table(image, &image.interfaces) + index
+        scope.own_vrf = scope.vrf = interface.vrf
+    if image.relay_rules or packet.has & SAYS:
+        reason = select_by_word(image, packet, arrival, interface, scope)
+    elif interface == NULL and image.vrfs:
+        reason = DROP_VRF_UNKNOWN
+    else:
+        reason = link_of(image, packet, arrival, interface, scope)
+    if reason != DROP_NONE:
+        return reason
+    scope.mtu = interface.mtu if interface != NULL and not packet.giaddr else 0
+    scope.network_number = image_network(image, scope.network).number
+    scope.source = own_address(image, packet, arrival, interface, scope)
+    if scope.server_id == 0:
+        scope.server_id = scope.source
+    return DROP_NONE if scope.source else DROP_NO_SERVER_ADDRESS
