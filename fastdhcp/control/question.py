@@ -70,6 +70,8 @@ def links_of(status: Mapping[str, Any]) -> tuple[Link, ...]:
 
 def question_of(request: ExplainRequest, links: Sequence[Link]) -> Question:
     """The question that a request asks. Raises BadField."""
+    told, source = (_address(name, getattr(request, name)) for name in ("destination", "source"))
+    named = _named(request, links)
     message = _hex(request.packet) if request.packet is not None else _message(request)
     try:
         packet = decode(message)
@@ -77,13 +79,12 @@ def question_of(request: ExplainRequest, links: Sequence[Link]) -> Question:
         return Question(message, None, 0, 0, BROADCAST, 0, PORT_CLIENT)
     giaddr, ciaddr = words.address_number(packet.giaddr), words.address_number(packet.ciaddr)
     unicast = bool(giaddr) or _is_unicast(request, packet.message_type, ciaddr)
-    told = _address("destination", request.destination)
-    link = _link(request, links, giaddr, ciaddr if unicast else 0, told)
+    link = named or _link(links, giaddr, ciaddr if unicast else 0, told)
     return Question(
         message=message,
         interface=link.name if link else None,
         **_way(link, giaddr, ciaddr, unicast, told),
-        source=_address("source", request.source) or giaddr or ciaddr,
+        source=source or giaddr or ciaddr,
         source_port=request.source_port or (PORT_SERVER if giaddr else PORT_CLIENT),
     )
 
@@ -101,9 +102,12 @@ def with_server(question: Question, server_id: int) -> Question:
 
 def _hex(text: str) -> bytes:
     try:
-        return bytes.fromhex(text.removeprefix("hex:").replace(":", ""))
-    except ValueError as error:
-        raise BadField("packet", "write the octets of a message in hex") from error
+        message = bytes.fromhex(text.removeprefix("hex:").replace(":", ""))
+    except ValueError:
+        message = b""
+    if not message:
+        raise BadField("packet", "write the octets of a message in hex")
+    return message
 
 
 def _message(request: ExplainRequest) -> bytes:
@@ -114,18 +118,18 @@ def _message(request: ExplainRequest) -> bytes:
     if request.hw_address is not None:
         chaddr = _read("hw-address", words.hardware_bytes, request.hw_address)
     options = _options(request)
+    giaddr = words.address_text(_address("relay", request.relay))
+    address = _address("address", request.address)
     if not chaddr and not options.keys() & {_CLIENT_ID, _RELAY_INFO} and request.type != "inform":
         raise BadField("hw-address", "say which client: hw-address, client-id or circuit-id")
     ciaddr = "0.0.0.0"
     if request.type in (*_IN_CIADDR, *_IN_OPTION) and request.address is None:
         raise BadField("address", f"say which address it is about: {request.type} names one")
     if request.address is not None:
-        address = _address("address", request.address)
         if request.type in _IN_CIADDR:
             ciaddr = words.address_text(address)
         else:
             options.setdefault(_REQUESTED, address.to_bytes(4))
-    giaddr = words.address_text(_address("relay", request.relay))
     return _encode(TYPES[request.type], chaddr, ciaddr, giaddr, options)
 
 
@@ -189,16 +193,19 @@ def _is_unicast(request: ExplainRequest, message_type: int | None, ciaddr: int) 
     return bool(ciaddr) and message_type in (REQUEST, RELEASE)
 
 
-def _link(
-    request: ExplainRequest, links: Sequence[Link], giaddr: int, ciaddr: int, told: int
-) -> Link | None:
+def _named(request: ExplainRequest, links: Sequence[Link]) -> Link | None:
+    """The interface that the request names; None: it names none."""
+    if request.interface is None:
+        return None
+    for link in links:
+        if link.name == request.interface:
+            return link
+    known = ", ".join(link.name for link in links) or "none"
+    raise BadField("interface", f"{request.interface!r} is none of the server's: {known}")
+
+
+def _link(links: Sequence[Link], giaddr: int, ciaddr: int, told: int) -> Link | None:
     """The interface that it came by; None: the server has told of none yet."""
-    if request.interface is not None:
-        for link in links:
-            if link.name == request.interface:
-                return link
-        known = ", ".join(link.name for link in links) or "none"
-        raise BadField("interface", f"{request.interface!r} is none of the server's: {known}")
     for address in (told, giaddr, ciaddr):
         for link in links:
             if address and link.near(address):

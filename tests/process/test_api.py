@@ -310,6 +310,8 @@ BAD_TEXT: dict[object, list[str | bytes]] = {
     ],
     msgspec.inspect.BoolType: ["maybe", "", "2", "\0", b"\xff", "x" * 300],
     msgspec.inspect.StrType: ["", "\0", b"\xff", "x" * 300, "10.0.0.1\0", "\u0661.2.3.4", "a b"],
+    msgspec.inspect.DictType: ["ten", "", "{}"],
+    msgspec.inspect.ListType: ["ten", "1,3", "[1]"],
 }  # fmt: skip
 BAD_JSON: dict[object, list[str]] = {
     NUMBER_OR_NAME: ['"ten"', "1.5", "true", "-1", str(1 << 32), "9" * 5000, "{}", "[1]"],
@@ -318,7 +320,13 @@ BAD_JSON: dict[object, list[str]] = {
     ],
     msgspec.inspect.BoolType: ['"maybe"', "7", "{}", "[true]", "1e999"],
     msgspec.inspect.StrType: ["5", "true", "{}", '["a"]', '"\\u0000"'],
+    msgspec.inspect.DictType: ["5", '"a"', "[]", '{"60": 1}', '{"60": "' + "x" * 300 + '"}'],
+    msgspec.inspect.ListType: ["5", '"a"', "{}", "[0]", "[255]", '["a"]'],
 }  # fmt: skip
+FREE_TEXT = ("client-id", "circuit-id", "remote-id", "subscriber-id", "vendor-class", "user-class",
+             "hostname")  # fmt: skip
+"""What clients and relay agents may fill with any octets."""
+BAD_FREE_TEXT, BAD_FREE_JSON = ["", "x" * 300, "hex:zz"], ["5", "true", "{}", '["a"]', '""']
 
 
 def bad_requests() -> Iterator[Any]:
@@ -331,7 +339,8 @@ def bad_requests() -> Iterator[Any]:
             found = frozenset(type(k) for k in kinds) - {msgspec.inspect.NoneType}
             kind = next(iter(found)) if len(found) == 1 else found
             path = re.sub(r"\{(.*?)\}", "10.77.1.1", command.path)
-            for value in BAD_TEXT[kind]:
+            free = name in FREE_TEXT
+            for value in BAD_FREE_TEXT if free else BAD_TEXT[kind]:
                 written = quote(value, safe="")
                 if f"{{{name}}}" in command.path:
                     if value:
@@ -339,7 +348,7 @@ def bad_requests() -> Iterator[Any]:
                 else:
                     yield name, command, f"{path}?{name}={written}", b""
             if f"{{{name}}}" not in command.path:
-                for text in BAD_JSON[kind]:
+                for text in BAD_FREE_JSON if free else BAD_JSON[kind]:
                     yield name, command, path, f'{{"{name}": {text}}}'.encode("latin-1")
         path = re.sub(r"\{(.*?)\}", "10.77.1.1", command.path)
         yield "colour", command, f"{path}?colour=red", b""
