@@ -17,7 +17,7 @@ STUBBED = $(patsubst fastdhcp/%.pyi,fastdhcp.%,$(wildcard fastdhcp/*.pyi)) \
 export PYTHON
 
 .PHONY: help run build test test-quick lint format bench compare restart crash fuzz kea clean
-.PHONY: instructions wheel install uninstall
+.PHONY: firmware instructions wheel install uninstall
 .DEFAULT_GOAL := help
 
 help: ## what there is to make
@@ -79,6 +79,9 @@ fuzz: build $(VENV)/test.stamp ## hostile messages and programs, held against th
 
 kea: build $(VENV)/test.stamp ## expressions as a living Kea says them, beside answers kept
 	$(BIN)/python -m tests.kea $(ARGS)
+
+firmware: build $(VENV)/test.stamp ## real firmware boots, in qemu (tests/boot/README.md)
+	$(BIN)/python -m pytest -q -s --long tests/boot $(ARGS)
 
 clean: ## remove what was built here, and the virtual environment
 	rm -rf build dist $(VENV) fastdhcp.egg-info

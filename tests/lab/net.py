@@ -62,6 +62,16 @@ class Lab:
         while not all("state UP" in self.ip(*end) for end in _shows((ns, name), (ns2, name2))):
             time.sleep(0.005)
 
+    def tap(self, end: str) -> None:
+        """A link ``NAMESPACE:INTERFACE[=ADDRESS/LENGTH]`` whose other end is a virtual machine's.
+
+        It has no carrier until a program holds it.
+        """
+        ns, name, address = _end(end)
+        self.netns(ns)
+        self.ip(ns, "tuntap", "add", "dev", name, "mode", "tap")
+        self._up(ns, name, address)
+
     def bridge(self, end: str, *ports: str) -> None:
         """A bridge ``NAMESPACE:INTERFACE[=ADDRESS/LENGTH]`` over interfaces of that namespace."""
         ns, name, address = _end(end)

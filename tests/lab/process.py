@@ -20,6 +20,8 @@ DEBIAN_PACKAGE = {
     "perfdhcp": "kea-admin",
     "kea-dhcp4": "kea-dhcp4-server",
     "dnsmasq": "dnsmasq-base",
+    "qemu-system-aarch64": "qemu-system-arm",
+    "qemu-system-x86_64": "qemu-system-x86",
     "ip": "iproute2",
     "ethtool": "ethtool",
     "tcpdump": "tcpdump",

@@ -222,5 +222,5 @@ def test_rfc2131_4_3_2_hotspot_an_address_from_elsewhere_is_refused_at_once(
 
 
 def test_every_page_is_tried() -> None:
-    tried = {"ftth", "hotspot", "dsl"}
+    tried = {"ftth", "hotspot", "dsl", "boot"}
     assert {path.stem for path in Path(CASES).glob("*.toml")} == tried
