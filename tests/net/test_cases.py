@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import Lab, LinkClient, Message, RelayAgent, build
-from tests.lab.packet import ACK, DISCOVER, NAK, REQUEST, OptionValue, mac
+from tests.lab.packet import ACK, DISCOVER, NAK, OFFER, REQUEST, OptionValue, mac
 from tests.lab.patience import PATIENCE_S, eventually
 from tests.lab.servers import ROOT, FastDHCP
 from tests.lab.wire import dora
@@ -90,6 +90,76 @@ def info(circuit: bytes = b"", remote: bytes = b"", more: bytes = b"") -> bytes:
 def network(address: str) -> str:
     """The first two numbers of an address."""
     return ".".join(address.split(".")[:2])
+
+
+# ---- docs/cases/cable.md
+
+CMTS = "10.255.0.1"
+MODEM = mac(1)
+BEHIND_MODEM = info(b"\x80\x01\x02\x03", MODEM)
+ASKED = bytes((1, 2, 3, 4, 6, 7, 66, 67, 125))
+DOCSIS: Options = {55: ASKED, 60: b"docsis3.1:0101", 82: BEHIND_MODEM}
+
+
+@pytest.fixture(scope="module")
+def cable() -> Iterator[Access]:
+    with Lab() as lab:
+        yield Access(lab, "cable", CMTS)
+
+
+def test_cable_a_modem_gets_what_it_boots_by(cable: Access) -> None:
+    ack = cable.lease(CMTS, MODEM, DOCSIS)
+    assert network(ack.yiaddr) == "10.20"
+    assert (ack.siaddr, ack.file.rstrip(b"\0")) == ("10.0.0.5", b"cm/silver.bin")
+    assert ack.options[2] == (3600).to_bytes(4, "big")
+    assert ack.options[4] == socket.inet_aton("10.0.0.5")
+    assert ack.options[7] == socket.inet_aton("10.0.0.6")
+    # RFC 3925 4: enterprise, length, then CableLabs' sub-option 2.
+    assert ack.options[125] == bytes.fromhex("0000118b 06 0204 0a000005")
+    assert ack.options[82] == BEHIND_MODEM
+
+
+def test_cable_a_customer_gets_a_public_address(cable: Access) -> None:
+    ack = cable.lease(CMTS, mac(2), {82: BEHIND_MODEM})
+    assert network(ack.yiaddr) == "198.51"
+    assert (ack.lease_time, ack.siaddr) == (86400, "0.0.0.0")
+    assert ack.options[3] == socket.inet_aton("198.51.100.1")
+    assert not {2, 4, 7, 125} & ack.options.keys()
+
+
+def test_cable_a_renewal_by_unicast_stays_in_its_pool(cable: Access) -> None:
+    """It carries no option 82, so what the CMTS said is read from the lease."""
+    for chaddr, options in ((mac(3), DOCSIS), (mac(4), {82: BEHIND_MODEM})):
+        lease = cable.lease(CMTS, chaddr, options)
+        own = {code: value for code, value in options.items() if code != 82}
+        for _ in range(2):
+            answer = cable.past(lease, own)
+            assert (answer.type, answer.yiaddr) == (ACK, lease.yiaddr)
+            assert 82 not in answer.options
+        row = cable.server.lease(lease.yiaddr)
+        assert row is not None
+        assert (row["state"], row["remote-id"]) == ("active", f"hex:{MODEM.hex()}")
+
+
+def test_rfc3495_4_cable_a_telephone_adapter_is_told_of_its_servers(cable: Access) -> None:
+    ack = cable.lease(CMTS, mac(5), {60: b"pktc1.0:0527", 82: BEHIND_MODEM})
+    assert network(ack.yiaddr) == "10.30"
+    assert ack.options[122] == b"\x01\x04" + socket.inet_aton("10.0.0.1")
+
+
+def test_rfc2132_8_4_cable_a_set_top_box_gets_its_makers_option_43(cable: Access) -> None:
+    options: Options = {43: b"\x02\x04ESTB", 60: b"box-9", 82: BEHIND_MODEM}
+    ack = cable.lease(CMTS, mac(6), options)
+    assert network(ack.yiaddr) == "198.51"
+    assert ack.options[43] == b"\x01\x0atv.example"
+
+
+def test_cable_who_comes_past_no_modem_gets_nothing(cable: Access) -> None:
+    assert cable.dropped("class-not-allowed", CMTS, mac(7), {82: info(b"\x80\x01")})
+
+
+def test_cable_a_relay_agent_that_nobody_listed_is_not_answered(cable: Access) -> None:
+    assert cable.dropped("relay-unknown", "10.20.0.1", mac(8), DOCSIS)
 
 
 # ---- docs/cases/dsl.md
@@ -190,6 +260,80 @@ def test_rfc6607_ftth_a_provider_that_nobody_configured_is_not_answered(ftth: Ac
     assert ftth.dropped("vrf-unknown", OLT, mac(3), {82: told})
 
 
+# ---- docs/cases/campus.md
+
+LIBRARY = ("10.77.0.2", "10.77.0.3")
+HALL = "10.78.0.2"
+FIRMWARE: Options = {60: b"PXEClient:Arch:00007:UNDI:003000", 93: b"\0\7", 94: b"\1\3\0"}
+
+
+@pytest.fixture(scope="module")
+def campus() -> Iterator[Access]:
+    with Lab() as lab:
+        yield Access(lab, "campus", *LIBRARY, HALL)
+
+
+def test_campus_two_vrrp_routers_relay_and_there_is_one_address_and_no_nak(campus: Access) -> None:
+    """Each router writes an option 82 of its own; the client hears both answers."""
+    circuits = {giaddr: info(b"vlan77", giaddr.encode()) for giaddr in LIBRARY}
+    offers = [campus.ask(g, DISCOVER, mac(1), {82: circuits[g]}) for g in LIBRARY]
+    assert [offer.type for offer in offers] == [OFFER, OFFER]
+    assert len({offer.yiaddr for offer in offers}) == 1
+    chosen: Options = {50: offers[0].yiaddr, 54: SERVER}
+    for _ in range(2):
+        acks = [campus.ask(g, REQUEST, mac(1), {**chosen, 82: circuits[g]}) for g in LIBRARY]
+        assert {(ack.type, ack.yiaddr) for ack in acks} == {(ACK, offers[0].yiaddr)}
+        assert [ack.options[82] for ack in acks] == [circuits[g] for g in LIBRARY]
+
+
+def test_rfc2131_3_2_campus_who_roams_is_told_so_and_finds_the_old_lease(campus: Access) -> None:
+    library, hall = LIBRARY[0], HALL
+    first = campus.lease(library, mac(2), {})
+    asked: Options = {50: first.yiaddr}
+    assert campus.ask(hall, REQUEST, mac(2), asked).type == NAK
+    assert network(campus.lease(hall, mac(2), {}).yiaddr) == "10.78"
+    back = campus.ask(library, REQUEST, mac(2), asked)
+    assert (back.type, back.yiaddr) == (ACK, first.yiaddr)
+
+
+def test_campus_from_pxe_to_the_system_the_address_stays(campus: Access) -> None:
+    """RFC 4578: firmware; iPXE, with option 61 of its own; the system, with a DUID (RFC 4361)."""
+    giaddr, chaddr = LIBRARY[0], mac(3)
+    stages: list[Options] = [
+        FIRMWARE,
+        {**FIRMWARE, 77: b"iPXE", 61: b"\1" + chaddr},
+        {61: b"\xff\0\0\0\1\0\2\0\0\xab\x11\x77"},
+    ]
+    acks = [campus.lease(giaddr, chaddr, options) for options in stages]
+    assert len({ack.yiaddr for ack in acks}) == 1
+    files = [ack.file.rstrip(b"\0") for ack in acks]
+    assert files == [b"snponly.efi", b"http://10.77.0.8/boot.ipxe", b""]
+
+
+def test_campus_an_access_point_finds_its_controllers_in_option_43(campus: Access) -> None:
+    ack = campus.lease(LIBRARY[0], mac(4), {60: b"Cisco AP c9120", 55: bytes((1, 3, 43))})
+    controllers = socket.inet_aton("10.77.0.20") + socket.inet_aton("10.77.0.21")
+    assert ack.options[43] == b"\xf1\x08" + controllers
+    assert ack.yiaddr.startswith(("10.77.1.", "10.77.2."))
+
+
+def test_rfc5859_campus_a_phone_finds_its_server_in_66_and_150(campus: Access) -> None:
+    options: Options = {60: b"Cisco Systems, Inc. IP Phone CP-8841", 55: bytes((1, 3, 66, 150))}
+    ack = campus.lease(HALL, mac(5), options)
+    assert ack.options[66] == b"phones.campus.example"
+    assert ack.options[150] == socket.inet_aton("10.77.0.30")
+
+
+def test_campus_known_machines_and_guests_are_kept_apart(campus: Access) -> None:
+    known = campus.lease(LIBRARY[0], bytes.fromhex("02ca3b050001"), {})
+    assert (known.yiaddr, known.options[12]) == ("10.77.0.60", b"staff-1")
+    assert known.lease_time == 8 * 3600
+    for giaddr, net in ((LIBRARY[0], "10.77"), (HALL, "10.78")):
+        guest = campus.lease(giaddr, mac(6), {})
+        assert guest.yiaddr.startswith(f"{net}.3.")
+        assert guest.lease_time == 3600
+
+
 # ---- docs/cases/hotspot.md
 
 
@@ -222,5 +366,5 @@ def test_rfc2131_4_3_2_hotspot_an_address_from_elsewhere_is_refused_at_once(
 
 
 def test_every_page_is_tried() -> None:
-    tried = {"ftth", "hotspot", "dsl", "boot"}
+    tried = {"boot", "cable", "campus", "dsl", "ftth", "hotspot"}
     assert {path.stem for path in Path(CASES).glob("*.toml")} == tried

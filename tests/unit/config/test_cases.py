@@ -24,4 +24,4 @@ def test_a_page_shows_its_configuration_as_it_is(path: Path) -> None:
 
 
 def test_pieces_are_found() -> None:
-    assert len(CASES) == 4
+    assert len(CASES) == 6
