@@ -1,9 +1,10 @@
 """The address allocator: one bit per address, summary bits per pool, a cursor that goes round.
 
-A set bit means bound or offered. The bits belong to blocks and outlive every configuration; the
-hints below belong to a pool by its VRF and range, and outlive a reload, so that allocation goes on
-where it was. Finding a candidate claims nothing: the bit is set under the record's lock, by
-_journal (docs/ARCHITECTURE.md).
+A set bit means bound or offered; beside it, in the same cache line, another says that the address
+may be reserved, and is then passed over too. The bits belong to blocks and outlive every
+configuration; the hints below belong to a pool by its VRF and range, and outlive a reload, so that
+allocation goes on where it was. Finding a candidate claims nothing: the bit is set under the
+record's lock, by _journal (docs/ARCHITECTURE.md).
 """
 
 from libc.stdint cimport uint32_t, uint64_t
@@ -30,5 +31,7 @@ cdef struct Hint:
 
 # The next address of the pool that looks free, or 0 if there is none. Workers only.
 cdef uint32_t bitmap_next(Table* t, const Pool* pool, uint32_t now) noexcept nogil
+# Sets the bit that says that an address may be reserved. False: no room for its block.
+cdef bint bitmap_reserve(Table* t, uint32_t vrf, uint32_t address) noexcept nogil
 # After the bit of an address was cleared: its pool is worth a look again.
 cdef void bitmap_freed(Table* t, uint32_t vrf, uint32_t address) noexcept nogil

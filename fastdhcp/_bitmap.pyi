@@ -1,5 +1,8 @@
 """The address allocator, for tests and benchmarks."""
 
+from mmap import mmap
+from typing import Any
+
 from fastdhcp._memory import Memory
 
 SIZE_OF_HINT: int
@@ -7,6 +10,21 @@ SIZE_OF_OPEN_BLOCK: int
 
 def clear_summaries(memory: Memory) -> None:
     """Of all pools of the policy in force."""
+
+def mark_reserved(memory: Memory) -> None:
+    """Sets the bits of all addresses that the file table in force reserves: before any worker goes
+    by it. Raises MemoryError if the table of leases has no room for their blocks."""
+
+def clear_unreserved(memory: Memory) -> None:
+    """Clears the bits of all addresses that the file table in force does not reserve."""
+
+def is_reserved(memory: Memory, vrf: int, address: int) -> bool:
+    """Whether the bit says that an address may be reserved."""
+
+def held_anew(
+    memory: Memory, buffer: bytes | mmap, before: bytes | mmap
+) -> list[dict[str, Any]]:
+    """The reservations of a file table that `before` has not, whose addresses are taken now."""
 
 def next_free(memory: Memory, pool: int, now: int | None = ...) -> int:
     """The next address of a pool (by its index in the image) that looks free; 0: none."""

@@ -9,8 +9,14 @@ from fastdhcp._atomic cimport (
 from fastdhcp._image cimport (
     BLOCK_WORDS, NOWHERE, Pool, image_find_pool, image_pool, image_pool_mask,
 )
-from fastdhcp._leases cimport BLOCK_SIZE, Table, leases_block, node_now
+from fastdhcp._leases cimport (
+    BLOCK_SIZE, Table, leases_bits, leases_block, leases_enter, leases_reserved, node_now,
+)
 from fastdhcp._memory cimport Memory
+from fastdhcp._reservations cimport (
+    Reservation, Reservations, reservation_dict, reservation_same, reservations_at,
+    reservations_cell,
+)
 
 SIZE_OF_HINT = sizeof(Hint)
 SIZE_OF_OPEN_BLOCK = sizeof(OpenBlock)
@@ -24,7 +30,7 @@ cdef inline uint64_t* pool_summary(Table* t, const Pool* pool) noexcept nogil:
     return <uint64_t*>(<OpenBlock*>(pool_hint(t, pool) + 1) + t.node.workers)
 
 
-# The first address of block `ordinal` from `position` on that may be given and whose bit is clear,
+# The first address of block `ordinal` from `position` on that may be given, is nobody's and free,
 # as its last byte; BLOCK_SIZE: none.
 cdef uint32_t block_next(Table* t, const Pool* pool, uint32_t ordinal,
                          uint32_t position) noexcept nogil:
@@ -33,11 +39,14 @@ cdef uint32_t block_next(Table* t, const Pool* pool, uint32_t ordinal,
     cdef uint32_t number = pool.block_first + ordinal
     cdef uint32_t block = leases_block(t, pool.vrf, number << 8)
     cdef uint32_t word = position // 64
+    cdef const uint64_t* bits = NULL
     image_pool_mask(t.image, pool, number, allowed)
+    if block != NOWHERE:
+        bits = leases_bits(t, block)
     while word < BLOCK_WORDS:
         clear = allowed[word]
-        if block != NOWHERE:
-            clear &= ~load_relaxed_u64(&t.bits[block * BLOCK_WORDS + word])
+        if bits != NULL:
+            clear &= ~(load_relaxed_u64(&bits[word]) | load_relaxed_u64(&bits[BLOCK_WORDS + word]))
         if word == position // 64:
             clear &= ~<uint64_t>0 << (position % 64)
         if clear:
@@ -165,6 +174,88 @@ def clear_summaries(Memory memory):
         pool = image_pool(t.image, i)
         for word in range((pool.block_count + 63) // 64):
             store_relaxed_u64(pool_summary(t, pool) + word, 0)
+
+
+def mark_reserved(Memory memory):
+    """Sets the bits of all addresses that the file table in force reserves: before any worker goes
+    by it. Raises MemoryError if the table of leases has no room for their blocks."""
+    cdef Table* t = &memory.table
+    cdef const Reservation* cell
+    cdef uint32_t i
+    cdef bint room = True
+    with nogil:
+        for i in range(t.reservations.count if t.reservations != NULL else 0):
+            cell = reservations_cell(t.reservations, i)
+            room = room and (cell.address == 0 or bitmap_reserve(t, cell.vrf, cell.address))
+    if not room:
+        raise MemoryError("the lease table has no room for all reserved addresses: "
+                          "raise max-addresses")
+
+
+cdef bint bitmap_reserve(Table* t, uint32_t vrf, uint32_t address) noexcept nogil:
+    cdef uint32_t block = leases_enter(t, vrf, address)
+    cdef uint64_t bit = <uint64_t>1 << (address & 63)
+    cdef uint64_t* word
+    if block == NOWHERE:
+        return False
+    word = &leases_reserved(t, block)[address >> 6 & 3]
+    if not load_relaxed_u64(word) & bit:
+        fetch_or_u64(word, bit)
+    return True
+
+
+def clear_unreserved(Memory memory):
+    """Clears the bits of all addresses that the file table in force does not reserve: when every
+    worker goes by it."""
+    cdef uint32_t block
+    cdef int word
+    with nogil:
+        for block in range(memory.table.node.block_capacity):
+            if load_relaxed_u64(&memory.table.directory[block]):
+                for word in range(<int>BLOCK_WORDS):
+                    clear_word(&memory.table, block, word)
+
+
+cdef void clear_word(Table* t, uint32_t block, int word) noexcept nogil:
+    cdef uint64_t key = load_relaxed_u64(&t.directory[block]) - 1
+    cdef uint64_t* bits = &leases_reserved(t, block)[word]
+    cdef uint64_t left = load_relaxed_u64(bits)
+    cdef uint64_t bit
+    cdef uint32_t address
+    while left:
+        bit = left & (~left + 1)
+        address = <uint32_t>(key & 0xFFFFFF) << 8 | <uint32_t>word << 6 | lowest_bit_u64(left)
+        if t.reservations == NULL or reservations_at(
+                t.reservations, <uint32_t>(key >> 24), address) == NULL:
+            fetch_and_u64(bits, ~bit)
+        left ^= bit
+
+
+def is_reserved(Memory memory, uint32_t vrf, uint32_t address):
+    """Whether the bit says that an address may be reserved."""
+    cdef uint32_t block = leases_block(&memory.table, vrf, address)
+    return block != NOWHERE and bool(load_relaxed_u64(
+        &leases_reserved(&memory.table, block)[address >> 6 & 3]) >> (address & 63) & 1)
+
+
+def held_anew(Memory memory, const unsigned char[::1] buffer, const unsigned char[::1] before):
+    """The reservations of a file table that `before` has not, whose addresses are taken now."""
+    cdef Table* t = &memory.table
+    cdef const Reservations* now = <const Reservations*>&buffer[0]
+    cdef const Reservations* was = <const Reservations*>&before[0]
+    cdef const Reservation* cell
+    cdef uint32_t i, block
+    found = []
+    for i in range(now.count):
+        cell = reservations_cell(now, i)
+        if cell.address == 0 or reservation_same(cell, reservations_at(
+                was, cell.vrf, cell.address)):
+            continue
+        block = leases_block(t, cell.vrf, cell.address)
+        if block != NOWHERE and (load_relaxed_u64(
+                &leases_bits(t, block)[cell.address >> 6 & 3]) >> (cell.address & 63) & 1):
+            found.append(reservation_dict(cell))
+    return found
 
 
 def next_free(Memory memory, uint32_t pool, now=None):

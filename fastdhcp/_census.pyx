@@ -6,7 +6,8 @@ from libc.string cimport memcmp
 from fastdhcp._atomic cimport load_relaxed_u64, lowest_bit_u64
 from fastdhcp._image cimport BLOCK_WORDS, NOWHERE, Image, Pool, image_pool_mask
 from fastdhcp._leases cimport (
-    BLOCK_SIZE, DECLINED, FREE, PENDING, Record, Table, leases_block, leases_record,
+    BLOCK_SIZE, DECLINED, FREE, PENDING, Record, Table, leases_bits, leases_block, leases_record,
+    leases_reserved,
 )
 
 
@@ -42,8 +43,8 @@ cdef void census_pool(const Table* t, const Image* image, const Pool* pool, uint
         image_pool_mask(image, pool, pool.block_first + i, allowed)
         for word in range(BLOCK_WORDS):
             tally_word(t, block * BLOCK_SIZE + word * 64,
-                       allowed[word] & load_relaxed_u64(&t.bits[block * BLOCK_WORDS + word]),
-                       now, sums)
+                       allowed[word] & ~load_relaxed_u64(&leases_reserved(t, block)[word])
+                       & load_relaxed_u64(&leases_bits(t, block)[word]), now, sums)
 
 
 cdef void census_table(const Table* t, uint32_t now, Tally* sums) noexcept nogil:
@@ -54,7 +55,7 @@ cdef void census_table(const Table* t, uint32_t now, Tally* sums) noexcept nogil
             continue
         for word in range(BLOCK_WORDS):
             tally_word(t, block * BLOCK_SIZE + word * 64,
-                       load_relaxed_u64(&t.bits[block * BLOCK_WORDS + word]), now, sums)
+                       load_relaxed_u64(&leases_bits(t, block)[word]), now, sums)
 
 
 # Numbers of the records with this hardware address, at most `room`; where to go on is in `block`.

@@ -9,6 +9,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from fastdhcp._codec cimport Packet
 from fastdhcp._image cimport Image, Params
 from fastdhcp._leases cimport Binding
+from fastdhcp._reservations cimport Reservation
 from fastdhcp._scope cimport Scope
 from fastdhcp._wire cimport HLEN_MAX
 
@@ -25,7 +26,7 @@ cdef struct Place:
 
 cdef struct View:
     uint32_t now                 # node time
-    uint32_t reservation         # the client's, in this network, or NOWHERE
+    const Reservation* reservation  # the client's; NULL: it has none
     uint64_t key[2]              # client key
     const uint64_t* classes      # CLASS_WORDS; set only if the image has classes
     Params* made                 # room for a row with values laid over it
@@ -60,7 +61,8 @@ cdef struct Verdict:
     uint8_t spare[2]
     Place place                  # the address that the change and the reply are about
     const Params* params         # of the address: a row of the image, or View.made; NULL: none
-    uint32_t reservation         # if the address is the client's reserved one, else NOWHERE
+    const Reservation* reservation  # what the reply goes by: the client's, if the address is its
+                                 # own or it has none; else NULL
     uint32_t lease_s             # option 51; INFINITE
     uint32_t expiry              # node time
     uint32_t offer_until

@@ -23,7 +23,7 @@ from fastdhcp._codec cimport (
 from fastdhcp._image cimport (
     INFINITE, NOWHERE, PARAMS_AUTHORITATIVE, PARAMS_BOOTP, PARAMS_RAPID_COMMIT, Image, Layer,
     Network, Option, Params, Subnet, image_find_option, image_is_own, image_layer, image_network,
-    image_params, image_pool, image_reservation, image_subnet, image_table,
+    image_params, image_pool, image_subnet, image_table,
 )
 from fastdhcp._journal cimport (
     CHANGE_BIND, CHANGE_DECLINE, CHANGE_END, CHANGE_LAPSE, CHANGE_NONE, CHANGE_OFFER, CHANGE_RENEW,
@@ -32,6 +32,7 @@ from fastdhcp._leases cimport (
     ACTIVE, FREE, PENDING, RECORD_OVERRIDE, RECORD_RELEASED, RECORD_RESERVED, TIME_INFINITE,
     Binding,
 )
+from fastdhcp._reservations cimport Reservation
 from fastdhcp._scope cimport Scope
 from fastdhcp._stats cimport (
     DROP_BOOTP_UNKNOWN, DROP_CLASS_NOT_ALLOWED, DROP_NONE, DROP_NOT_AUTHORITATIVE, DROP_NOT_HOLDER,
@@ -81,7 +82,7 @@ cdef inline bint is_same_hardware(const View* v, const Binding* b) noexcept nogi
 # identifier (a boot ROM sends no option 61, the system that it loads does), it is this client's.
 # Other hardware has to wait, though the reservation is its own by now: the holder was told a time.
 cdef inline bint is_reserved_here(const View* v, const Place* p) noexcept nogil:
-    return (v.reservation != NOWHERE and p.known and v.reserved.known
+    return (p.known and v.reserved.known
             and p.binding.address == v.reserved.binding.address
             and p.binding.state == ACTIVE and p.binding.flags & RECORD_RESERVED
             and v.hlen != 0 and is_same_hardware(v, &p.binding))
@@ -93,7 +94,7 @@ cdef inline bint is_mine(const View* v, const Place* p) noexcept nogil:
 
 # The client has a reservation whose address is another one, and it could have that one.
 cdef inline bint is_due_elsewhere(const View* v, const Place* p) noexcept nogil:
-    return (v.reservation != NOWHERE and v.reserved.known
+    return (v.reserved.known
             and v.reserved.binding.address != p.binding.address
             and (is_free(v, &v.reserved) or is_mine(v, &v.reserved)))
 
@@ -107,16 +108,17 @@ cdef inline void use_params(const Image* image, const View* v, Verdict* out) noe
         image, image_pool(image, out.place.pool).params if out.place.pool != NOWHERE
         else image_subnet(image, out.place.subnet).params)
     if v.overlaid:
-        if out.reservation != NOWHERE:
-            overlay = image_reservation(image, out.reservation).overlay
+        if out.reservation != NULL:
+            overlay = out.reservation.overlay
         out.params = classes_params(image, v.classes, out.place.subnet, out.place.pool, overlay,
                                     out.params, v.made)
 
 
 cdef void use_place(const Image* image, const View* v, const Place* p, Verdict* out) noexcept nogil:
     out.place = p[0]
-    out.reservation = NOWHERE
-    if v.reserved.known and v.reserved.binding.address == p.binding.address:
+    out.reservation = NULL
+    if v.reservation != NULL and (v.reservation.address == 0 or (
+            v.reserved.known and v.reserved.binding.address == p.binding.address)):
         out.reservation = v.reservation
     use_params(image, v, out)
 
@@ -207,8 +209,9 @@ cdef inline void bind(const Packet* packet, const View* v, const Place* p, uint3
                          else 0)
     if out.lease_s == INFINITE:
         out.expiry = TIME_INFINITE
-    out.flags = (RECORD_RESERVED if out.reservation != NOWHERE else 0) \
-        | override_flag(packet, &p.binding)
+    out.flags = override_flag(packet, &p.binding)
+    if out.reservation != NULL and out.reservation.address:
+        out.flags |= RECORD_RESERVED
     out.change = CHANGE_RENEW if p.binding.state == ACTIVE else CHANGE_BIND
     if out.change == CHANGE_RENEW and is_repeat(v, p, out):
         out.change = CHANGE_NONE
@@ -465,7 +468,6 @@ cdef void engine_decide(const Image* image, const Packet* packet, const Scope* s
     memset(verdict, 0, sizeof(Verdict))
     verdict.place.subnet = NOWHERE
     verdict.place.pool = NOWHERE
-    verdict.reservation = NOWHERE
     if packet.message_type == DISCOVER:
         decide_discover(image, packet, scope, view, verdict)
     elif packet.message_type == REQUEST:

@@ -8,14 +8,15 @@ from fastdhcp._engine cimport Place, engine_asked
 from fastdhcp._entry cimport entry_kept, kept_same
 from fastdhcp._image cimport (
     NOWHERE, PARAMS_BOOTP, Image, Network, Params, Pool, Subnet, image_find_pool, image_find_subnet,
-    image_network, image_params, image_pool, image_pool_gives, image_reservation,
-    image_reserved_at, image_subnet, image_table,
+    image_is_own, image_network, image_params, image_pool, image_pool_gives, image_subnet,
+    image_table,
 )
 from fastdhcp._journal cimport journal_is_durable
 from fastdhcp._leases cimport (
     ACTIVE, FREE, PENDING, leases_candidates, leases_longs, leases_read, leases_read_address,
-    leases_record, leases_take,
+    leases_record, leases_reservation, leases_take,
 )
+from fastdhcp._reservations cimport Reservation
 from fastdhcp._wire cimport BOOTP, DECLINE, DISCOVER, INFORM, RELEASE, REQUEST
 
 cdef enum:
@@ -65,13 +66,15 @@ cdef inline bint is_let_in(const Image* image, const View* v, const Subnet* subn
 
 # May this client have the address under the policy of now? Guards are for what any client may have:
 # what is reserved for one is its own.
-cdef bint is_allowed(const Image* image, const Scope* scope, const View* v, uint32_t address,
-                     uint32_t subnet, uint32_t pool) noexcept nogil:
-    cdef uint32_t reserved = image_reserved_at(image, scope.vrf, address)
-    if reserved != NOWHERE:
-        return reserved == v.reservation
-    return (pool != NOWHERE and image_pool_gives(image, image_pool(image, pool), address)
-            and is_let_in(image, v, image_subnet(image, subnet), image_pool(image, pool)))
+cdef bint is_allowed(const Table* t, const Scope* scope, const View* v, const Place* p,
+                     uint32_t address) noexcept nogil:
+    if v.reservation != NULL and v.reservation.address == address:
+        return not image_is_own(t.image, scope.vrf, address)
+    if leases_reservation(t, p.binding.number, scope.vrf, address) != NULL:
+        return False
+    return (p.pool != NOWHERE and image_pool_gives(t.image, image_pool(t.image, p.pool), address)
+            and is_let_in(t.image, v, image_subnet(t.image, p.subnet),
+                          image_pool(t.image, p.pool)))
 
 
 # Most addresses that are asked about lie in the subnet that chose the link.
@@ -85,25 +88,34 @@ cdef inline uint32_t find_subnet(const Image* image, const Scope* scope,
     return image_find_subnet(image, scope.vrf, address)
 
 
-# Where an address of the scope's link lies, but for its record. False: it is of another link.
-cdef inline bint locate(const Table* t, const Scope* scope, const View* v, uint32_t address,
-                        Place* p) noexcept nogil:
-    cdef uint32_t subnet = find_subnet(t.image, scope, address)
-    if subnet == NOWHERE or image_subnet(t.image, subnet).network != scope.network:
-        return False
+# The subnet of an address of the scope's link; NOWHERE: it is of another one.
+cdef inline uint32_t subnet_here(const Image* image, const Scope* scope,
+                                 uint32_t address) noexcept nogil:
+    cdef uint32_t subnet = find_subnet(image, scope, address)
+    if subnet != NOWHERE and image_subnet(image, subnet).network != scope.network:
+        return NOWHERE
+    return subnet
+
+
+# What is known of an address of the link whose record has been read.
+cdef inline void place_at(const Table* t, const Scope* scope, const View* v, uint32_t address,
+                          uint32_t subnet, Place* p) noexcept nogil:
     p.subnet = subnet
     p.pool = image_find_pool(t.image, scope.vrf, address)
     p.known = 1
-    p.allowed = is_allowed(t.image, scope, v, address, subnet, p.pool)
-    return True
+    p.allowed = is_allowed(t, scope, v, p, address)
 
 
 # An address of the scope's link, with its record. False: the record stayed locked.
 cdef bint gather_place(const Table* t, const Scope* scope, const View* v, uint32_t address,
                        Place* p) noexcept nogil:
-    if locate(t, scope, v, address, p):
-        return leases_read_address(t, scope.vrf, address, &p.binding)
-    no_place(p)
+    cdef uint32_t subnet = subnet_here(t.image, scope, address)
+    if subnet == NOWHERE:
+        no_place(p)
+        return True
+    if not leases_read_address(t, scope.vrf, address, &p.binding):
+        return False
+    place_at(t, scope, v, address, subnet, p)
     return True
 
 
@@ -132,14 +144,19 @@ cdef bint gather_mine(const Table* t, const Scope* scope, bint allowed, View* v)
     cdef Claim best = CLAIM_NONE
     cdef Claim worth
     cdef Place place
+    cdef uint32_t subnet
     no_place(&v.mine)
     for i in range(found):
         if not leases_read(t, numbers[i], &place.binding):
             return False
         worth = gather_claim(v, &place.binding)
-        if (worth > best and place.binding.vrf == scope.vrf
-                and locate(t, scope, v, place.binding.address, &place)
-                and (place.allowed or not allowed)):
+        if worth <= best or place.binding.vrf != scope.vrf:
+            continue
+        subnet = subnet_here(t.image, scope, place.binding.address)
+        if subnet == NOWHERE:
+            continue
+        place_at(t, scope, v, place.binding.address, subnet, &place)
+        if place.allowed or not allowed:
             v.mine = place
             best = worth
     return True
@@ -243,9 +260,11 @@ cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
     no_place(&v.mine)
     no_place(&v.asked)
     no_place(&v.reserved)
-    if v.reservation != NOWHERE and not gather_place(
-            t, scope, v, image_reservation(t.image, v.reservation).address, &v.reserved):
-        return False
+    if v.reservation != NULL and v.reservation.address:
+        if not gather_place(t, scope, v, v.reservation.address, &v.reserved):
+            return False
+        if not v.reserved.allowed:
+            no_place(&v.reserved)    # the server has it itself
     if asked and not gather_place(t, scope, v, asked, &v.asked):
         return False
     if v.asked.known and v.asked.binding.number != NOWHERE:

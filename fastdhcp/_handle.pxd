@@ -10,6 +10,7 @@ from fastdhcp._codec cimport Packet
 from fastdhcp._engine cimport Verdict, View
 from fastdhcp._image cimport CLASS_WORDS, NOWHERE, Params
 from fastdhcp._leases cimport Table
+from fastdhcp._reservations cimport Reservation
 from fastdhcp._scope cimport Arrival, Scope
 from fastdhcp._stats cimport DropReason
 
@@ -24,7 +25,7 @@ cdef struct Handled:
     uint32_t yiaddr              # 0 in a NAK and in INFORM's ACK
     uint32_t subnet              # image indexes, or NOWHERE
     uint32_t pool
-    uint32_t reservation
+    const Reservation* reservation  # of Verdict.reservation
     uint32_t lease_s             # option 51; INFINITE; 0: none (NAK, INFORM)
     uint32_t expiry              # of this decision, node time; what is told never exceeds it
     uint32_t number              # of the record, for a reply that waits

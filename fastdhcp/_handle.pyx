@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy, memset
 
 from fastdhcp._classes cimport (
-    classes_count, classes_drop, classes_find, classes_kept, classes_overlay,
+    classes_add, classes_count, classes_drop, classes_find, classes_kept, classes_overlay,
 )
 from fastdhcp._codec cimport HAS_SERVER_ID, Packet, codec_client_id
 from fastdhcp._engine cimport WANT_FREE, Verdict, View, engine_decide
@@ -16,9 +16,9 @@ from fastdhcp._identity cimport (
     Identifiers, client_key, identifier_of, identifiers_hardware, identifiers_relay_info,
 )
 from fastdhcp._image cimport (
-    IDENTITY_CIRCUIT_ID, IDENTITY_MAX, IDENTITY_REMOTE_ID, NOWHERE, READ_RELAY_INFO, IdentityKind,
-    Image,
-    image_find_reservation, image_network, image_reservation, image_subnet,
+    IDENTITY_CIRCUIT_ID, IDENTITY_CLIENT_ID, IDENTITY_HW_ADDRESS, IDENTITY_NAMED,
+    IDENTITY_REMOTE_ID, IDENTITY_SUBSCRIBER_ID, NOWHERE, ORDER_MAX, READ_RELAY_INFO, Image,
+    Network, image_class_number, image_network, image_subnet,
 )
 from fastdhcp._journal cimport (
     APPLY_LOCKED, APPLY_MOVED, APPLY_RING_FULL, CHANGE_NONE, CHANGE_PEND, Applied, Change, Outcome,
@@ -30,6 +30,7 @@ from fastdhcp._leases cimport (
 )
 from fastdhcp._program cimport Input, input_packet
 from fastdhcp._relay cimport RelayInfo, relay_read
+from fastdhcp._reservations cimport RESERVED_CLASSES, Reservation, reservations_find
 from fastdhcp._scope cimport Arrival, Scope, scope_is_host, scope_select
 from fastdhcp._stats cimport (
     COUNT_REDECIDED, DROP_CLASS_DROP, DROP_LOCK_TIMEOUT, DROP_MOVED, DROP_NO_CLIENT_ADDRESS,
@@ -43,6 +44,14 @@ from fastdhcp._wire cimport (
 
 cdef enum:
     DECISIONS_MAX = 5            # the first, and four more when a record moved
+    KINDS_COUNT = 9
+
+# The kinds of identifier in the order in which reservations are looked for.
+cdef uint8_t KINDS_TRIED[KINDS_COUNT]
+for _i, _kind in enumerate((
+        IDENTITY_CLIENT_ID, IDENTITY_HW_ADDRESS, *range(IDENTITY_NAMED, IDENTITY_NAMED + 4),
+        IDENTITY_CIRCUIT_ID, IDENTITY_REMOTE_ID, IDENTITY_SUBSCRIBER_ID)):
+    KINDS_TRIED[<int>_i] = _kind
 
 
 # ---- applying
@@ -164,14 +173,15 @@ cdef inline bint is_past_relay_agents(const Packet* packet, const Arrival* arriv
             and packet.relay_info.len == 0)
 
 
-cdef bint is_relay_info_read(const Image* image) noexcept nogil:
-    cdef uint32_t kinds = image.reservation_kinds
+cdef bint is_relay_info_read(const Image* image, const Network* network) noexcept nogil:
+    cdef uint32_t kinds = network.kinds | network.kinds_any
     cdef int i
     if image.programs_read & READ_RELAY_INFO:
         return True
-    for i in range(IDENTITY_MAX):
+    for i in range(<int>ORDER_MAX):
         kinds |= 1u << image.identity[i]
-    return kinds & (1u << IDENTITY_CIRCUIT_ID | 1u << IDENTITY_REMOTE_ID)
+    return kinds & (1u << IDENTITY_CIRCUIT_ID | 1u << IDENTITY_REMOTE_ID
+                    | 1u << IDENTITY_SUBSCRIBER_ID)
 
 
 cdef inline bint is_bound_to(const Record* r, const Kept* kept,
@@ -202,43 +212,68 @@ cdef bint recall_relay_info(const Table* t, const Packet* packet, const Scope* s
     return True
 
 
-cdef uint32_t find_reservation(const Image* image, const Scope* scope,
-                               const Identifiers* who) noexcept nogil:
+# Of a network's reservations, and of those of no subnet, only the kinds that they use are looked
+# for. The network's own come first.
+cdef const Reservation* find_reservation(const Table* t, const Scope* scope,
+                                         const Network* network,
+                                         const Identifiers* who) noexcept nogil:
+    cdef const Reservation* found = NULL
+    cdef uint32_t left = network.kinds | network.kinds_any
+    cdef uint8_t kind
     cdef Span span
-    cdef uint32_t found
-    cdef int kind
-    if image_network(image, scope.network).reservations == 0:
-        return NOWHERE
-    for kind in range(1, IDENTITY_MAX + 1):
-        if image.reservation_kinds >> kind & 1:
-            span = identifier_of(who, <uint8_t>kind)
-            if span.at != NULL and span.len:
-                found = image_find_reservation(image, scope.network, <IdentityKind>kind, span)
-                if found != NOWHERE:
-                    return found
-    return NOWHERE
+    cdef int i
+    if left == 0 or t.reservations == NULL:
+        return NULL
+    for i in range(KINDS_COUNT):
+        kind = KINDS_TRIED[i]
+        if not left >> kind & 1:
+            continue
+        span = identifier_of(who, kind)
+        if span.at == NULL or span.len == 0:
+            continue
+        if network.kinds >> kind & 1:
+            found = reservations_find(t.reservations, network.number, network.vrf, kind, span)
+        if found == NULL and network.kinds_any >> kind & 1:
+            found = reservations_find(t.reservations, 0, network.vrf, kind, span)
+        if found != NULL:
+            return found
+    return NULL
 
 
 # Who speaks, and what is reserved for it. `who` may point into `copy`.
 cdef DropReason identify(const Table* t, const Packet* packet, const Arrival* arrival,
                          const Scope* scope, Copy* copy, Identifiers* who,
                          View* v) noexcept nogil:
+    cdef const Network* network = image_network(t.image, scope.network)
     who.client_id = codec_client_id(packet)
     who.circuit_id = packet.circuit_id
     who.remote_id = packet.remote_id
+    who.subscriber_id = packet.subscriber_id
     who.relay_info = packet.relay_info
     identifiers_hardware(who, packet.htype, packet.chaddr, packet.hlen)
-    if (is_past_relay_agents(packet, arrival) and is_relay_info_read(t.image)
+    if (is_past_relay_agents(packet, arrival) and is_relay_info_read(t.image, network)
             and not recall_relay_info(t, packet, scope, copy, who)):
         return DROP_LOCK_TIMEOUT
     v.htype = packet.htype
     v.hlen = packet.hlen
     memcpy(v.chaddr, packet.chaddr, HLEN_MAX)
-    v.reservation = find_reservation(t.image, scope, who)
+    v.reservation = find_reservation(t, scope, network, who)
     v.overlaid = 0
-    if v.reservation != NOWHERE:
-        v.overlaid = image_reservation(t.image, v.reservation).overlay != 0
+    if v.reservation != NULL:
+        v.overlaid = v.reservation.overlay != 0
     return DROP_NONE
+
+
+# The classes that its reservation gives a client; one that is configured no more gives nothing.
+cdef void give_classes(const Image* image, const Reservation* reservation,
+                       uint64_t* classes) noexcept nogil:
+    cdef uint32_t number
+    cdef int i
+    for i in range(<int>RESERVED_CLASSES):
+        if reservation.classes[i]:
+            number = image_class_number(image, reservation.classes[i])
+            if number != NOWHERE:
+                classes_add(classes, number)
 
 
 # Which classes it is of.
@@ -247,8 +282,10 @@ cdef DropReason classify(Table* t, const Packet* packet, const Arrival* arrival,
     cdef Input input
     input_packet(&input, packet, arrival)
     input.relay_info = who.relay_info
-    input.known = v.reservation != NOWHERE
+    input.known = v.reservation != NULL
     input.classes = classes
+    if v.reservation != NULL:
+        give_classes(t.image, v.reservation, classes)
     classes_find(t.image, &input, classes)
     classes_count(t.image, classes, &t.counters[t.self])
     v.overlaid |= classes_overlay(t.image, classes)

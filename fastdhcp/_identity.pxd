@@ -8,7 +8,8 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fastdhcp._image cimport (
-    IDENTITY_CIRCUIT_ID, IDENTITY_CLIENT_ID, IDENTITY_HW_ADDRESS, IDENTITY_MAX, IDENTITY_REMOTE_ID,
+    IDENTITY_CIRCUIT_ID, IDENTITY_CLIENT_ID, IDENTITY_HW_ADDRESS, IDENTITY_REMOTE_ID,
+    IDENTITY_SUBSCRIBER_ID, ORDER_MAX,
 )
 from fastdhcp._relay cimport RelayInfo, relay_read
 from fastdhcp._siphash cimport siphash128
@@ -19,6 +20,7 @@ cdef struct Identifiers:
     Span client_id
     Span circuit_id
     Span remote_id
+    Span subscriber_id
     Span relay_info              # option 82 that these are of; at = NULL: none
     uint8_t hardware[17]         # htype, then chaddr
     uint8_t hardware_size        # 1 + hlen; 0: no hardware address
@@ -38,6 +40,7 @@ cdef inline void identifiers_relay_info(Identifiers* who, Span option) noexcept 
     relay_read(&said, option)
     who.circuit_id = said.circuit_id
     who.remote_id = said.remote_id
+    who.subscriber_id = said.subscriber_id
     who.relay_info = option
 
 
@@ -52,18 +55,20 @@ cdef inline Span identifier_of(const Identifiers* who, uint8_t kind) noexcept no
         return who.circuit_id
     if kind == IDENTITY_REMOTE_ID:
         return who.remote_id
+    if kind == IDENTITY_SUBSCRIBER_ID:
+        return who.subscriber_id
     if kind == IDENTITY_HW_ADDRESS and who.hardware_size:
         span.at = who.hardware
         span.len = who.hardware_size
     return span
 
 
-# False: the client has none of the identifiers of `order` (0-terminated, at most four).
+# False: the client has none of the identifiers of `order` (ORDER_MAX places, 0 ends it).
 cdef inline bint client_key(const uint8_t* secret, const uint8_t* order, const Identifiers* who,
                             uint64_t* key) noexcept nogil:
     cdef Span span
     cdef int i
-    for i in range(IDENTITY_MAX):
+    for i in range(<int>ORDER_MAX):
         if order[i] == 0:
             break
         span = identifier_of(who, order[i])

@@ -8,15 +8,14 @@ Look-ups are by binary search or open addressing; no pointer is stored.
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastdhcp._areas cimport SlotTable
-from fastdhcp._siphash cimport SECRET_SIZE
 from fastdhcp._wire cimport Span
 
 cdef enum:
     IMAGE_MAGIC = 0x46444950     # "FDIP"
-    IMAGE_LAYOUT = 2
+    IMAGE_LAYOUT = 3
     NOWHERE = 0xFFFFFFFF         # "none" for every index
     INFINITE = 0xFFFFFFFF        # RFC 2132 9.2: a lease time without end
-    IDENTITY_MAX = 4
+    ORDER_MAX = 16               # places of `identity`; 0 ends it
     BLOCK_WORDS = 4              # words of 64 bits, one bit an address, of a block of 256
     CLASS_WORDS = 4              # words of 64 bits, one bit a class
 
@@ -27,6 +26,9 @@ cdef enum IdentityKind:
     IDENTITY_HW_ADDRESS = 2      # htype, then chaddr of hlen bytes
     IDENTITY_CIRCUIT_ID = 3
     IDENTITY_REMOTE_ID = 4
+    IDENTITY_NAMED = 5           # the first of four [identifiers]
+    IDENTITY_SUBSCRIBER_ID = 9
+    IDENTITY_KINDS = 10
 
 cdef enum ParamsFlag:
     PARAMS_AUTHORITATIVE = 1
@@ -75,9 +77,7 @@ cdef struct Image:
     uint64_t size                # of the whole image, in bytes
     uint32_t generation          # 1, 2, ... within one run of the supervisor
     uint32_t workers
-    uint8_t secret[SECRET_SIZE]  # SipHash key of reservation look-ups, drawn per image
-    uint8_t identity[IDENTITY_MAX]  # IdentityKind in order, 0-terminated if fewer
-    uint32_t reservation_kinds   # bit 1 << IdentityKind for kinds that reservations use
+    uint8_t identity[ORDER_MAX]  # IdentityKind in order, 0-terminated
     uint32_t durable             # 1: `commit`, 0: `async`
     uint32_t vrfs                # VRFs that subnets are in, beside the default one
     uint32_t relay_rules         # RelayRule
@@ -90,9 +90,6 @@ cdef struct Image:
     Table_ params                # Params
     Table_ layers                # Layer; layer 0 is empty
     Table_ options               # Option, layer by layer, sorted by code
-    Table_ reservations          # Reservation
-    Table_ by_identity           # uint32_t: reservation index + 1; 0 = empty. Power of two
-    Table_ by_address            # uint32_t: reservation index + 1; 0 = empty. Power of two
     Table_ interfaces            # Interface, sorted by ifindex
     Table_ own                   # Own: the addresses of this machine, sorted
     Table_ agents                # Agent, sorted by address; they do not overlap
@@ -121,7 +118,8 @@ cdef struct Network:
     uint32_t member_count
     uint32_t name_at             # into the image
     uint32_t name_len
-    uint32_t reservations        # reservations in its subnets; 0 saves the look-up
+    uint16_t kinds               # of identifiers that its reservations use: 1 << IdentityKind
+    uint16_t kinds_any           # those of its VRF that are of no subnet
     uint32_t spare
 
 
@@ -138,7 +136,7 @@ cdef struct Subnet:
     uint32_t name_at             # "10.77.0.0/22"
     uint32_t name_len
     uint8_t prefix_len
-    uint8_t own_graces           # 1: a pool or reservation in it has another reuse-grace
+    uint8_t own_graces           # 1: a pool in it has another reuse-grace
     uint8_t spare[2]
     uint32_t guard               # who may have its addresses
     uint32_t when_first          # into whens: the nearest first
@@ -157,7 +155,7 @@ cdef struct Pool:
     uint32_t mask_first          # into masks
     uint32_t mask_count
     uint32_t hints_at            # into the hints segment: byte offset, on a cache line
-    uint32_t size                # addresses that it may give
+    uint32_t size                # addresses that it may give, without those that are reserved
     uint32_t name_at             # the range as written
     uint32_t name_len
     uint32_t guard               # beside its subnet's
@@ -203,21 +201,6 @@ cdef struct Option:
     uint8_t spare[2]
     uint32_t value_at            # into the image; not 0, also where the value has no octets
     uint32_t value_len           # may exceed 255: split where it is written (RFC 3396)
-
-
-cdef struct Reservation:
-    uint32_t vrf
-    uint32_t address
-    uint32_t subnet
-    uint32_t overlay             # its own values
-    uint32_t layer
-    uint32_t pool                # the pool that its address lies in, or NOWHERE
-    uint32_t identity_at         # the bytes that are compared
-    uint16_t identity_len
-    uint8_t kind                 # IdentityKind
-    uint8_t spare
-    uint32_t hostname_at
-    uint32_t hostname_len
 
 
 # A set of clients, known by a bit: its number. `id` is of its name, mapped in `meta`, never reused.
@@ -387,10 +370,6 @@ cdef inline const uint32_t* image_overlay_values(const Image* image) noexcept no
     return <const uint32_t*>image_table(image, &image.overlay_values)
 
 
-cdef inline const Reservation* image_reservation(const Image* image, uint32_t index) noexcept nogil:
-    return <const Reservation*>image_table(image, &image.reservations) + index
-
-
 cdef inline const SlotTable* image_slots(const Image* image) noexcept nogil:
     return <const SlotTable*>image_table(image, &image.slots)
 
@@ -399,15 +378,8 @@ cdef inline const SlotTable* image_slots(const Image* image) noexcept nogil:
 cdef uint32_t image_find_subnet(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil
 cdef uint32_t image_find_pool(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil
 cdef uint32_t image_find_interface(const Image* image, int32_t ifindex) noexcept nogil
-cdef uint32_t image_find_reservation(const Image* image, uint32_t network, IdentityKind kind,
-                                     Span identity) noexcept nogil
-cdef uint32_t image_reserved_at(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil
 # The number of the class whose id that is, or NOWHERE: it is of none any more.
 cdef uint32_t image_class_number(const Image* image, uint32_t id) noexcept nogil
-# Seconds that an address of the subnet is held back after a lease's end: its reservation's, else
-# its pool's, else the subnet's.
-cdef uint32_t image_reuse_grace(const Image* image, const Subnet* subnet,
-                                uint32_t address) noexcept nogil
 # Ours in the VRF; in another the same address may be another server's.
 cdef bint image_is_own(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil
 # The row of a relay agent, by giaddr; NULL: it is not listed.
@@ -425,7 +397,3 @@ cdef const Option* image_find_option(const Image* image, const Layer* layer,
                                      uint8_t code) noexcept nogil
 # May the pool give this address of its range?
 cdef bint image_pool_gives(const Image* image, const Pool* pool, uint32_t address) noexcept nogil
-# Places in by_identity and by_address (before the mask): the compiler fills them by the same hash.
-cdef uint32_t image_identity_hash(const Image* image, uint32_t network_number, uint8_t kind,
-                                  const uint8_t* data, uint32_t size) noexcept nogil
-cdef uint32_t image_address_hash(uint32_t vrf, uint32_t address) noexcept nogil

@@ -4,8 +4,6 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 
 from fastdhcp._areas cimport SlotTable
-from fastdhcp._overlay cimport WORD_REUSE_GRACE, overlay_has
-from fastdhcp._siphash cimport siphash128
 from fastdhcp._wire cimport VSS_GLOBAL, Span
 
 
@@ -194,58 +192,6 @@ cdef uint32_t image_find_vpn(const Image* image, Span vss) noexcept nogil:
     return NOWHERE
 
 
-# ---- reservations: open addressing over an index table
-
-# The hash of an identifier in a network: SipHash over one byte of kind, then the network's number
-# added to the first word. The compiler fills the table with this very function.
-cdef uint32_t image_identity_hash(const Image* image, uint32_t network_number, uint8_t kind,
-                                  const uint8_t* data, uint32_t size) noexcept nogil:
-    cdef uint64_t hash[2]
-    siphash128(image.secret, kind, data, size, <uint8_t*>hash)
-    return <uint32_t>((hash[0] + network_number) ^ (hash[0] >> 32))
-
-
-cdef uint32_t image_address_hash(uint32_t vrf, uint32_t address) noexcept nogil:
-    cdef uint64_t x = sort_key(vrf, address) * <uint64_t>0x9e3779b97f4a7c15
-    return <uint32_t>(x >> 32)
-
-
-cdef uint32_t image_find_reservation(const Image* image, uint32_t network, IdentityKind kind,
-                                     Span identity) noexcept nogil:
-    cdef const uint32_t* places = <const uint32_t*>image_table(image, &image.by_identity)
-    cdef uint32_t mask = image.by_identity.count - 1
-    cdef const Reservation* r
-    cdef uint32_t place
-    if image.by_identity.count == 0:
-        return NOWHERE
-    place = image_identity_hash(image, image_network(image, network).number, kind, identity.at,
-                                identity.len) & mask
-    while places[place]:
-        r = image_reservation(image, places[place] - 1)
-        if (r.kind == kind and r.identity_len == identity.len
-                and image_subnet(image, r.subnet).network == network
-                and memcmp(<const char*>image + r.identity_at, identity.at, identity.len) == 0):
-            return places[place] - 1
-        place = (place + 1) & mask
-    return NOWHERE
-
-
-cdef uint32_t image_reserved_at(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil:
-    cdef const uint32_t* places = <const uint32_t*>image_table(image, &image.by_address)
-    cdef uint32_t mask = image.by_address.count - 1
-    cdef const Reservation* r
-    cdef uint32_t place
-    if image.by_address.count == 0:
-        return NOWHERE
-    place = image_address_hash(vrf, address) & mask
-    while places[place]:
-        r = image_reservation(image, places[place] - 1)
-        if r.vrf == vrf and r.address == address:
-            return places[place] - 1
-        place = (place + 1) & mask
-    return NOWHERE
-
-
 # ---- classes
 
 cdef uint32_t image_class_number(const Image* image, uint32_t id) noexcept nogil:
@@ -264,33 +210,13 @@ cdef uint32_t image_class_number(const Image* image, uint32_t id) noexcept nogil
     return NOWHERE
 
 
-# ---- what the nearest scope says of an address, whoever holds it
-
-cdef uint32_t image_reuse_grace(const Image* image, const Subnet* subnet,
-                                uint32_t address) noexcept nogil:
-    cdef uint32_t params = subnet.params
-    cdef uint32_t grace_s
-    cdef uint32_t found
-    if subnet.own_graces:
-        found = image_reserved_at(image, subnet.vrf, address)
-        if found != NOWHERE and overlay_has(
-                image_overlay(image, image_reservation(image, found).overlay),
-                image_overlay_values(image), WORD_REUSE_GRACE, &grace_s):
-            return grace_s
-        found = image_find_pool(image, subnet.vrf, address)
-        if found != NOWHERE:
-            params = image_pool(image, found).params
-    return image_params(image, params).reuse_grace_s
-
-
-# ---- the Python face: filling the look-up tables, and readers for control and tests
+# ---- the Python face: readers for control and tests
 
 STRUCT_SIZES = {
     "header": sizeof(Image), "networks": sizeof(Network), "subnets": sizeof(Subnet),
     "pools": sizeof(Pool), "masks": sizeof(Mask), "params": sizeof(Params),
-    "layers": sizeof(Layer), "options": sizeof(Option), "reservations": sizeof(Reservation),
-    "interfaces": sizeof(Interface), "members": 4, "by_identity": 4, "by_address": 4,
-    "own": sizeof(Own), "agents": sizeof(Agent), "vpns": sizeof(Vpn),
+    "layers": sizeof(Layer), "options": sizeof(Option), "interfaces": sizeof(Interface),
+    "members": 4, "own": sizeof(Own), "agents": sizeof(Agent), "vpns": sizeof(Vpn),
     "instructions": sizeof(Instruction), "programs": sizeof(Program),
     "slots": sizeof(SlotTable), "classes": sizeof(Class), "class_ids": sizeof(ClassId),
     "class_sets": sizeof(ClassSets), "class_steps": sizeof(ClassStep),
@@ -298,34 +224,6 @@ STRUCT_SIZES = {
     "guards": sizeof(Guard), "whens": sizeof(When), "overlays": sizeof(Overlay),
     "overlay_values": 4, "blob": 1,
 }
-
-
-cdef inline void enter_place(uint32_t* places, uint32_t mask, uint32_t place,
-                             uint32_t index) noexcept nogil:
-    place &= mask
-    while places[place]:
-        place = (place + 1) & mask
-    places[place] = index + 1
-
-
-def fill_lookups(unsigned char[::1] image_bytes):
-    """Enters all reservations of an image into its by_identity and by_address (both zero yet)."""
-    cdef const Image* image = <const Image*>&image_bytes[0]
-    cdef uint32_t* identities = <uint32_t*>(&image_bytes[0] + image.by_identity.at)
-    cdef uint32_t* addresses = <uint32_t*>(&image_bytes[0] + image.by_address.at)
-    cdef const Reservation* r
-    cdef const Network* network
-    cdef uint32_t i
-    if image.by_identity.count < image.reservations.count * 2:
-        raise ValueError("the look-up tables are too small")
-    for i in range(image.reservations.count):
-        r = image_reservation(image, i)
-        network = image_network(image, image_subnet(image, r.subnet).network)
-        enter_place(identities, image.by_identity.count - 1, image_identity_hash(
-            image, network.number, r.kind, <const uint8_t*>image + r.identity_at,
-            r.identity_len), i)
-        enter_place(addresses, image.by_address.count - 1,
-                    image_address_hash(r.vrf, r.address), i)
 
 
 cdef class ImageView:
@@ -374,9 +272,6 @@ cdef class ImageView:
     def params(self, uint32_t index):
         return image_params(self.image, self._row(self.image.params, index))[0]
 
-    def reservation(self, uint32_t index):
-        return image_reservation(self.image, self._row(self.image.reservations, index))[0]
-
     def interface(self, uint32_t index):
         self._row(self.image.interfaces, index)
         return (<const Interface*>image_table(self.image, &self.image.interfaces))[index]
@@ -422,18 +317,6 @@ cdef class ImageView:
 
     def find_interface(self, int32_t ifindex):
         return found_index(image_find_interface(self.image, ifindex))
-
-    def find_reservation(self, uint32_t network, uint8_t kind, bytes identity):
-        """The reservation of an identifier in a network (by its index), or None."""
-        cdef Span span
-        self._row(self.image.networks, network)
-        span.at = <const uint8_t*>identity
-        span.len = <uint32_t>len(identity)
-        return found_index(
-            image_find_reservation(self.image, network, <IdentityKind>kind, span))
-
-    def reserved_at(self, uint32_t vrf, uint32_t address):
-        return found_index(image_reserved_at(self.image, vrf, address))
 
     def network_number(self, uint32_t vrf, uint32_t address):
         """The number of the network that holds an address; 0: none."""

@@ -22,15 +22,18 @@ from fastdhcp._entry cimport (
     entry_write_whole, kept_same, put_identifier,
 )
 from fastdhcp._image cimport (
-    NOWHERE, Subnet, image_find_subnet, image_network, image_reuse_grace, image_subnet,
+    NOWHERE, Params, Subnet, image_find_pool, image_find_subnet, image_network, image_overlay,
+    image_overlay_values, image_params, image_pool, image_subnet,
 )
 from fastdhcp._leases cimport (
     ACTIVE, BLOCK_SIZE, CHUNK_SIZE, CLIENT_ID_INLINE, DECLINED, FREE, GRACE_DEFAULT,
     HOSTNAME_INLINE, KEY_SIZE, LOCK_TRIES, LONG_CLIENT_ID, LONG_HOSTNAME, LONG_RELAY_INFO, PENDING,
-    RELAY_INFO_INLINE, RING_HEADER, TIME_INFINITE, Binding, Record, Ring, Slot, Table, leases_index,
-    leases_longs, leases_record, leases_ring, leases_step,
+    RELAY_INFO_INLINE, RING_HEADER, TIME_INFINITE, Binding, Record, Ring, Slot, Table, leases_bits,
+    leases_index, leases_longs, leases_record, leases_ring, leases_step,
 )
 from fastdhcp._memory cimport Memory
+from fastdhcp._overlay cimport WORD_REUSE_GRACE, overlay_has
+from fastdhcp._reservations cimport Reservation, reservations_at
 from fastdhcp._stats cimport COUNT_BINDINGS, COUNT_OFFERS, COUNT_REPAIRS, count
 from fastdhcp._wire cimport HLEN_MAX, Span
 
@@ -43,6 +46,26 @@ cdef void journal_place(const Table* t, uint32_t number, uint32_t* vrf,
     cdef uint64_t key = load_relaxed_u64(&t.directory[number // BLOCK_SIZE]) - 1
     vrf[0] = <uint32_t>(key >> 24)
     address[0] = (<uint32_t>(key & 0xFFFFFF) << 8) | (number & 255)
+
+
+# Seconds that an address of the subnet is held back after a lease's end: its reservation's, else
+# its pool's, else the subnet's.
+cdef inline uint32_t reuse_grace(const Table* t, const Subnet* subnet,
+                                 uint32_t address) noexcept nogil:
+    cdef const Params* params = image_params(t.image, subnet.params)
+    cdef const Reservation* owner = NULL
+    cdef uint32_t pool, grace_s
+    if t.reservations != NULL and t.reservations.graces:
+        owner = reservations_at(t.reservations, subnet.vrf, address)
+    if owner != NULL and overlay_has(
+            image_overlay(t.image, owner.overlay), image_overlay_values(t.image),
+            WORD_REUSE_GRACE, &grace_s):
+        return grace_s
+    if subnet.own_graces:
+        pool = image_find_pool(t.image, subnet.vrf, address)
+        if pool != NOWHERE:
+            params = image_params(t.image, image_pool(t.image, pool).params)
+    return params.reuse_grace_s
 
 
 # Network number and reuse-grace of an address under the policy of now.
@@ -58,7 +81,7 @@ cdef void journal_policy(const Table* t, uint32_t vrf, uint32_t address, uint32_
     if index != NOWHERE:
         subnet = image_subnet(t.image, index)
         network[0] = image_network(t.image, subnet.network).number
-        grace_s[0] = image_reuse_grace(t.image, subnet, address)
+        grace_s[0] = reuse_grace(t, subnet, address)
 
 
 # When the store must look at a record next; 0: never.
@@ -104,7 +127,7 @@ cdef inline void unlock_record(Table* t, Record* r) noexcept nogil:
 
 
 cdef inline void set_bit(Table* t, uint32_t number, bint taken) noexcept nogil:
-    cdef uint64_t* word = &t.bits[number // 64]
+    cdef uint64_t* word = leases_bits(t, number // BLOCK_SIZE) + number % BLOCK_SIZE // 64
     cdef uint64_t bit = <uint64_t>1 << (number % 64)
     if taken:
         fetch_or_u64(word, bit)

@@ -9,7 +9,8 @@ under the record's lock, and only through _journal's apply_change and repair.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastdhcp._atomic cimport cpu_relax, fence_acquire, load_acquire_u64, load_relaxed_u64
-from fastdhcp._image cimport Image
+from fastdhcp._image cimport BLOCK_WORDS, NOWHERE, Image
+from fastdhcp._reservations cimport Reservation, Reservations, reservations_at
 from fastdhcp._siphash cimport SECRET_SIZE
 from fastdhcp._stats cimport Counters
 from fastdhcp._wire cimport HLEN_MAX
@@ -206,7 +207,7 @@ cdef struct Table:
     uint64_t* directory          # (vrf << 24 | address >> 8) + 1; 0: empty
     Record* records
     uint8_t* longs
-    uint64_t* bits               # four words a block
+    uint64_t* bits               # a cache line a block: leases_bits, then leases_reserved
     uint64_t* dirty              # one bit a chunk
     uint64_t* index              # tag << 32 | record number + 1; 0: empty
     uint32_t* again              # node time when the store must look at the record; 0: never
@@ -214,6 +215,7 @@ cdef struct Table:
     Counters* counters           # one per process
     uint8_t* traces              # _trace.pxd
     const Image* image           # NULL before the first one
+    const Reservations* reservations  # of the same generation; NULL: there are none
     uint8_t* hints               # each pool's at its place (_bitmap.pxd)
     uint32_t self                # this process's number
     uint32_t store_fails         # 1: nothing can be made durable now; a worker looks once a turn
@@ -231,6 +233,29 @@ cdef inline Record* leases_record(const Table* t, uint32_t number) noexcept nogi
 
 cdef inline uint8_t* leases_longs(const Table* t, uint32_t number) noexcept nogil:
     return t.longs + <uint64_t>number * LONG_SIZE
+
+
+# Of a block: four words of bits, set = bound or offered.
+cdef inline uint64_t* leases_bits(const Table* t, uint32_t block) noexcept nogil:
+    return t.bits + <uint64_t>block * (2 * BLOCK_WORDS)
+
+
+# Four more in the same cache line, set = perhaps reserved: all reserved addresses, and a while
+# those of the generation before.
+cdef inline uint64_t* leases_reserved(const Table* t, uint32_t block) noexcept nogil:
+    return leases_bits(t, block) + BLOCK_WORDS
+
+
+# Whose address it is; `number`: of its record, NOWHERE: it has no block, and is nobody's. Where the
+# bit is clear nothing is looked up.
+cdef inline const Reservation* leases_reservation(const Table* t, uint32_t number, uint32_t vrf,
+                                                  uint32_t address) noexcept nogil:
+    cdef uint32_t low = address & 255
+    if (t.reservations == NULL or number == NOWHERE
+            or not load_relaxed_u64(&leases_reserved(t, number // BLOCK_SIZE)[low // 64])
+            >> (low % 64) & 1):
+        return NULL
+    return reservations_at(t.reservations, vrf, address)
 
 
 cdef inline uint64_t place_key(uint32_t vrf, uint32_t address) noexcept nogil:

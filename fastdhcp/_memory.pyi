@@ -45,8 +45,9 @@ class Memory:
     time_offset_ns: int
     secret: bytes
     generation: int
-    def set_image(self, image_fd: int) -> int:
-        """Works by this policy from now on; posts and returns its generation."""
+    def set_image(self, image_fd: int, reservations_fd: int = -1) -> int:
+        """Works by this policy from now on, and by this file table (-1: there are no reservations);
+        posts and returns its generation."""
     def now(self) -> int:
         """Node time in seconds."""
     def beat(self) -> None:

@@ -11,14 +11,18 @@ from fastdhcp._atomic cimport (
     store_release_u32,
 )
 from fastdhcp._census cimport Tally, census_chaddr, census_pool, census_table
-from fastdhcp._image cimport IMAGE_LAYOUT, IMAGE_MAGIC, NOWHERE, Image, Pool, image_pool
+from fastdhcp._image cimport (
+    BLOCK_WORDS, IMAGE_LAYOUT, IMAGE_MAGIC, NOWHERE, Image, Pool, image_pool,
+)
 from fastdhcp._lease cimport Lease, lease_make
 from fastdhcp._leases cimport (
     BLOCK_SIZE, BUCKET_SIZE, CHUNK_SIZE, FREE, LONG_SIZE, RING_HEADER, ROLE_COUNT, ROLES_WITH_RING,
     SEGMENT_LAYOUT, SEGMENT_MAGIC, WORKERS_MAX, Copy, Node, Process, Record, Ring, Slot, Table,
-    boot_ns, leases_block, leases_copy, leases_record, leases_ring, leases_store_fails, node_now,
+    boot_ns, leases_bits, leases_block, leases_copy, leases_record, leases_ring,
+    leases_store_fails, node_now,
 )
 from fastdhcp._linux cimport sched_yield
+from fastdhcp._reservations cimport RESERVATIONS_MAGIC, Reservations
 from fastdhcp._stats cimport COUNT_WORDS, Counters
 from fastdhcp._trace cimport PolicyEntry, Trace, TraceEntry, trace_head, trace_rows
 
@@ -68,7 +72,7 @@ def layout_sizes(int workers, int block_limit, int ring_size=RING_SIZE, trace_si
         "directory": capacity * 8,
         "records": capacity * BLOCK_SIZE * sizeof(Record),
         "longs": capacity * BLOCK_SIZE * LONG_SIZE,
-        "bits": capacity * BLOCK_SIZE // 8,
+        "bits": capacity * 2 * BLOCK_WORDS * 8,
         "dirty": max(capacity * BLOCK_SIZE // CHUNK_SIZE // 8, 8),
         "index": _bucket_count(block_limit) * BUCKET_SIZE * 8,
         "again": capacity * BLOCK_SIZE * 4,
@@ -264,18 +268,26 @@ cdef class Memory:
     def generation(self):
         return self.table.image.generation if self.table.image != NULL else 0
 
-    def set_image(self, int image_fd):
-        """Works by this policy from now on; posts and returns its generation."""
-        cdef const unsigned char[::1] image_view
-        image_map = mmap.mmap(image_fd, os.fstat(image_fd).st_size, prot=mmap.PROT_READ)
-        image_view = image_map
-        image = <const Image*>&image_view[0]
+    def set_image(self, int image_fd, int reservations_fd=-1):
+        """Goes by this policy and file table (-1: none) from now on; posts, returns its number."""
+        cdef const unsigned char[::1] view
+        cdef const Reservations* reservations = NULL
+        maps = [mmap.mmap(fd, os.fstat(fd).st_size, prot=mmap.PROT_READ)
+                for fd in (image_fd, reservations_fd) if fd >= 0]
+        view = maps[0]
+        image = <const Image*>&view[0]
         if image.magic != IMAGE_MAGIC or image.layout != IMAGE_LAYOUT:
             raise ValueError("the policy image is not of this layout")
         if image.workers != self.table.node.workers:
             raise ValueError("the policy image is for another number of workers")
+        if len(maps) > 1:
+            view = maps[1]
+            reservations = <const Reservations*>&view[0]
+            if reservations.magic != RESERVATIONS_MAGIC:
+                raise ValueError("the file table is not of this layout")
         self.table.image = image
-        self.image_maps.append(image_map)
+        self.table.reservations = reservations if len(maps) > 1 and reservations.count else NULL
+        self.image_maps.append(maps)
         del self.image_maps[:max(len(self.image_maps) - 4, 0)]
         store_release_u32(&self.table.processes[self.table.self].generation, image.generation)
         return image.generation
@@ -402,7 +414,7 @@ cdef class Memory:
         cdef uint32_t low = address & 255
         if block == NOWHERE:
             return False
-        return bool(load_relaxed_u64(&self.table.bits[block * 4 + low // 64]) >> (low % 64) & 1)
+        return bool(load_relaxed_u64(&leases_bits(&self.table, block)[low // 64]) >> (low % 64) & 1)
 
     def tally(self):
         """Per pool of the policy: addresses free, offered, active, pending, grace, declined."""

@@ -8,7 +8,10 @@ from fastdhcp._body cimport BODY_NO_NAME, Bodies, Body, BodyKey, bodies_find
 from fastdhcp._codec cimport HAS_FQDN, HAS_RELAY_PORT, Packet, codec_option_size
 from fastdhcp._echo cimport echo_size, echo_write
 from fastdhcp._handle cimport Handled
-from fastdhcp._image cimport INFINITE, NOWHERE, Image, Params, Reservation, image_reservation
+from fastdhcp._image cimport INFINITE, Image, Params
+from fastdhcp._reservations cimport (
+    Reservation, reservation_boot_file, reservation_hostname,
+)
 from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport COUNT_RELAY_INFO_LEFT_OUT, Counters, count
 from fastdhcp._wire cimport *
@@ -241,9 +244,18 @@ cdef inline uint32_t room_left(const Reply* reply, const Writer* w, const Packet
     return size - taken if size > taken else 0
 
 
-# The name that a reservation gives its client; len 0: none.
-cdef inline Span name_of(const Image* image, const Reservation* reservation) noexcept nogil:
-    return Span(<const uint8_t*>image + reservation.hostname_at, reservation.hostname_len)
+# The reservation's own, else that of the nearest scope; len 0: none.
+cdef inline Span boot_file(const Image* image, const Params* params,
+                           const Reservation* reservation) noexcept nogil:
+    if reservation != NULL and reservation.boot_file_len:
+        return reservation_boot_file(reservation)
+    return Span(<const uint8_t*>image + params.boot_file_at, params.boot_file_len)
+
+
+cdef inline uint32_t next_server(const Handled* handled) noexcept nogil:
+    if handled.reservation != NULL and handled.reservation.next_server:
+        return handled.reservation.next_server
+    return handled.params.next_server
 
 
 # What all clients of a kind have, with the name of this one at its place.
@@ -273,16 +285,13 @@ cdef void write_fqdn(const Reply* reply, Writer* w, const Packet* packet,
 
 
 # What the body of this client is known by, but for the fields that are taken; and its own name.
-cdef inline void begin_key(BodyKey* key, Span* name, const Image* image,
-                           const Handled* handled) noexcept nogil:
-    cdef const Reservation* reservation
+cdef inline void begin_key(BodyKey* key, Span* name, const Handled* handled) noexcept nogil:
     key.subnet = handled.subnet
     key.pool = handled.pool
     key.own = 0
-    if handled.reservation != NOWHERE:
-        reservation = image_reservation(image, handled.reservation)
-        key.own = reservation.layer
-        name[0] = name_of(image, reservation)
+    if handled.reservation != NULL:
+        key.own = handled.reservation.options
+        name[0] = reservation_hostname(handled.reservation)
     key.own_name = 1 if name.len else 0
 
 
@@ -292,17 +301,17 @@ cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image
     cdef const Params* params = handled.params
     cdef uint32_t room = room_left(reply, w, packet, handled)
     cdef Span name = Span(NULL, 0)
+    cdef Span file = boot_file(image, params, handled.reservation)
     cdef const Body* body
     cdef BodyKey key
-    begin_key(&key, &name, image, handled)
-    key.file_taken = 1 if params.boot_file_len else 0
+    begin_key(&key, &name, handled)
+    key.file_taken = 1 if file.len else 0
     key.sname_taken = 1 if params.server_name_len else 0
     key.bootp = 0
     body = bodies_find(bodies, image, &key, handled.classes, packet.parameter_list, room,
                        codec_option_size(name.len) if name.len else 0, counters)
-    if params.boot_file_len:
-        memcpy(reply.data + AT_FILE, <const uint8_t*>image + params.boot_file_at,
-               params.boot_file_len)
+    if file.len:
+        memcpy(reply.data + AT_FILE, file.at, file.len)
     elif body.overload:
         memcpy(reply.data + AT_FILE, body.file, FILE_SIZE)
     if params.server_name_len:
@@ -325,14 +334,14 @@ cdef bint write_refusal(Reply* reply, Writer* w, const Packet* packet, const Han
 cdef void write_bootp_fields(Reply* reply, const Image* image, const Packet* packet,
                              const Handled* handled) noexcept nogil:
     cdef const Params* params = handled.params
+    cdef Span file = boot_file(image, params, handled.reservation)
     store_be32(reply.data + AT_CIADDR, packet.ciaddr)
     store_be32(reply.data + AT_YIADDR, handled.yiaddr)
-    store_be32(reply.data + AT_SIADDR, params.next_server)
+    store_be32(reply.data + AT_SIADDR, next_server(handled))
     memcpy(reply.data + AT_SNAME, <const uint8_t*>image + params.server_name_at,
            params.server_name_len)
-    if params.boot_file_len:
-        memcpy(reply.data + AT_FILE, <const uint8_t*>image + params.boot_file_at,
-               params.boot_file_len)
+    if file.len:
+        memcpy(reply.data + AT_FILE, file.at, file.len)
     else:
         memcpy(reply.data + AT_FILE, packet.data + AT_FILE, FILE_SIZE)
 
@@ -351,7 +360,7 @@ cdef bint write_bootp(Reply* reply, Writer* w, Bodies* bodies, const Image* imag
     asked.max_size = <uint16_t>max(packet.size, <uint32_t>MESSAGE_SIZE_MIN) + <uint16_t>IP_UDP_SIZE
     reply.type = BOOTP
     write_bootp_fields(reply, image, packet, handled)
-    begin_key(&key, &name, image, handled)
+    begin_key(&key, &name, handled)
     key.file_taken = key.sname_taken = key.bootp = 1
     room = room_left(reply, w, &asked, handled)
     body = bodies_find(bodies, image, &key, handled.classes, packet.parameter_list, room,
@@ -372,7 +381,7 @@ cdef bint write_lease(Reply* reply, Writer* w, Bodies* bodies, const Image* imag
         if packet.message_type == DISCOVER:
             write_option(w, OPTION_RAPID_COMMIT, nothing)
     store_be32(reply.data + AT_YIADDR, handled.yiaddr)
-    store_be32(reply.data + AT_SIADDR, handled.params.next_server)
+    store_be32(reply.data + AT_SIADDR, next_server(handled))
     if handled.lease_s:
         write_times(reply, w, handled.params, handled.lease_s)
         if packet.has & HAS_FQDN:

@@ -5,9 +5,10 @@ from libc.stdint cimport uint32_t, uint64_t
 from fastdhcp._entry cimport (
     ENTRY_END, ENTRY_PAD, ENTRY_WHOLE, EntryHeader, entry_aligned, entry_size,
 )
-from fastdhcp._image cimport NOWHERE, Image, image_find_pool, image_reserved_at
-from fastdhcp._leases cimport BLOCK_SIZE, CHUNK_SIZE, FREE, Record
+from fastdhcp._image cimport NOWHERE, image_find_pool
+from fastdhcp._leases cimport BLOCK_SIZE, CHUNK_SIZE, FREE, Record, Table
 from fastdhcp._memory cimport Memory
+from fastdhcp._reservations cimport reservations_at
 
 
 # A chunk's key (_store.chunk_key) as a number.
@@ -16,13 +17,14 @@ cdef inline uint64_t chunk_of(const EntryHeader* h) noexcept nogil:
 
 
 # Whether a pool or a reservation touches any address of the chunk.
-cdef bint in_policy(const Image* image, uint64_t chunk) noexcept nogil:
+cdef bint in_policy(const Table* t, uint64_t chunk) noexcept nogil:
     cdef uint32_t vrf = <uint32_t>(chunk >> 32)
     cdef uint32_t first = <uint32_t>chunk * CHUNK_SIZE
     cdef uint32_t i
     for i in range(CHUNK_SIZE):
-        if (image_find_pool(image, vrf, first + i) != NOWHERE
-                or image_reserved_at(image, vrf, first + i) != NOWHERE):
+        if image_find_pool(t.image, vrf, first + i) != NOWHERE:
+            return True
+        if t.reservations != NULL and reservations_at(t.reservations, vrf, first + i) != NULL:
             return True
     return False
 
@@ -61,7 +63,7 @@ cdef class Strays:
     cdef bint _outside(self, uint64_t chunk):
         if chunk != self.last:
             self.last = chunk
-            self.last_in_policy = in_policy(self.memory.table.image, chunk)
+            self.last_in_policy = in_policy(&self.memory.table, chunk)
         return not self.last_in_policy
 
     def look(self, const unsigned char[::1] data):
@@ -100,7 +102,7 @@ cdef class Strays:
         """How many blocks the living ones need that the policy does not touch."""
         chunks = BLOCK_SIZE // CHUNK_SIZE
         firsts = {chunk - chunk % chunks for chunk in self.living()}
-        return sum(not any(in_policy(self.memory.table.image, first + i) for i in range(chunks))
+        return sum(not any(in_policy(&self.memory.table, first + i) for i in range(chunks))
                    for first in firsts)
 
     def floors(self):
@@ -138,7 +140,7 @@ def stray_floors(Memory memory not None, const unsigned char[::1] copy):
     cdef uint32_t number = 0
     cdef const EntryHeader* h
     if (copy.shape[0] == 0 or memory.table.image == NULL
-            or in_policy(memory.table.image, chunk_of(<const EntryHeader*>&copy[0]))):
+            or in_policy(&memory.table, chunk_of(<const EntryHeader*>&copy[0]))):
         return None
     while at < copy.shape[0]:
         size = entry_size(&copy[at], copy.shape[0] - at)

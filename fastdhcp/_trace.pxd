@@ -36,7 +36,7 @@ all of these; only where the policy has classes, else it is never touched. One c
 |---|---|---|---|
 | 0 | 8 | number | of the entry that it belongs to, + 1 |
 | 8 | 32 | classes | a bit for each class, by the policy of the entry's generation |
-| 40 | 4 | reservation | of the policy, + 1; 0: none |
+| 40 | 4 | reservation | its cell in the file table, + 1; 0: none |
 | 44 | 8 | limits | 0 |
 | 52 | 12 | spare | 0 |
 """

@@ -9,6 +9,7 @@ from fastdhcp._atomic cimport (
 )
 from fastdhcp._codec cimport HAS_RELAY_FLAGS, HAS_RELAY_UNICAST, HAS_SERVER_ID
 from fastdhcp._image cimport NOWHERE, image_subnet
+from fastdhcp._reservations cimport reservations_cell
 from fastdhcp._stats cimport RECEIVED_UNREADABLE
 from fastdhcp._wire cimport Span
 
@@ -97,12 +98,14 @@ cdef inline void fill(TraceEntry* entry, const Table* t, const Packet* packet,
                min(packet.circuit_id.len, <uint32_t>CIRCUIT_ID_TRACED))
 
 
-cdef inline void fill_policy(PolicyEntry* entry, uint64_t number,
+cdef inline void fill_policy(PolicyEntry* entry, const Table* t, uint64_t number,
                              const Handled* handled) noexcept nogil:
     memset(entry, 0, sizeof(PolicyEntry))
     entry.number = number + 1
     memcpy(entry.classes, handled.classes, sizeof(handled.classes))
-    entry.reservation = handled.reservation + 1      # NOWHERE: 0
+    if handled.reservation != NULL:
+        entry.reservation = <uint32_t>(
+            handled.reservation - reservations_cell(t.reservations, 0)) + 1
 
 
 # A reader copies an entry and looks at `head` again: by the first fence it sees `head` at the entry
@@ -123,7 +126,7 @@ cdef void trace_write(const Table* t, uint64_t now_ns, const Packet* packet,
     if packet != NULL:
         fill(entry, t, packet, handled)
         if t.image.classes.count:
-            fill_policy(trace_policy(t, t.self, ring.head), ring.head, handled)
+            fill_policy(trace_policy(t, t.self, ring.head), t, ring.head, handled)
     store_release_u64(&ring.head, ring.head + 1)
 
 

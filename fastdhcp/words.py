@@ -43,6 +43,7 @@ COUNTERS: Mapping[str, tuple[str, str]] = {
 same without ``_total``."""
 
 CIRCUIT_ID, REMOTE_ID = 1, 2  # RFC 3046 3.1, 3.2
+SUBSCRIBER_ID = 6  # RFC 3993 3
 
 
 def printable(text: str) -> str:
@@ -135,6 +136,7 @@ def identities(record: "Lease", relay: Mapping[int, bytes]) -> dict[str, bytes |
         "hw-address": bytes([record.htype]) + record.chaddr,
         "circuit-id": relay.get(CIRCUIT_ID),
         "remote-id": relay.get(REMOTE_ID),
+        "subscriber-id": relay.get(SUBSCRIBER_ID),
     }
 
 

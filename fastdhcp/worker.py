@@ -22,7 +22,7 @@ def main(channel: Channel, index: int) -> int:
     memory = Memory(fds, index)
     log.count_in(memory)
     arm("worker", memory)
-    memory.set_image(fds["image"])
+    memory.set_image(fds["image"], fds["reservations"])
     close_all(fd for name, fd in fds.items() if name not in KEPT)
     packet = fds.get("packet")
     if packet is None:  # no local link yet: what is sent by it fails, and is counted
@@ -51,7 +51,7 @@ def serve(channel: Channel, memory: Memory, loop: Loop, packet: int) -> None:
             return
         message, fds = heard
         if message["type"] == "image":
-            memory.set_image(fds["image"])
+            memory.set_image(fds["image"], fds["reservations"])
             if "packet" in fds:
                 os.dup2(fds["packet"], packet, inheritable=False)
         close_all(fds.values())

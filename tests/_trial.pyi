@@ -20,6 +20,9 @@ def apply(
 ) -> tuple[str, int, int, tuple[int, int], int]:
     """One change of a binding, as a worker makes it. For tests and tools."""
 
+def reserve(memory: Memory, vrf: int, address: int) -> None:
+    """Sets the bit that says that an address may be reserved, whatever the file table says."""
+
 def handle(
     memory: Memory,
     data: bytes,

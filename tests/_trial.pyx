@@ -3,6 +3,7 @@
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
+from fastdhcp._bitmap cimport bitmap_reserve
 from fastdhcp._classes cimport classes_has
 from fastdhcp._codec cimport Packet, Scratch, codec_decode
 from fastdhcp._handle cimport Handled, handle_packet, handled_clear
@@ -12,6 +13,7 @@ from fastdhcp._leases cimport (
     BLOCK_SIZE, Binding, Table, boot_ns, leases_enter, leases_read, leases_store_fails, node_now,
 )
 from fastdhcp._memory cimport Memory
+from fastdhcp._reservations cimport reservations_cell
 from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport DROP_NONE, DropReason
 from fastdhcp._wire cimport Span
@@ -67,6 +69,12 @@ def apply(Memory memory, int kind, uint32_t vrf, uint32_t address, bytes key, by
             (out.inc_epoch, out.inc_n), out.expiry)
 
 
+def reserve(Memory memory, uint32_t vrf, uint32_t address):
+    """Sets the bit that says that an address may be reserved, whatever the file table says."""
+    if not bitmap_reserve(&memory.table, vrf, address):
+        raise MemoryError("the lease table has no room for another block")
+
+
 def handle(Memory memory, bytes data, *, int ifindex=0, uint32_t source=0,
            uint32_t destination=0xFFFFFFFF, uint32_t local=0, now=None):
     """What a worker would answer to this message, and does: changes are applied.
@@ -104,7 +112,8 @@ def handle(Memory memory, bytes data, *, int ifindex=0, uint32_t source=0,
         "position": out.position, "incarnation": (out.inc_epoch, out.inc_n),
         "subnet": None if out.subnet == NOWHERE else out.subnet,
         "pool": None if out.pool == NOWHERE else out.pool,
-        "reservation": None if out.reservation == NOWHERE else out.reservation,
+        "reservation": (None if out.reservation == NULL else <int>(
+            out.reservation - reservations_cell(t.reservations, 0))),
         "server_id": out.scope.server_id, "source": out.scope.source, "vrf": out.scope.vrf,
         "classes": [number for number in range(64 * CLASS_WORDS)
                     if classes_has(out.classes, number)],

@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from fastdhcp._memory import Memory
+from fastdhcp.config.compile import Compiled
 
 WAYS: dict[str, int]
 
 class ReplyMaker:
     """Makes replies by a policy image, as a worker does, with a cache of bodies of its own."""
 
-    def __new__(cls, image: bytes) -> Self: ...
-    def set_image(self, image: bytes) -> None: ...
+    def __new__(cls, policy: Compiled | bytes) -> Self: ...
+    def set_image(self, policy: Compiled | bytes) -> None: ...
     @property
     def misses(self) -> int: ...
     def make(

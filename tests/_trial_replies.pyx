@@ -14,8 +14,7 @@ from fastdhcp._held cimport (
     held_room, held_take,
 )
 from fastdhcp._image cimport (
-    INFINITE, NOWHERE, Image, Params, image_params, image_pool, image_reservation, image_slots,
-    image_subnet,
+    INFINITE, NOWHERE, Image, Params, image_params, image_pool, image_slots, image_subnet,
 )
 from fastdhcp._leases cimport RINGS_MAX
 from fastdhcp._memory cimport Memory
@@ -23,6 +22,7 @@ from fastdhcp._reply cimport (
     FRAME_HEAD_SIZE, PORT_SERVER, WAY_BROADCAST, WAY_FRAME, WAY_UDP, Reply, reply_head, reply_lower,
     reply_write,
 )
+from fastdhcp._reservations cimport Reservation, Reservations, reservations_cell
 from fastdhcp._scope cimport Arrival
 from fastdhcp._socket cimport (
     Inbox, Outbox, inbox_arrival, inbox_close, inbox_data, inbox_open, inbox_receive, inbox_size,
@@ -58,8 +58,8 @@ cdef const Params* nearest_params(const Image* image, Handled* handled) noexcept
         row = image_pool(image, handled.pool).params
     elif handled.subnet != NOWHERE:
         row = image_subnet(image, handled.subnet).params
-    if handled.reservation != NOWHERE:
-        own = image_reservation(image, handled.reservation).overlay
+    if handled.reservation != NULL:
+        own = handled.reservation.overlay
     if handled.subnet == NOWHERE:
         return image_params(image, row)
     return classes_params(image, handled.classes, handled.subnet, handled.pool, own,
@@ -80,20 +80,24 @@ cdef class ReplyMaker:
     cdef Bodies bodies
     cdef Counters counters
     cdef bytes image
+    cdef bytes reservations
     cdef Reply reply
 
-    def __cinit__(self, bytes image not None):
+    def __cinit__(self, policy not None):
         if not bodies_open(&self.bodies):
             raise MemoryError("no memory for the bodies of replies")
         memset(&self.counters, 0, sizeof(Counters))
-        self.image = image
+        self.set_image(policy)
 
     def __dealloc__(self):
         bodies_close(&self.bodies)
 
-    def set_image(self, bytes image not None):
-        """Another policy from now on; its generation must differ."""
-        self.image = image
+    def set_image(self, policy not None):
+        """Another policy from now on, a Compiled, or an image alone; its generation must differ."""
+        self.image = bytes(getattr(policy, "image", policy))
+        if hasattr(policy, "reservations"):
+            with policy.reservations.mapped() as table:
+                self.reservations = bytes(table)
 
     @property
     def misses(self):
@@ -126,7 +130,9 @@ cdef class ReplyMaker:
         handled.lease_s = lease_s
         handled.subnet = subnet
         handled.pool = pool
-        handled.reservation = reservation
+        if reservation != NOWHERE:
+            handled.reservation = reservations_cell(
+                <const Reservations*><const char*>self.reservations, reservation)
         for number in classes:
             classes_add(handled.classes, number)
         handled.params = nearest_params(<const Image*><const char*>self.image, &handled)

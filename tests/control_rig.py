@@ -106,7 +106,7 @@ class ControlRig:
             fds |= self.segments
             fds |= {"unix": self._unix.fileno(), "tcp": self._tcp.fileno()}
             fds["store"] = self._commands[1].fileno()
-            self.worker.set_image(fds["image"])
+            self.worker.set_image(fds["image"], fds["reservations"])
             start = {"type": "start", "config": self.facts()}
             self.channel.send(start, fds)
 
@@ -203,11 +203,12 @@ class Store:
 def image_of(text: str, generation: int) -> Iterator[dict[str, int]]:
     """A policy image, for as long as it is sent."""
     compiled = compile_text(f"[server]\nworkers = {WORKERS}\n{text}", generation)
-    image = compiled.memfd()
+    image, reservations = compiled.memfds()
     try:
-        yield {"image": image}
+        yield {"image": image, "reservations": reservations}
     finally:
         os.close(image)
+        os.close(reservations)
 
 
 def until(ask: Callable[[], Any], good: Callable[[Any], bool]) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fastdhcp import _journal as journal
 from fastdhcp import _store
+from fastdhcp._bitmap import mark_reserved
 from fastdhcp._entry import entries
 from fastdhcp._journal import ChangeKind
 from fastdhcp._leases import ROLES_WITH_RING
@@ -61,13 +62,13 @@ class Rig:
         self.alarms: list[Message] = []
         self.messages: list[Message] = []
         self.new_segments()
-        self.image = self._compile(1)
+        self.policy = self._compile(1)
 
     def close(self) -> None:
         if self.process is not None:
             self.kill()
         self.segments.close()
-        close_all([*self.events, self.image])
+        close_all([*self.events, *self.policy])
 
     def __enter__(self) -> "Rig":
         return self
@@ -118,9 +119,10 @@ class Rig:
     def send_image(self, generation: int, **facts: object) -> None:
         if self.memory.generation == 0:
             for memory in (self.memory, self.other, self.supervisor):
-                memory.set_image(self.image)
+                memory.set_image(*self.policy)
+                mark_reserved(memory)
         message = {"type": "image", "generation": generation, "reindex": False, **facts}
-        self._send(message, {"image": self.image})
+        self._send(message, dict(zip(("image", "reservations"), self.policy, strict=True)))
 
     def say(self, message: Message) -> None:
         self._send(message, {})
@@ -218,22 +220,22 @@ class Rig:
 
     def recompile(self, **settings: object) -> None:
         """Another policy for the next start."""
-        os.close(self.image)
-        self.image = self._compile(1, **settings)
+        close_all(self.policy)
+        self.policy = self._compile(1, **settings)
 
     def spoil_journal(self) -> None:
         """Puts a batch behind the last one that is none."""
         code = "import sys; from tests.store_rig import spoil; spoil(sys.argv[1])"
         self._in_another_process(code)
 
-    def _compile(self, generation: int, **settings: object) -> int:
+    def _compile(self, generation: int, **settings: object) -> tuple[int, int]:
         path = self.folder / "fastdhcp.toml"
         lines = "".join(f"{key} = {value!r}\n" for key, value in settings.items())
         path.write_text(
             f"[server]\nworkers = {WORKERS}\n{lines}[[subnets]]\n"
             'subnet = "10.77.0.0/16"\npools = ["10.77.0.0-10.77.255.254"]\n'
         )
-        return compile_image(load(path), Ids({"": 0}, [1]), [], generation).memfd()
+        return compile_image(load(path), Ids({"": 0}, [1]), [], generation).memfds()
 
 
 class Disk:

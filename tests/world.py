@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
 from fastdhcp import _store
-from fastdhcp._bitmap import clear_summaries
+from fastdhcp._bitmap import clear_summaries, clear_unreserved, mark_reserved
 from fastdhcp._codec import encode
 from fastdhcp._memory import HINTS_SIZE_MIN, boot_time_ns
 from fastdhcp._stats import drop_names
@@ -82,12 +82,15 @@ class World:
         ids = Ids({**vrfs, "": 0}, list(range(1, len(config.subnets) + 1)), classes)
         self.generation += 1
         hints = self.places.take(pool_keys(config, ids.vrfs))
-        compiled = compile_image(config, ids, self.links, self.generation, hints)
-        self.image = bytes(compiled.image)
-        self.policy = Segments(image=compiled.memfd())
-        self.memory.set_image(self.policy["image"])
+        self.compiled = compile_image(config, ids, self.links, self.generation, hints)
+        self.image = bytes(self.compiled.image)
+        image, reservations = self.compiled.memfds()
+        self.policy = Segments(image=image, reservations=reservations)
+        self.memory.set_image(image, reservations)
+        mark_reserved(self.memory)
         for at, size in self.places.keep(set(pool_keys(config, ids.vrfs))):
             os.pwrite(self.fds["hints"], bytes(size), at)
+        clear_unreserved(self.memory)
         clear_summaries(self.memory)
 
     def set_now(self, now: int) -> None:

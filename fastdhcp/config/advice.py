@@ -1,6 +1,6 @@
 """What is allowed and hardly ever meant: warnings, each with its cure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 
 from fastdhcp.config.model import Control, Options, Server, option_values
@@ -15,16 +15,24 @@ Values = Mapping[int, bytes]
 _OFF_LINK_LEN = 31  # from here on a router outside the prefix is the custom, not a slip
 
 
-def advise(report: Report, drafts: Iterable[Draft], where: Where, defaults: Options) -> None:
-    """Looks at the subnets by the options that reach them; `defaults` stand at `where`."""
+def advise(
+    report: Report,
+    drafts: Iterable[Draft],
+    where: Where,
+    defaults: Options,
+    reserved: Collection[tuple[str, bool, str]],
+) -> None:
+    """Looks at the subnets by the options that reach them; `defaults` stand at `where`. `reserved`:
+    networks with reservations, by their keys."""
     outer = option_values(defaults)
     _check_routes(report, where, outer, outer)
     spans: dict[tuple[str, bool, str], list[Draft]] = {}
     drafts = list(drafts)
     for draft in drafts:
         spans.setdefault(draft.network_key, []).append(draft)
-    for link in spans.values():
-        _check_empty(report, link)
+    for key, link in spans.items():
+        if key not in reserved:
+            _check_empty(report, link)
     for draft in drafts:
         own = option_values(draft.options)
         reaching = {**outer, **own}
@@ -61,7 +69,7 @@ def advise_on_addresses(
 
 def _check_empty(report: Report, link: list[Draft]) -> None:
     """One that gives nothing may stand beside others, for the giaddrs in it."""
-    if report.failed or any(draft.pools or draft.reservations for draft in link):
+    if report.failed or any(draft.pools for draft in link):
         return  # where something is wrong, pools may be what could not be read
     others = ", like all subnets of its link" if len(link) > 1 else ""
     for draft in link:
@@ -74,8 +82,9 @@ def _check_empty(report: Report, link: list[Draft]) -> None:
 
 def _check_given(report: Report, draft: Draft, router: int) -> None:
     text = address_text(router)
+    reserved = any(row.address == router for _, row in draft.reservations)
     for pool in draft.pools:
-        within = pool.first <= router <= pool.last
+        within = pool.first <= router <= pool.last and not reserved
         if within and not any(first <= router <= last for first, last in pool.holes):
             report.warn(
                 draft.where.at("pools"),

@@ -1,14 +1,13 @@
 """From a Configuration to the policy image: flat tables that every process maps (_image.pxd)."""
 
-import hashlib
 import os
-import secrets
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fcntl import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE, fcntl
 
-from fastdhcp._image import STRUCT_SIZES, fill_lookups
+from fastdhcp._image import STRUCT_SIZES
+from fastdhcp._reservations import ReservationsView, lower_pools
 from fastdhcp.config import tables
 from fastdhcp.config.class_tables import ClassTables
 from fastdhcp.config.collector import paused
@@ -23,10 +22,12 @@ from fastdhcp.config.model import (
     Subnet,
     layered,
 )
+from fastdhcp.config.networks import network_numbers
 from fastdhcp.config.programs import ProgramTable, program_tables
 from fastdhcp.config.relay_tables import agent_rows, relay_rules, vpn_rows
+from fastdhcp.config.reservations import Made
 from fastdhcp.config.subnets import merged
-from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, OverlayTable, ParamsTable
+from fastdhcp.config.tables import Blob, LayerTable, OverlayTable, ParamsTable
 from fastdhcp.words import address_text
 
 BLOCK_BITS_ALL = (1 << 256) - 1
@@ -54,10 +55,16 @@ class Ids:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """An image. `not_given`: the reservations that are not in it, in words."""
+    """An image, and the file table that goes with it. `not_given`: reservations that are in it
+    for nothing, in words."""
 
     image: bytearray
+    reservations: Made
     not_given: tuple[str, ...]
+
+    def memfds(self) -> tuple[int, int]:
+        """New descriptors of both, sealed: what Memory.set_image() takes."""
+        return self.memfd(), os.dup(self.reservations.fd)
 
     def memfd(self) -> int:
         """A new descriptor of the image, sealed."""
@@ -76,8 +83,6 @@ class _Rows:
     subnets: list[bytes] = field(default_factory=list)
     pools: list[bytes] = field(default_factory=list)
     masks: list[bytes] = field(default_factory=list)
-    reservations: list[bytes] = field(default_factory=list)
-    kinds: int = 0
 
 
 class _Compiler:
@@ -92,12 +97,17 @@ class _Compiler:
         self.params = ParamsTable(self.blob)
         self.layers = LayerTable(self.blob)
         self.programs = ProgramTable(self.blob)
+        # First, so that these numbers, which stand in the file table, hang on nothing else.
+        self.overlays = OverlayTable(self.blob)
+        for chosen in config.reservations.overlays:
+            self.overlays.place(chosen)
+        for options in config.reservations.options:
+            self.layers.place(options)
         self.rows = _Rows()
         vrfs = self.vrf_ids = {**ids.vrfs, DEFAULT_VRF: 0}
         self.vrfs = [vrfs[subnet.vrf] for subnet in config.subnets]
         self.network_vrfs = [vrfs[network.vrf] for network in config.networks]
         self.subnet_ids = ids.subnets
-        self.overlays = OverlayTable(self.blob)
         self.classes = ClassTables(
             config, ids.classes, self.blob, self.layers, self.overlays, self.programs
         )
@@ -107,7 +117,6 @@ class _Compiler:
             self.own.setdefault(link.vrf, []).extend(link.addresses)
         for addresses in self.own.values():
             addresses.sort()
-        self.not_given: list[str] = []
 
     def own_within(self, vrf: int, first: int, last: int) -> list[int]:
         """The server's own addresses in a range."""
@@ -149,8 +158,6 @@ class _Compiler:
                 when_count=when_count,
             )
         )
-        if subnet.reservations:
-            self.add_reservations(vrf, subnet, index, pool_first)
 
     def add_pool(self, vrf: int, pool: Pool, subnet: int) -> None:
         """One pool and its masks; the server's own addresses are never given."""
@@ -188,34 +195,6 @@ class _Compiler:
             )
         )
 
-    def add_reservations(self, vrf: int, subnet: Subnet, index: int, pool_first: int) -> None:
-        """The reservations of one subnet."""
-        firsts = [pool.first for pool in subnet.pools]
-        for kept in subnet.reservations:
-            if self.own_within(vrf, kept.address, kept.address):
-                text = address_text(kept.address)
-                words = "is reserved, but the server's own: it is not given; reserve another"
-                self.not_given.append(f"{text} {words}")
-                continue
-            near = bisect_right(firsts, kept.address) - 1
-            inside = near >= 0 and kept.address <= subnet.pools[near].last
-            self.rows.kinds |= 1 << kept.kind
-            self.rows.reservations.append(
-                tables.RESERVATION.pack(
-                    vrf=vrf,
-                    address=kept.address,
-                    subnet=index,
-                    overlay=self.overlays.place(kept.chosen),
-                    layer=self.layers.place(kept.options),
-                    pool=pool_first + near if inside else NOWHERE,
-                    identity_at=self.blob.place(kept.identity),
-                    identity_len=len(kept.identity),
-                    kind=kept.kind,
-                    hostname_at=self.blob.place(kept.hostname),
-                    hostname_len=len(kept.hostname),
-                )
-            )
-
     def pack_link(self, link: Link, untrusted: bool) -> bytes:
         """The row of an interface."""
         name = link.name.encode()
@@ -230,28 +209,28 @@ class _Compiler:
             name_len=len(name),
         )
 
-    def networks(self, indexes: list[int]) -> tuple[list[bytes], list[bytes]]:
+    def networks(
+        self, indexes: list[int], reserved: Made
+    ) -> tuple[list[bytes], list[bytes]]:
         """The networks and their members; `indexes`: of the subnets, by their place."""
-        numbers = network_numbers(self.config)
+        numbers = network_numbers(self.config.networks)
         rows: list[bytes] = []
         members: list[bytes] = []
-        for network, vrf, number in zip(
-            self.config.networks, self.network_vrfs, numbers, strict=True
-        ):
+        for place, network in enumerate(self.config.networks):
             name = network.name.encode()
-            reserved = sum(len(self.config.subnets[i].reservations) for i in network.subnets)
             rows.append(
                 tables.NETWORK.pack(
-                    number=number,
-                    vrf=vrf,
+                    number=numbers[place],
+                    vrf=self.network_vrfs[place],
                     member_first=len(members),
                     member_count=len(network.subnets),
                     name_at=self.blob.place(name),
                     name_len=len(name),
-                    reservations=reserved,
+                    kinds=reserved.network_kinds[place],
+                    kinds_any=reserved.general_kinds[place],
                 )
             )
-            members += [tables.INDEX.pack(value=indexes[place]) for place in network.subnets]
+            members += [tables.INDEX.pack(value=indexes[subnet]) for subnet in network.subnets]
         return rows, members
 
 
@@ -278,21 +257,19 @@ def compile_image(
     indexes = [0] * len(order)
     for index, place in enumerate(order):
         indexes[place] = index
-    networks, members = run.networks(indexes)
+    reserved = config.reservations.made(ids.vrfs, ids.classes)
+    networks, members = run.networks(indexes, reserved)
     agents = agent_rows(config, run.vrf_ids, indexes, run.blob)
     vpns = vpn_rows(config.vrfs, run.vrf_ids, run.blob)
     untrusted = config.relays.untrusted_interfaces
     rows = run.rows
     own = sorted({(link.vrf, address) for link in links for address in link.addresses})
-    room = _lookup_room(len(rows.reservations))
     class_rows = run.classes.packed()
     image = tables.assemble(
         {
             "generation": generation,
             "workers": config.server.workers,
-            "secret": secrets.token_bytes(16),
             "identity": bytes(IDENTITY_KINDS[name] for name in config.server.identity),
-            "reservation_kinds": rows.kinds,
             "durable": int(config.server.durability == "commit"),
             "vrfs": len(set(run.network_vrfs) - {0}),
             "relay_rules": relay_rules(config.relays),
@@ -308,9 +285,6 @@ def compile_image(
             "params": run.params.rows,
             "layers": run.layers.rows,
             "options": run.layers.options,
-            "reservations": rows.reservations,
-            "by_identity": [bytes(4)] * room,
-            "by_address": [bytes(4)] * room,
             "interfaces": [run.pack_link(link, link.name in untrusted) for link in links],
             "own": [tables.OWN.pack(vrf=vrf, address=address) for vrf, address in own],
             "agents": agents,
@@ -321,8 +295,10 @@ def compile_image(
             "overlay_values": run.overlays.values,
         },
     )
-    fill_lookups(image)
-    return Compiled(image, tuple(run.not_given))
+    with reserved.mapped() as table:
+        lower_pools(image, table)
+        not_given = tuple(_not_given(ReservationsView(table), own))
+    return Compiled(image, reserved, not_given)
 
 
 def pool_masks(first: int, last: int, holes: Sequence[Range]) -> list[tuple[int, int]]:
@@ -343,33 +319,15 @@ def pool_masks(first: int, last: int, holes: Sequence[Range]) -> list[tuple[int,
     return sorted((block, bits) for block, bits in masks.items() if bits != BLOCK_BITS_ALL)
 
 
-def network_numbers(config: Configuration) -> list[int]:
-    """The number of each network: a hash of its VRF and name, never 0, each another one.
-
-    Among 100,000 networks two hashes of 32 bits are equal more often than not; the later one then
-    takes the next hash of its name.
-    """
-    taken = {0}
-    numbers = []
-    for network in config.networks:
-        kind = "shared" if network.shared else "prefix"
-        digest = hashlib.blake2s(f"{network.vrf}\0{kind}\0{network.name}".encode()).digest()
-        number = int.from_bytes(digest[:4])
-        while number in taken:
-            digest = hashlib.blake2s(digest).digest()
-            number = int.from_bytes(digest[:4])
-        taken.add(number)
-        numbers.append(number)
-    return numbers
-
-
 def _has_own_graces(subnet: Subnet) -> bool:
-    """Whether the reuse-grace of some address in it is not the subnet's."""
+    """Whether the reuse-grace of some pool in it is not the subnet's."""
     graces = {pool.params.reuse_grace_s for pool in subnet.pools}
-    graces |= {kept.params.reuse_grace_s for kept in subnet.reservations}
     return bool(graces - {subnet.params.reuse_grace_s})
 
 
-def _lookup_room(count: int) -> int:
-    """Places of an open-addressing table: a power of two, at most half in use."""
-    return 1 << (2 * count - 1).bit_length() if count else 0
+def _not_given(table: ReservationsView, own: Sequence[tuple[int, int]]) -> Iterator[str]:
+    """The reservations of addresses that the server has itself."""
+    for vrf, address in own:
+        if table.at(vrf, address) is not None:
+            text = address_text(address)
+            yield f"{text} is reserved, but the server's own: it is not given; reserve another"

@@ -15,10 +15,21 @@ from fastdhcp.config.classes import advise_on_classes, read_classes
 from fastdhcp.config.collector import paused
 from fastdhcp.config.definitions import read_definitions
 from fastdhcp.config.errors import ConfigError, Problem
-from fastdhcp.config.model import DEFAULT_VRF, Configuration, Network, Reservation, Subnet
+from fastdhcp.config.kept import Owned, read_anywhere, toml_part
+from fastdhcp.config.model import (
+    DEFAULT_VRF,
+    IDENTITY_KINDS,
+    Configuration,
+    Network,
+    Subnet,
+)
+from fastdhcp.config.names import Names
+from fastdhcp.config.networks import network_numbers
 from fastdhcp.config.reading import read_file
 from fastdhcp.config.relays import Links, relay_settings, vrfs
 from fastdhcp.config.report import Report, Source, Where
+from fastdhcp.config.reservation_files import read_reservation_files
+from fastdhcp.config.reservations import Part, Prefix, ReservationTable
 from fastdhcp.config.scopes import outermost, scope_options, scope_values
 from fastdhcp.config.server import check_room, control_settings, server_settings
 from fastdhcp.config.shared import shared_networks, warn_of_unused
@@ -27,7 +38,9 @@ from fastdhcp.options import shown
 
 _MAGIC = re.compile(r"[*?\[]")
 _TABLES = ("server", "control", "defaults", "relays", *schema.LATER)
-_LISTS = ("option_definitions", "classes", "subnets", "shared_networks", "vrfs")
+_LISTS = (
+    "option_definitions", "classes", "subnets", "reservations", "shared_networks", "vrfs"
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -88,28 +101,33 @@ def _read_all(files: _Files, path: Path) -> None:
         if pattern is None:  # its type is wrong, and told
             continue
         here = Where(source, ("server", "include", i))
-        try:
-            found = _included(path.parent, pattern)
-        except FileNotFoundError:
-            found = []
-        except PermissionError as error:
-            files.report.error(here, f'"{error.filename}" cannot be read: {error.strerror}')
-            continue
-        except (ValueError, NotImplementedError, OSError, RecursionError, IndexError):
-            words = 'is not a pattern of files; write one as in "subnets.d/*.toml"'
-            files.report.error(here, f"{shown(pattern)} {words}")
-            continue
-        if not found and not _MAGIC.search(pattern):
-            files.report.error(here, f'there is no file "{path.parent / pattern}"')
-        elif not found:
-            files.report.warn(here, f'no file matches "{path.parent / pattern}"')
-        for member in found:
+        for member in _found(files.report, here, path.parent, pattern):
             if member in files.paths:
                 files.report.error(here, f'"{member}" is read already; include each file once')
                 continue
             inner, structs = read_file(files.report, member)
             if structs is not None:
                 _add(files, member, inner, structs)
+
+
+def _found(report: Report, here: Where, folder: Path, pattern: str) -> list[Path]:
+    """The files of a pattern; that there are none is told."""
+    try:
+        found = _included(folder, pattern)
+    except FileNotFoundError:
+        found = []
+    except PermissionError as error:
+        report.error(here, f'"{error.filename}" cannot be read: {error.strerror}')
+        return []
+    except (ValueError, NotImplementedError, OSError, RecursionError, IndexError):
+        words = 'is not a pattern of files; write one as in "subnets.d/*.toml"'
+        report.error(here, f"{shown(pattern)} {words}")
+        return []
+    if not found and not _MAGIC.search(pattern):
+        report.error(here, f'there is no file "{folder / pattern}"')
+    elif not found:
+        report.warn(here, f'no file matches "{folder / pattern}"')
+    return found
 
 
 def _included(folder: Path, pattern: str) -> list[Path]:
@@ -156,10 +174,13 @@ def _resolve(files: _Files) -> Configuration:
     defaults = scope_values(report, defaults_where, defaults_table, outermost(definitions))
     links = shared_networks(report, files.lists["shared_networks"], defaults)
     classes = read_classes(report, files.lists["classes"], definitions)
+    places_of_classes = {found.name: place for place, found in enumerate(classes.written, 1)}
+    named = Names(IDENTITY_KINDS, places_of_classes)
     drafts = [
         draft
         for where, subnet in files.lists["subnets"]
-        if (draft := draft_subnet(report, where, subnet, defaults, links, classes)) is not None
+        if (draft := draft_subnet(report, where, subnet, defaults, links, classes, named))
+        is not None
     ]
     drafts.sort(key=lambda draft: (draft.vrf, draft.first))
     _check_overlaps(report, drafts)
@@ -170,16 +191,26 @@ def _resolve(files: _Files) -> Configuration:
     places = {key: place for place, key in enumerate(networks)}
     relays_where, relays_table = files.table("relays", schema.Relays)
     relays = relay_settings(report, relays_where, relays_table, Links(places, drafts, names))
-    _check_identities(report, drafts)
-    blocks = sum(
-        last - first + 1
-        for _, first, last in touched_blocks(
-            (draft.vrf, draft.pools, [kept for _, kept in draft.reservations]) for draft in drafts
-        )
-    )
+    paths = []
+    for i, pattern in enumerate(server.reservation_files):
+        here = server_where.at("reservation-files", i)
+        found = _found(report, here, files.paths[0].parent, str(pattern))
+        paths += [(here, path) for path in found]
+    named = replace(named, vrfs=[DEFAULT_VRF, *names])
+    kept = [(where, draft.vrf, row) for draft in drafts for where, row in draft.reservations]
+    for where, table in files.lists["reservations"]:
+        kept += read_anywhere(report, where, table, defaults, named)
+    owned = Owned()
+    parts = [toml_part(kept, named.vrfs, owned), *read_reservation_files(report, paths, named)]
+    reservations = _reservations(report, drafts, networks, named, parts, owned)
+    touched = touched_blocks(drafts, reservations.blocks())
+    blocks = sum(last - first + 1 for _, first, last in touched)
     room = check_room(report, server_where, server, blocks)
     options = scope_options(report, defaults_where, defaults_table, definitions)
-    advise(report, drafts, defaults_where, options)
+    reserved = {key for key, place in places.items() if reservations.kinds(place)}
+    advise(report, drafts, defaults_where, options, reserved)
+    classes.reserved.update(named.given, *(part.classes for part in parts))
+    classes.named.update(classes.reserved)
     advise_on_classes(report, classes)
     advise_on_addresses(report, (server_where, server), (control_where, control), drafts)
     if not files.lists["subnets"]:
@@ -193,6 +224,7 @@ def _resolve(files: _Files) -> Configuration:
         options=options,
         networks=tuple(networks.values()),
         subnets=_subnets(drafts, places),
+        reservations=reservations,
         relays=relays,
         vrfs=known,
         classes=classes.written,
@@ -211,7 +243,6 @@ def _subnets(drafts: list[Draft], places: dict[tuple[str, bool, str], int]) -> t
             params=draft.params,
             options=draft.options,
             pools=draft.pools,
-            reservations=tuple(reservation for _, reservation in draft.reservations),
             guard=draft.guard,
             whens=draft.whens,
         )
@@ -277,16 +308,38 @@ def _check_interface(
         report.error(here, f'"{name}" is not in server.interfaces; add it there')
 
 
-def _check_identities(report: Report, drafts: list[Draft]) -> None:
-    """An identifier names one address of a network, else nobody could say which."""
-    owners: dict[tuple[object, ...], tuple[Where, Reservation]] = {}
+def _reservations(
+    report: Report,
+    drafts: list[Draft],
+    networks: dict[tuple[str, bool, str], Network],
+    names: Names,
+    parts: list[Part],
+    owned: Owned,
+) -> ReservationTable:
+    """The reservations of all files, held against each other and against the subnets."""
+    numbers = network_numbers(list(networks.values()))
+    places = {key: place for place, key in enumerate(networks)}
+    prefixes = []
     for draft in drafts:
-        for where, reservation in draft.reservations:
-            key = (draft.network_key, reservation.kind, reservation.identity)
-            other = owners.setdefault(key, (where, reservation))
-            if other[1] is not reservation:
-                report.error(
-                    where,
-                    f"its identifier has a reservation in this network already, at {other[0]}; "
-                    "write one for each client",
-                )
+        network = places[draft.network_key]
+        prefixes.append(
+            Prefix(draft.vrf, draft.name, draft.first, draft.last, network, numbers[network])
+        )
+    table = ReservationTable(
+        parts=parts,
+        vrfs=names.vrfs,
+        classes=list(names.classes),
+        prefixes=prefixes,
+        networks=[network.vrf for network in networks.values()],
+        overlays=owned.overlays,
+        options=owned.options,
+    )
+    table = table.reusable(_last.get("table"))
+    table.check(report)
+    if not report.failed:
+        _last["table"] = table
+    return table
+
+
+_last: dict[str, ReservationTable] = {}
+"""The table of the configuration that was read last without an error."""

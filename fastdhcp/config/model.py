@@ -26,6 +26,7 @@ from fastdhcp.config.keys import (
     TRUTH,
     key,
 )
+from fastdhcp.config.reservations import ReservationTable
 from fastdhcp.options import vendors
 
 INFINITE = values.INFINITE
@@ -37,6 +38,7 @@ IDENTITY_KINDS: Mapping[str, int] = {
     "hw-address": 2,
     "circuit-id": 3,
     "remote-id": 4,
+    "subscriber-id": 9,
 }
 
 ADDRESSES_MAX = 1 << 30
@@ -163,20 +165,26 @@ EVERYBODY = Guard()
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """An address that belongs to one client: `identity` as it is compared (_image.pxd)."""
+    """What is kept for one client: `identity` as it is compared (_image.pxd). `address`: 0 for none
+    of its own; `home`: an address in its subnet, 0 if it is of none. `classes`: places of their
+    names + 1. `chosen`: its other keys of [defaults]."""
 
     kind: int
     identity: bytes
     address: int
+    home: int
     hostname: bytes
-    params: Params
+    next_server: int
+    boot_file: bytes
+    classes: tuple[int, ...]
     chosen: Chosen
     options: Options
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A range. `holes`: what of it is never given (sorted, apart), own addresses not yet in."""
+    """A range. `holes`: what of it is never given (sorted, apart); own and reserved addresses are
+    not in it."""
 
     name: str
     first: int
@@ -205,7 +213,6 @@ class Subnet:
     params: Params
     options: Options
     pools: tuple[Pool, ...]
-    reservations: tuple[Reservation, ...]
     guard: Guard = EVERYBODY
     whens: tuple[When, ...] = ()
 
@@ -300,6 +307,9 @@ class Server:
         "identity", TEXTS, values.ranking(*IDENTITY_KINDS),
         default=["client-id", "hw-address"], restart=True,
     )  # fmt: skip
+    reservation_files: tuple[Path, ...] = key(
+        "reservation-files", TEXTS, values.each(values.path), unset=()
+    )
     trust_wall_clock: str = key(
         "trust-wall-clock", TEXT, values.one_of("synchronized", "always"), default="synchronized"
     )
@@ -332,6 +342,7 @@ class Configuration:
     options: Options
     networks: tuple[Network, ...]
     subnets: tuple[Subnet, ...]
+    reservations: ReservationTable
     relays: Relays
     vrfs: tuple[Vrf, ...]
     classes: tuple[Class, ...]

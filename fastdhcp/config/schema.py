@@ -85,16 +85,30 @@ class Pool(Guarded, kw_only=True):
     range: str
 
 
-@keyed(Params, "reservation")
-class Reservation(Scope, kw_only=True):
-    """An address that is kept for one client, known by exactly one identifier."""
+class Client(Scope, kw_only=True):
+    """What is kept for one client, known by exactly one identifier."""
 
-    address: str
     hw_address: str | UnsetType = UNSET
     client_id: str | UnsetType = UNSET
     circuit_id: str | UnsetType = UNSET
     remote_id: str | UnsetType = UNSET
+    subscriber_id: str | UnsetType = UNSET
     hostname: str | UnsetType = UNSET
+    classes: list[str] = []
+
+
+@keyed(Params, "reservation")
+class Reservation(Client, kw_only=True):
+    """In a subnet: an address, and what goes with it."""
+
+    address: str | UnsetType = UNSET
+
+
+@keyed(Params, "reservation")
+class AnywhereReservation(Client, kw_only=True):
+    """Of no subnet: what a client has wherever it comes."""
+
+    vrf: str | UnsetType = UNSET
 
 
 @keyed(Params, "subnet")
@@ -178,6 +192,7 @@ class File(Table):
     option_definitions: list[OptionDefinition] = []
     classes: list[Class] = []
     subnets: list[Subnet] = []
+    reservations: list[AnywhereReservation] = []
     shared_networks: list[SharedNetwork] = []
     vrfs: list[Vrf] = []
     relays: Relays | UnsetType = UNSET

@@ -11,18 +11,20 @@ from msgspec import UNSET
 from fastdhcp._leases import BLOCK_SIZE
 from fastdhcp.config import schema, values
 from fastdhcp.config.classes import Classes, read_guard, read_whens
+from fastdhcp.config.kept import read_address, read_reservation
 from fastdhcp.config.model import (
     DEFAULT_VRF,
-    IDENTITY_KINDS,
     Guard,
     Options,
     Params,
     Pool,
     Range,
     Reservation,
+    Subnet,
     When,
     layered,
 )
+from fastdhcp.config.names import Names
 from fastdhcp.config.report import Report, Where
 from fastdhcp.config.scopes import ScopeValues, scope_options, scope_values
 from fastdhcp.config.shared import SharedNetwork
@@ -30,9 +32,6 @@ from fastdhcp.words import address_text
 
 PREFIX_LEN_MIN = 8
 DEFAULT_VRF_NAME = "default"  # may be written for the VRF that needs no name
-_IDENTIFIERS = ("hw_address", "client_id", "circuit_id", "remote_id")
-# Octets of option 61 that count at all: a type and one more (RFC 2132 9.14).
-_CLIENT_ID_MIN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +71,7 @@ def draft_subnet(
     defaults: ScopeValues,
     networks: Mapping[str, SharedNetwork],
     classes: Classes,
+    names: Names,
 ) -> Draft | None:
     """Resolves one subnet, within its shared network if that has a table. None: its prefix is not
     right (and that is told)."""
@@ -87,9 +87,8 @@ def draft_subnet(
     scope = scope_values(report, where, subnet, network.values if network else defaults)
     options = scope_options(report, where, subnet, scope.definitions)
     pools = _pools(report, where, subnet, (first, last), scope, classes)
-    kept = _reservations(report, where, subnet, (first, last), pools, scope)
-    never = _unusable(first, last) + _excluded(report, where, subnet, first, last)
-    never += [(kept_.address, kept_.address) for _, kept_ in kept]
+    kept = _reservations(report, where, subnet, (first, last), pools, scope, names)
+    never = merged(_unusable(first, last) + _excluded(report, where, subnet, first, last))
     return Draft(
         where=where,
         vrf=_vrf(report, where, subnet),
@@ -100,7 +99,7 @@ def draft_subnet(
         shared_network=_name(report, where, "shared-network", subnet.shared_network),
         params=scope.params,
         options=layered(network.options, options) if network else options,
-        pools=_without(report, pools, merged(never)),
+        pools=_without(report, pools, never, sorted(row.address for _, row in kept)),
         reservations=kept,
         guard=read_guard(report, where, subnet, classes),
         whens=read_whens(report, where, subnet, classes),
@@ -131,15 +130,16 @@ def merged(ranges: Sequence[Range]) -> list[Range]:
 
 
 def touched_blocks(
-    subnets: Iterable[tuple[str, Iterable[Pool], Iterable[Reservation]]],
+    subnets: Iterable[Draft | Subnet], reserved: Iterable[tuple[str, int]]
 ) -> Iterator[tuple[str, int, int]]:
     """The blocks of the table that pools and reservations touch: VRF, first and last of each run,
-    by their number in it. `subnets`: VRF, pools and reservations of each."""
+    by their number in it. `reserved`: VRF and block of reserved addresses."""
     touched: dict[str, list[Range]] = {}
-    for vrf, pools, reservations in subnets:
-        ranges = touched.setdefault(vrf, [])
-        ranges += [(pool.first // BLOCK_SIZE, pool.last // BLOCK_SIZE) for pool in pools]
-        ranges += [(kept.address // BLOCK_SIZE,) * 2 for kept in reservations]
+    for subnet in subnets:
+        ranges = touched.setdefault(subnet.vrf, [])
+        ranges += [(pool.first // BLOCK_SIZE, pool.last // BLOCK_SIZE) for pool in subnet.pools]
+    for vrf, block in reserved:
+        touched.setdefault(vrf, []).append((block, block))
     for vrf, ranges in touched.items():
         for first, last in merged(ranges):
             yield vrf, first, last
@@ -256,12 +256,15 @@ def _pools(
     return [found for _, found in pools]
 
 
-def _without(report: Report, pools: list[_Range], never: list[Range]) -> tuple[Pool, ...]:
-    """The pools with what of them is never given."""
+def _without(
+    report: Report, pools: list[_Range], never: list[Range], reserved: list[int]
+) -> tuple[Pool, ...]:
+    """The pools with what of them is never given; `reserved`: addresses, sorted."""
     result = []
     for found in pools:
         pool = replace(found.pool, holes=clipped(never, found.pool.first, found.pool.last))
-        if pool.size == 0:
+        within = reserved[bisect_left(reserved, pool.first) : bisect_right(reserved, pool.last)]
+        if pool.size <= sum(not clipped(never, address, address) for address in within):
             report.warn(found.where, f'"{pool.name}" has no address left to give')
         result.append(pool)
     return tuple(result)
@@ -274,88 +277,34 @@ def _reservations(
     bounds: Range,
     pools: list[_Range],
     scope: ScopeValues,
+    names: Names,
 ) -> tuple[tuple[Where, Reservation], ...]:
     first, last = bounds
     firsts = [found.pool.first for found in pools]
     kept: list[tuple[Where, Reservation]] = []
-    owners: dict[int, Where] = {}
     for i, table in enumerate(subnet.reservations):
         if table is None:
             continue
         here = where.at("reservations", i)
-        try:
-            address = values.address(table.address)
-        except ValueError as error:
-            report.error(here.at("address"), error)
-            address = 0
+        address = read_address(report, here, table.address)
         # The values of the pool that the address lies in are nearer than the subnet's.
-        near = bisect_right(firsts, address) - 1
-        within = near >= 0 and address <= pools[near].pool.last
+        near = bisect_right(firsts, address or 0) - 1
+        within = near >= 0 and (address or 0) <= pools[near].pool.last
         outer = pools[near].scope if within else scope
-        found = _reservation(report, here, table, address, outer)
-        if found is None or not address:
+        found = read_reservation(report, here, table, outer, names, address or 0, first)
+        if found is None or address is None:
             continue
-        text = address_text(found.address)
-        if not first <= found.address <= last or (found.address, found.address) in _unusable(
-            first, last
-        ):
+        if address and not _is_host(address, first, last):
             usable = _usable(first, last)
             report.error(
                 here.at("address"),
-                f"{text} is not a host's address in {subnet.subnet}; write one from {usable}",
+                f"{address_text(address)} is not a host's address in {subnet.subnet}; write one "
+                f"from {usable}",
             )
-        elif found.address in owners:
-            other = owners[found.address]
-            report.error(here.at("address"), f"{text} is reserved already, at {other}")
         else:
-            owners[found.address] = here
             kept.append((here, found))
     return tuple(kept)
 
 
-def _reservation(
-    report: Report, where: Where, table: schema.Reservation, address: int, scope: ScopeValues
-) -> Reservation | None:
-    identity = _identity(report, where, table)
-    hostname = b""
-    if table.hostname is not UNSET:
-        try:
-            hostname = values.printable(table.hostname, values.IDENTIFIER_MAX)
-        except ValueError as error:
-            report.error(where.at("hostname"), error)
-    values_ = scope_values(report, where, table, scope, reserved=True)
-    options = scope_options(report, where, table, scope.definitions)
-    if identity is None:
-        return None
-    return Reservation(
-        kind=identity[0],
-        identity=identity[1],
-        address=address,
-        hostname=hostname,
-        params=values_.params,
-        chosen=values_.own,
-        options=options,
-    )
-
-
-def _identity(report: Report, where: Where, table: schema.Reservation) -> tuple[int, bytes] | None:
-    written = [name for name in _IDENTIFIERS if getattr(table, name) is not UNSET]
-    if len(written) != 1:
-        count = "none" if not written else f"{len(written)}"
-        report.error(
-            where,
-            f"has {count} of the identifiers; write exactly one of `hw-address`, `client-id`, "
-            "`circuit-id`, `remote-id`",
-        )
-        return None
-    name = written[0]
-    key = name.replace("_", "-")
-    text = getattr(table, name)
-    try:
-        if name == "hw_address":
-            return IDENTITY_KINDS[key], values.hardware_identity(text)
-        low = _CLIENT_ID_MIN if name == "client_id" else 1
-        return IDENTITY_KINDS[key], values.identifier(text, low)
-    except ValueError as error:
-        report.error(where.at(key), error)
-        return None
+def _is_host(address: int, first: int, last: int) -> bool:
+    return first <= address <= last and (address, address) not in _unusable(first, last)

@@ -17,7 +17,7 @@ SIZE_MAX = 0xFFFFFFFF  # places in the image are 32 bits wide
 NOWHERE = 0xFFFFFFFF
 
 IMAGE_MAGIC = 0x46444950
-IMAGE_LAYOUT = 2
+IMAGE_LAYOUT = 3
 
 
 class Row:
@@ -61,14 +61,13 @@ FLAGS = {
 ALWAYS, NEVER, BY_VENDOR, NO_VALUE = 1, 2, 4, 8
 SENDING = {"": 0, "always": ALWAYS, "never": NEVER}
 HEADER = Row(
-    magic="I", layout="I", size="Q", generation="I", workers="I", secret="16s",
-    identity="4s", reservation_kinds="I", durable="I", vrfs="I", relay_rules="I",
-    programs_read="I",
+    magic="I", layout="I", size="Q", generation="I", workers="I", identity="16s", durable="I",
+    vrfs="I", relay_rules="I", programs_read="I",
 )  # fmt: skip
 TABLE = Row(at="I", count="I")
 NETWORK = Row(
     number="I", vrf="I", member_first="I", member_count="I", name_at="I", name_len="I",
-    reservations="I", spare="4x",
+    kinds="H", kinds_any="H", spare="4x",
 )  # fmt: skip
 SUBNET = Row(
     vrf="I", address="I", mask="I", network="I", id="I", params="I", layer="I", pool_first="I",
@@ -84,10 +83,6 @@ MASK = Row(block="I", spare="4x", allowed="32s")
 PARAMS = _params_row()
 LAYER = Row(option_first="I", option_count="I")
 OPTION = Row(code="B", flags="B", spare="2x", value_at="I", value_len="I")
-RESERVATION = Row(
-    vrf="I", address="I", subnet="I", overlay="I", layer="I", pool="I", identity_at="I",
-    identity_len="H", kind="B", spare="x", hostname_at="I", hostname_len="I",
-)  # fmt: skip
 INTERFACE = Row(
     ifindex="i", network="I", vrf="I", address="I", mtu="I", untrusted="I", name_at="I",
     name_len="I",
@@ -123,14 +118,12 @@ CLASS_TABLES = (
 # In the order of the header, after its fixed fields.
 TABLES = (
     "networks", "members", "subnets", "pools", "masks", "params", "layers", "options",
-    "reservations", "by_identity", "by_address", "interfaces", "own", "agents", "vpns",
-    "instructions", "programs", "slots", *CLASS_TABLES, "overlays", "overlay_values",
-    "blob",
+    "interfaces", "own", "agents", "vpns", "instructions", "programs", "slots", *CLASS_TABLES,
+    "overlays", "overlay_values", "blob",
 )  # fmt: skip
 ROWS = {
     "networks": NETWORK, "members": INDEX, "subnets": SUBNET, "pools": POOL, "masks": MASK,
-    "params": PARAMS, "layers": LAYER, "options": OPTION, "reservations": RESERVATION,
-    "by_identity": INDEX, "by_address": INDEX, "interfaces": INTERFACE, "own": OWN,
+    "params": PARAMS, "layers": LAYER, "options": OPTION, "interfaces": INTERFACE, "own": OWN,
     "agents": AGENT, "vpns": VPN,
     "instructions": INSTRUCTION, "programs": PROGRAM, "slots": SLOT_TABLE,
     "classes": CLASS, "class_ids": CLASS_ID, "class_sets": CLASS_SETS, "class_steps": CLASS_STEP,

@@ -4,13 +4,13 @@ configuration has them."""
 import mmap
 import os
 import re
-from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fastdhcp import words
+from fastdhcp._reservations import ReservationsView
 from fastdhcp.config import tables
 from fastdhcp.config.model import IDENTITY_KINDS
 from fastdhcp.config.subnets import DEFAULT_VRF_NAME
@@ -42,7 +42,7 @@ class PoolName:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Whom an address is kept for; `identity` is what is compared (_image.pxd)."""
+    """Whom an address is kept for; `identity` is what is compared (_reservations.pxd)."""
 
     kind: str
     identity: bytes
@@ -57,26 +57,16 @@ class Reservation:
 
 
 class Reservations:
-    """By VRF and address. Their rows stay in the image: there may be a million."""
+    """By VRF and address, as they stand in the file table: there may be a million."""
 
-    def __init__(self, image: mmap.mmap | None = None) -> None:
-        self._image = image
-        rows = tables.read_rows(image, "reservations") if image else []
-        keys = array("Q", (row.vrf << 32 | row.address for row in rows))
-        self._rows = array("I", sorted(range(len(keys)), key=keys.__getitem__))
-        self._keys = array("Q", sorted(keys))
+    def __init__(self, table: ReservationsView | None = None) -> None:
+        self._table = table
 
     def at(self, vrf: int, address: int) -> Reservation | None:
-        key = vrf << 32 | address
-        at = bisect_left(self._keys, key)
-        if self._image is None or at == len(self._keys) or self._keys[at] != key:
+        found = self._table.at(vrf, address) if self._table else None
+        if found is None:
             return None
-        row = tables.read_row(self._image, "reservations", self._rows[at])
-        return Reservation(
-            _KINDS[row.kind],
-            self._image[row.identity_at : row.identity_at + row.identity_len],
-            self._image[row.hostname_at : row.hostname_at + row.hostname_len],
-        )
+        return Reservation(_KINDS[found["kind"]], found["identity"], found["hostname"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +105,10 @@ class Catalog:
     agents: Sequence[AgentName] = ()
 
     @classmethod
-    def read(cls, image_fd: int) -> "Catalog":
-        """From a policy image. Raises ValueError if it is of another layout."""
-        size = os.fstat(image_fd).st_size
-        return _read(mmap.mmap(image_fd, size, prot=mmap.PROT_READ))
+    def read(cls, image_fd: int, reservations_fd: int) -> "Catalog":
+        """From a policy image and its file table. Raises ValueError if they are of another
+        layout."""
+        return _read(_mapped(image_fd), ReservationsView(_mapped(reservations_fd)))
 
     def subnet_at(self, vrf: int, address: int) -> SubnetName | None:
         """The subnet that holds an address."""
@@ -144,7 +134,11 @@ class Catalog:
         return self.agents[at].name or None if at >= 0 and giaddr <= self.agents[at].last else None
 
 
-def _read(image: mmap.mmap) -> Catalog:
+def _mapped(fd: int) -> mmap.mmap:
+    return mmap.mmap(fd, os.fstat(fd).st_size, prot=mmap.PROT_READ)
+
+
+def _read(image: mmap.mmap, reservations: ReservationsView) -> Catalog:
     header = tables.read_header(image)
     subnets = [_subnet(image, row) for row in tables.read_rows(image, "subnets")]
     classes = [_class(image, row) for row in tables.read_rows(image, "classes")]
@@ -159,7 +153,7 @@ def _read(image: mmap.mmap) -> Catalog:
         names_by_id={subnet.id: subnet.name for subnet in subnets},
         classes=classes,
         classes_by_id={found.id: found.name for found in classes if found.id},
-        reservations=Reservations(image),
+        reservations=Reservations(reservations),
         vrfs={
             row.vrf: _text(image, row.name_at, row.name_len)
             for row in tables.read_rows(image, "vpns")

@@ -33,7 +33,7 @@ BEAT_S = 1.0
 RELOAD_S = 400.0
 """The supervisor tries three times if the store dies of it, and each time gives the configuration a
 minute to be read, and the store another one to put a million leases into the index anew."""
-NOT_SEGMENTS = ("image", "unix", "tcp", "store")
+NOT_SEGMENTS = ("image", "reservations", "unix", "tcp", "store")
 
 
 def main(channel: Channel, index: int) -> int:
@@ -137,13 +137,13 @@ class Control:
             self._stop()
 
     def _take_image(self, fds: Mapping[str, int]) -> None:
-        image = fds["image"]
+        image, reservations = fds["image"], fds["reservations"]
         try:
-            catalog = Catalog.read(image)
-            self._memory.set_image(image)
+            catalog = Catalog.read(image, reservations)
+            self._memory.set_image(image, reservations)
             self._context.table.set_catalog(catalog)
         finally:
-            close_all([image])
+            close_all([image, reservations])
 
     def _stop(self) -> None:
         for listener in self._listeners:

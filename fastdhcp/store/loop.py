@@ -456,7 +456,7 @@ class Store:
         running = self.memory.generation != 0
         self._set(message)
         try:
-            self.memory.set_image(fds["image"])
+            self.memory.set_image(fds["image"], fds["reservations"])
         finally:
             close_all(fds.values())
         if running:

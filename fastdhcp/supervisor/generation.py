@@ -5,9 +5,10 @@ import functools
 from collections.abc import Mapping
 
 from fastdhcp.channel import Message, close_all
-from fastdhcp.config.compile import Ids, compile_image, network_numbers
+from fastdhcp.config.compile import Ids, compile_image
 from fastdhcp.config.hints import HintPlaces, PoolKey, pool_keys
 from fastdhcp.config.model import DEFAULT_VRF, Configuration
+from fastdhcp.config.networks import network_numbers
 from fastdhcp.config.subnets import touched_blocks
 from fastdhcp.interfaces import Interface
 from fastdhcp.supervisor.links import served_links
@@ -23,13 +24,15 @@ def ids_of(message: Message) -> Ids:
 
 @dataclasses.dataclass(frozen=True)
 class Generation:
-    """``image`` is a sealed memfd; ``not_given``: reservations that are not in it, in words."""
+    """``image`` and ``reservations`` are sealed memfds; ``not_given``: reservations that are in
+    them for nothing, in words."""
 
     number: int
     config: Configuration
     interfaces: tuple[Interface, ...]
     ids: Ids
     image: int
+    reservations: int
     not_given: tuple[str, ...]
 
     @property
@@ -69,10 +72,10 @@ class Generation:
         return set(pool_keys(self.config, self.vrfs))
 
     def fds(self) -> dict[str, int]:
-        return {"image": self.image}
+        return {"image": self.image, "reservations": self.reservations}
 
     def close(self) -> None:
-        close_all([self.image])
+        close_all(self.fds().values())
 
     def regroups(self, before: "Generation") -> bool:
         """Whether a subnet is of another network than before: its leases' place in the client
@@ -89,8 +92,10 @@ def store_names(config: Configuration) -> Message:
 
 def block_ranges(config: Configuration, vrfs: Mapping[str, int]) -> list[tuple[int, int, int]]:
     """The blocks that pools and reservations touch: VRF, first and last of each run of them."""
-    subnets = ((subnet.vrf, subnet.pools, subnet.reservations) for subnet in config.subnets)
-    return [(vrfs[vrf], first, last) for vrf, first, last in touched_blocks(subnets)]
+    return [
+        (vrfs[vrf], first, last)
+        for vrf, first, last in touched_blocks(config.subnets, config.reservations.blocks())
+    ]
 
 
 def compile_generation(
@@ -103,10 +108,11 @@ def compile_generation(
     """Takes about as long as the configuration is large. Raises OverflowError, OSError."""
     hints = places.take(pool_keys(config, ids.vrfs))
     made = compile_image(config, ids, interfaces, number, hints)
-    return Generation(number, config, interfaces, ids, made.memfd(), made.not_given)
+    image, reservations = made.memfds()
+    return Generation(number, config, interfaces, ids, image, reservations, made.not_given)
 
 
 def _networks(config: Configuration) -> dict[tuple[str, str], int]:
     """The number of each subnet's network: part of the client index's key."""
-    numbers = network_numbers(config)
+    numbers = network_numbers(config.networks)
     return {(subnet.vrf, subnet.name): numbers[subnet.network] for subnet in config.subnets}

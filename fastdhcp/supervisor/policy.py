@@ -13,8 +13,9 @@ import os
 import time
 
 from fastdhcp._ahead import blocks_missing
-from fastdhcp._bitmap import clear_summaries
+from fastdhcp._bitmap import clear_summaries, clear_unreserved, mark_reserved
 from fastdhcp._leases import BLOCK_SIZE
+from fastdhcp._memory import Memory
 from fastdhcp.channel import Message
 from fastdhcp.config import Configuration
 from fastdhcp.config.compile import Ids
@@ -39,6 +40,13 @@ STORE_ANSWER_S = 60.0
 """The store may be reindexing millions of leases."""
 POSTED_S = 10.0
 POSTED_LOOK_S = 0.01
+
+
+def enter(memory: Memory, generation: Generation) -> None:
+    """Works by it, as all will that start from now on: what it reserves is passed over before any
+    worker knows for whom. Raises MemoryError."""
+    memory.set_image(generation.image, generation.reservations)
+    mark_reserved(memory)
 
 
 class Refused(Exception):
@@ -156,7 +164,7 @@ class Policy:
             self._server.alarms.raise_alarm("no-link-served", text)
         else:
             self._server.alarms.clear("no-link-served")
-        self._server.memory.set_image(new.image)
+        enter(self._server.memory, new)
 
     def _hand_to_others(self, new: Generation) -> list[Child]:
         others = [c for c in self._server.children.values() if c.briefed and c.role != "store"]
@@ -170,10 +178,11 @@ class Policy:
         return [child for child in others if child.role == "worker"]
 
     def _tidy_hints(self, new: Generation) -> None:
-        """All work by it: pools that are gone leave their places, and what was seen full is worth
-        a look again."""
+        """All work by it: pools that are gone leave their places, what is reserved no more may be
+        given, and what was seen full is worth a look again."""
         for at, size in self._places.keep(new.pool_keys):
             os.pwrite(self._server.segments.fds["hints"], bytes(size), at)
+        clear_unreserved(self._server.memory)
         clear_summaries(self._server.memory)
 
     async def _all_posted(self, workers: list[Child], number: int) -> bool:

@@ -114,8 +114,9 @@ class Reloads:
         await self._look_at_reservations(config, before)
 
     async def _look_at_reservations(self, config: Configuration, before: Configuration) -> None:
-        memory, vrfs = self._server.memory, self._server.generation.vrfs
-        found = await in_thread(lambda: list(held_by_others(memory, vrfs, config, before)))
+        memory, ids = self._server.memory, self._server.generation.ids
+        now, was = (c.reservations.made(ids.vrfs, ids.classes) for c in (config, before))
+        found = await in_thread(lambda: list(held_by_others(memory, now, was)))
         text = "its owner gets it when that lease has ended: see `fastdhcp leases release`"
         for address, owner, holder in found[:HELD_LINES_MAX]:
             facts = {"address": address, "reserved_for": owner, "held_by": holder, "text": text}

@@ -81,6 +81,8 @@ CASES = {
     "renewal, relayed, option 82": ("renewal", True, "plain"),
     "DISCOVER, five classes": ("discover", True, "five"),
     "DISCOVER, 200 on one value": ("discover", True, "many"),
+    "DISCOVER, others are reserved": ("others", False, "plain"),
+    "DISCOVER, itself is reserved": ("owner", False, "plain"),
 }
 
 
@@ -89,18 +91,21 @@ CASES = {
 
 def work(kind: str, relayed: bool, policy: str, count: int) -> None:
     """Prepares for MANY clients, and handles and answers `count` packets."""
-    from fastdhcp import _store
+    from fastdhcp import _bitmap, _store
     from fastdhcp_bench._units import Units
     from tests.policies import compile_text, link
     from tests.segments import make_memory
 
     memory = make_memory(0, workers=1, blocks=256, ring_size=1 << 22)
     memory.secret = bytes(range(16))
-    compiled = compile_text(POLICIES[policy], links=[link(0, "srv0", f"{SERVER}/16")])
+    written = POLICIES[policy] + reservations(kind)
+    compiled = compile_text(written, links=[link(0, "srv0", f"{SERVER}/16")])
     if hasattr(compiled, "memfds"):  # a tree whose images had hints of their own
         memory.set_image(*compiled.memfds())
     else:
         memory.set_image(compiled.memfd())
+    if hasattr(_bitmap, "mark_reserved"):
+        _bitmap.mark_reserved(memory)
     units = Units(memory, int.from_bytes(packed(SERVER), "big"))
     ask = message_of(relayed, SAID[policy])
 
@@ -122,6 +127,17 @@ def work(kind: str, relayed: bool, policy: str, count: int) -> None:
     assert told == held[:count] and reply
     written = _store.pending_bytes(memory)
     assert written >= 32 * count if kind == "renewal" else not written, written
+
+
+def reservations(kind: str) -> str:
+    """Of all the clients ("owner"), or of as many that never come ("others")."""
+    first = {"owner": 2, "others": 6}.get(kind)
+    return "".join(
+        "[[subnets.reservations]]\n"
+        f'hw-address = "{first:02x}:00:00:00:{n >> 8:02x}:{n & 255:02x}"\n'
+        f'address = "10.64.{200 + n // 200}.{1 + n % 200}"\n'
+        for n in range(MANY if first else 0)
+    )
 
 
 def packed(address: str) -> bytes:

@@ -60,7 +60,7 @@ def bench(benchmark: BenchmarkFixture) -> Bench:
     benchmark.extra_info["operations"] = count
     memory = make_memory(0, workers=1, blocks=1024, ring_size=1 << 24)
     memory.secret = bytes(range(16))
-    memory.set_image(compile_text(POLICY).memfd())
+    memory.set_image(*compile_text(POLICY).memfds())
     return Bench(memory, Units(memory, LOCAL), count)
 
 

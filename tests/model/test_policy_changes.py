@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from fastdhcp import _store
-from fastdhcp._bitmap import clear_summaries
+from fastdhcp._bitmap import clear_summaries, clear_unreserved, mark_reserved
 from fastdhcp._leases import BindingState
 from fastdhcp._memory import HINTS_SIZE_MIN, Memory
+from fastdhcp.channel import close_all
 from fastdhcp.config import load
 from fastdhcp.config.compile import Ids, compile_image
-from fastdhcp.config.hints import HintPlaces, pool_keys
+from fastdhcp.config.hints import HintPlaces, PoolKey, pool_keys
 from tests.segments import make_segments
 from tests.world import Answer, Link, World
 
@@ -44,10 +45,13 @@ class Site(World):
         self.views = [Memory(self.segments, i) for i in range(3)]
         self.memory = self.views[0]
         self.memory.epoch, self.memory.secret = 1, bytes(range(16))
+        self.late: tuple[tuple[int, int], set[PoolKey]] | None = None
         self.set_now(1000)
         self.configure(policy(rng))
 
-    def configure(self, text: str) -> None:
+    def configure(self, text: str, *, behind: bool = False) -> None:
+        """A reload. `behind`: the second worker goes on by the old policy for a while."""
+        self.catch_up()
         path = self.folder / "fastdhcp.toml"
         path.write_text(text)
         config = load(path)
@@ -57,11 +61,26 @@ class Site(World):
         self.generation += 1
         ids = Ids({"default": 0, "": 0}, [self.ids[name] for name in names])
         hints = self.places.take(pool_keys(config, ids.vrfs))
-        fd = compile_image(config, ids, self.links, self.generation, hints).memfd()
-        for view in self.views:
-            view.set_image(fd)
-        os.close(fd)
-        for at, size in self.places.keep(set(pool_keys(config, ids.vrfs))):
+        fds = compile_image(config, ids, self.links, self.generation, hints).memfds()
+        first, _, store = self.views
+        store.set_image(*fds)
+        mark_reserved(store)  # before any worker goes by it
+        _store.reindex(store)
+        first.set_image(*fds)
+        self.late = fds, set(pool_keys(config, ids.vrfs))
+        if not behind:
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        """All go by the policy that came last."""
+        if self.late is None:
+            return
+        fds, keys = self.late
+        self.late = None
+        self.views[1].set_image(*fds)
+        close_all(fds)
+        clear_unreserved(self.views[2])
+        for at, size in self.places.keep(keys):
             os.pwrite(self.segments["hints"], bytes(size), at)
         clear_summaries(self.memory)
         _store.reindex(self.views[2])
@@ -94,7 +113,11 @@ def policy(rng: random.Random) -> str:
             hardware = f'hw-address = "02:ee:00:00:00:{mac:02x}"'
             who.append(rng.choice([hardware, f'client-id = "hex:01{mac:02x}"']))
         for identifier, last in zip(who, addresses, strict=False):
-            text += f'[[subnets.reservations]]\n{identifier}\naddress = "{net}.{last}"\n'
+            text += f"[[subnets.reservations]]\n{identifier}\n"
+            if rng.random() < 0.8:
+                text += f'address = "{net}.{last}"\n'
+    for mac in rng.sample(range(1, 13), 2):
+        text += f'[[reservations]]\nhw-address = "02:ee:00:00:00:{mac:02x}"\nhostname = "any"\n'
     return text
 
 
@@ -156,7 +179,9 @@ def act(site: Site, told: Told, offers: dict[int, tuple]) -> None:
     action = site.rng.random()
     site.memory = site.views[site.rng.randrange(2)]
     if action < 0.03:
-        site.configure(policy(site.rng))
+        site.configure(policy(site.rng), behind=site.rng.random() < 0.5)
+    elif action < 0.05:
+        site.catch_up()
     elif action < 0.12:
         site.set_now(site.now + site.rng.choice([1, 1, 2, 30, 70, 400]))
         site.sweep()

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from fastdhcp import _journal, _store
+from fastdhcp._bitmap import mark_reserved
 from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp._stats import Counter, drop_names
 from fastdhcp._trace import Outcome
@@ -88,9 +89,10 @@ class Ground:
     def image(self, generation: int, name: str = "first") -> dict[str, int]:
         links = [link(self.ifindex, "srv0", f"{SERVER}/22")]
         compiled = compile_text(POLICY.replace("NAME", name), generation, links)
-        image = compiled.memfd()
-        self.store.set_image(image)
-        return {"image": image}
+        image, reservations = compiled.memfds()
+        self.store.set_image(image, reservations)
+        mark_reserved(self.store)
+        return {"image": image, "reservations": reservations}
 
     # -- the store's part
 

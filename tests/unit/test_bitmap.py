@@ -131,7 +131,7 @@ def test_the_last_free_address_of_a_slash_8_costs_little_more_than_the_first(tmp
         address = (10 << 24) + (block << 8) + 9
         _trial.apply(two, ChangeKind.CHANGE_LAPSE, 0, address, KEY, CHADDR, now=1)
     for _, _, place in two.blocks():
-        os.pwrite(segments["bits"], FULL, place * 32)
+        os.pwrite(segments["bits"], FULL, place * 64)
     assert first
     assert take(one) == 0  # finds each block full, once: some 45 ns a block
     last_s = math.inf

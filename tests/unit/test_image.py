@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from fastdhcp._image import STRUCT_SIZES, ImageView
 from fastdhcp.config import Configuration, Subnet, load, tables
 from fastdhcp.config import compile as compiler
-from fastdhcp.config.compile import Compiled, Ids, compile_image, network_numbers, pool_masks
+from fastdhcp.config.compile import Compiled, Ids, compile_image, pool_masks
+from fastdhcp.config.networks import network_numbers
 from fastdhcp.config.subnets import merged
 
 PACKAGE = Path(tables.__file__).parent.parent
@@ -125,8 +126,7 @@ def test_python_and_c_agree_on_the_size_of_each_row() -> None:
     ("table", "read"),
     [
         ("networks", ImageView.network), ("subnets", ImageView.subnet), ("pools", ImageView.pool),
-        ("params", ImageView.params), ("reservations", ImageView.reservation),
-        ("interfaces", ImageView.interface),
+        ("params", ImageView.params), ("interfaces", ImageView.interface),
     ],
 )  # fmt: skip
 def test_python_and_c_read_the_same_fields_of_each_row(
@@ -178,10 +178,9 @@ def test_the_head(image: ImageView) -> None:
     assert (header["generation"], header["workers"], header["durable"]) == (3, 2, 0)
     assert header["vrfs"] == 1  # blue
     assert bytes(header["identity"]) == bytes((3, 2))  # circuit-id, then hw-address
-    assert header["reservation_kinds"] == 1 << 2 | 1 << 3
     counts = {name: header[name]["count"] for name in tables.TABLES}
     assert (counts["networks"], counts["subnets"], counts["pools"]) == (3, 4, 5)
-    assert (counts["reservations"], counts["interfaces"], counts["own"]) == (3, 3, 4)
+    assert (counts["interfaces"], counts["own"]) == (3, 4)
 
 
 def test_subnets_and_pools_are_sorted_by_vrf_and_address(image: ImageView) -> None:
@@ -215,7 +214,8 @@ def test_ids_stay_with_their_subnet(config: Configuration, image: ImageView) -> 
 def test_networks(image: ImageView) -> None:
     lan = image.subnet(0)["network"]
     assert image.members(lan) == [0, 1]
-    assert image.network(lan)["reservations"] == 2
+    assert image.network(lan)["kinds"] == 1 << 2 | 1 << 3  # hw-address, circuit-id
+    assert image.network(image.subnet(2)["network"])["kinds"] == 0
     numbers = [image.network(i)["number"] for i in range(3)]
     assert len({0, *numbers}) == 4
     assert image.network_number(0, address("10.0.4.9")) == image.network(lan)["number"]
@@ -245,47 +245,6 @@ def test_params(image: ImageView) -> None:
     assert params["reuse_grace_s"] == 64
     assert image.params(image.subnet(3)["params"])["reuse_grace_s"] == 0
     assert image.subnet(0)["params"] == image.subnet(1)["params"]  # equal ones stand once
-
-
-# ---- reservations
-
-
-def test_a_reservation_is_found_by_its_identifier_in_its_network(
-    config: Configuration, image: ImageView
-) -> None:
-    data = compiled_of(config).image
-    overlays, values = (tables.read_rows(data, name) for name in ("overlays", "overlay_values"))
-    hardware = bytes.fromhex("01020000000001")
-    lan, blue = image.subnet(0)["network"], image.subnet(3)["network"]
-    found = [image.find_reservation(network, 2, hardware) for network in (lan, blue)]
-    assert None not in found
-    first, second = (image.reservation(index) for index in found if index is not None)
-    assert (first["vrf"], first["address"]) == (0, address("10.0.0.77"))
-    assert (second["vrf"], second["address"]) == (BLUE, address("10.0.0.77"))
-    assert image.octets(first["hostname_at"], first["hostname_len"]) == b"printer"
-    overlay = overlays[first["overlay"]]
-    assert (overlay.keys, values[overlay.value_first].value) == (1, 0xFFFFFFFF)  # lease_s alone
-    assert second["overlay"] == 0
-    assert first["pool"] == 0
-    circuit = image.find_reservation(lan, 3, b"slot 1")
-    assert circuit is not None
-    assert image.reservation(circuit)["pool"] == 0xFFFFFFFF
-
-
-@pytest.mark.parametrize(
-    ("kind", "identity"),
-    [(1, bytes.fromhex("01020000000001")), (2, bytes.fromhex("01020000000002")), (2, b""),
-     (3, b"slot"), (3, b"slot 11")],
-)  # fmt: skip
-def test_no_other_identifier_finds_it(image: ImageView, kind: int, identity: bytes) -> None:
-    assert image.find_reservation(image.subnet(0)["network"], kind, identity) is None
-
-
-def test_a_reserved_address_is_known_by_address(image: ImageView) -> None:
-    assert image.reserved_at(0, address("10.0.0.77")) is not None
-    assert image.reserved_at(BLUE, address("10.0.0.77")) is not None
-    assert image.reserved_at(0, address("10.0.0.78")) is None
-    assert image.reserved_at(1, address("10.0.0.77")) is None
 
 
 # ---- interfaces
@@ -328,9 +287,7 @@ def test_a_reservation_of_an_own_address_is_never_given(config: Configuration) -
     assert compiled.not_given == (
         "10.0.0.77 is reserved, but the server's own: it is not given; reserve another",
     )
-    image = ImageView(compiled.image)
-    assert image.reserved_at(0, address("10.0.0.77")) is None
-    assert image.reserved_at(BLUE, address("10.0.0.77")) is not None
+    assert compiled_of(config).not_given == ()
 
 
 def test_only_named_interfaces_are_bound_by_address(config: Configuration) -> None:
@@ -395,6 +352,7 @@ def test_look_ups_by_address(
 
 def test_what_the_masks_allow(config: Configuration, image: ImageView) -> None:
     own = {0: {address("10.0.4.1")}, BLUE: {address("10.0.0.3")}}
+    reserved = {address("10.0.0.77")}
     for subnet in config.subnets:
         vrf = BLUE if subnet.vrf else 0
         for pool in subnet.pools:
@@ -407,7 +365,7 @@ def test_what_the_masks_allow(config: Configuration, image: ImageView) -> None:
             } - own[vrf]
             found = set(given_addresses(image, index))
             assert found == wanted
-            assert image.pool(index)["size"] == len(wanted)
+            assert image.pool(index)["size"] == len(wanted - reserved)
 
 
 @given(
@@ -430,46 +388,18 @@ def test_pool_masks(first: int, size: int, cuts: list[tuple[int, int]]) -> None:
     assert allowed == set(range(first, last + 1)) - never
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.sets(st.tuples(st.integers(0, 3), st.binary(min_size=2, max_size=4)), max_size=60))
-def test_all_reservations_are_found_and_no_others(
-    tmp_path_factory: pytest.TempPathFactory, clients: set[tuple[int, bytes]]
-) -> None:
-    rows = sorted(clients)
-    text = ""
-    for network in range(4):
-        text += f'[[subnets]]\nsubnet = "10.0.{network}.0/24"\n'
-        for host, (member, client) in enumerate(rows, 1):
-            if member == network:
-                text += f'[[subnets.reservations]]\nclient-id = "hex:{client.hex()}"\n'
-                text += f'address = "10.0.{network}.{host}"\n'
-    path = tmp_path_factory.mktemp("many") / "fastdhcp.toml"
-    path.write_text(text)
-    image = ImageView(compile_image(load(path), Ids({}, range(4)), (), 1).image)
-    for network in range(4):
-        for host, (member, client) in enumerate(rows, 1):
-            found = image.find_reservation(network, 1, client)
-            if (network, client) not in clients:
-                assert found is None
-            if member == network:
-                assert found is not None
-                wanted = address(f"10.0.{network}.{host}")
-                assert image.reservation(found)["address"] == wanted
-                assert image.reserved_at(0, wanted) == found
-
-
 # ---- numbers, segments, refusals
 
 
 def test_networks_have_different_numbers_however_many_there_are(config: Configuration) -> None:
     networks = tuple(replace(config.networks[0], name=f"n{i}") for i in range(100_000))
-    numbers = network_numbers(replace(config, networks=networks))
+    numbers = network_numbers(networks)
     assert len({0, *numbers}) == 100_001
 
 
 def test_a_networks_number_does_not_depend_on_its_place(config: Configuration) -> None:
     turned = tuple(reversed(config.networks))
-    assert network_numbers(config) == network_numbers(replace(config, networks=turned))[::-1]
+    assert network_numbers(config.networks) == network_numbers(turned)[::-1]
 
 
 def test_an_empty_configuration_has_an_image(tmp_path: Path) -> None:
@@ -479,7 +409,6 @@ def test_an_empty_configuration_has_an_image(tmp_path: Path) -> None:
     image = ImageView(compiled.image)
     assert image.find_subnet(0, 1) is None
     assert image.find_pool(0, 1) is None
-    assert image.reserved_at(0, 1) is None
 
 
 def test_the_image_is_sealed(config: Configuration) -> None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from fastdhcp._codec import decode, encode
+from fastdhcp.config.compile import Compiled
 from tests._trial_replies import ReplyMaker
 from tests.policies import compile_text
 
@@ -45,8 +46,8 @@ SERVERS = "06080a4d00020a4d0003"
 DOMAIN = "0f0e" + b"campus.example".hex()
 
 
-def compiled(text: str = POLICY, generation: int = 1) -> bytes:
-    return bytes(compile_text(text, generation).image)
+def compiled(text: str = POLICY, generation: int = 1) -> Compiled:
+    return compile_text(text, generation)
 
 
 @pytest.fixture

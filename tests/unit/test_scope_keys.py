@@ -85,7 +85,7 @@ def reply(world: World, mac: int) -> dict:
     world.discover(mac)
     out = world.out
     places = {name: out[name] for name in ("subnet", "pool", "reservation")}
-    return ReplyMaker(world.image).make(
+    return ReplyMaker(world.compiled).make(
         world.data, reply_type=out["reply_type"], server_id=number("10.77.0.1"),
         yiaddr=out["yiaddr"], lease_s=out["lease_s"], classes=out["classes"],
         **{name: place for name, place in places.items() if place is not None},

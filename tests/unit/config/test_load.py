@@ -30,7 +30,7 @@ BAD: list[tuple[str, str, list[str]]] = [
      + '[[subnets.reservations]]\nmac = "02:00:00:00:00:01"\naddress = "10.0.0.5"\n',
      ['2: defaults.options.dns-servers: is not an option; did you mean "domain-name-servers"?',
       "5: subnets[0].reservations[0]: has none of the identifiers; write exactly one of "
-      "`hw-address`, `client-id`, `circuit-id`, `remote-id`",
+      "`hw-address`, `client-id`, `circuit-id`, `remote-id`, `subscriber-id`",
       '6: subnets[0].reservations[0].mac: is not a key here; did you mean "hw-address"?']),
     ("how long BOOTP clients keep an address", '[defaults]\nbootp-lease-time = "forever"\n' + ONE,
      ['2: defaults.bootp-lease-time: "forever" is not a time; write seconds, or a number with s, '
@@ -65,13 +65,13 @@ BAD: list[tuple[str, str, list[str]]] = [
       '3: server.durability: "fsync" is not known; write "commit" or "async"',
       '4: server.trust-wall-clock: "yes" is not known; write "synchronized" or "always"',
       '5: server.identity: is empty; write one or more of "client-id", "hw-address", "circuit-id", '
-      '"remote-id"',
+      '"remote-id", "subscriber-id"',
       '6: server.listen: "67" is not address:port; write one as in "127.0.0.1:8067"',
       "7: server.max-addresses: 1 is out of range; write a number from 256 to 1073741824",
       '8: server.journal-max-size: "1K" is out of range; write a size from 1M to 1T']),
     ("identity", '[server]\nidentity = ["mac", "client-id", "client-id"]\n',
      ['2: server.identity[0]: "mac" is not known; write one or more of "client-id", "hw-address", '
-      '"circuit-id", "remote-id"',
+      '"circuit-id", "remote-id", "subscriber-id"',
       '2: server.identity[2]: "client-id" is there already; write each once']),
     ("too little room", '[server]\nmax-addresses = 300\n' + ONE
      + 'pools = ["10.0.0.10-10.0.0.20"]\n[[subnets]]\nsubnet = "10.0.1.0/24"\n'
@@ -184,7 +184,7 @@ BAD: list[tuple[str, str, list[str]]] = [
       '5: subnets[0].vrf: "" is not a name; write 1 to 64 printable characters']),
     ("an identifier is missing", ONE + '[[subnets.reservations]]\naddress = "10.0.0.5"\n',
      ["3: subnets[0].reservations[0]: has none of the identifiers; write exactly one of "
-      "`hw-address`, `client-id`, `circuit-id`, `remote-id`"]),
+      "`hw-address`, `client-id`, `circuit-id`, `remote-id`, `subscriber-id`"]),
     ("reservations", ONE + '[[subnets.reservations]]\nhw-address = "02:00"\naddress = "10.0.0.5"\n'
      '[[subnets.reservations]]\nclient-id = "hex:01"\naddress = "x"\nhostname = ""\n'
      '[[subnets.reservations]]\nremote-id = "r"\ncircuit-id = "c"\naddress = "10.0.0.6"\n'
@@ -196,7 +196,7 @@ BAD: list[tuple[str, str, list[str]]] = [
       '9: subnets[0].reservations[1].hostname: "" does not fit; write 1 to 255 printable ASCII '
       "characters",
       "10: subnets[0].reservations[2]: has 2 of the identifiers; write exactly one of "
-      "`hw-address`, `client-id`, `circuit-id`, `remote-id`",
+      "`hw-address`, `client-id`, `circuit-id`, `remote-id`, `subscriber-id`",
       "16: subnets[0].reservations[3].address: 10.0.0.255 is not a host's address in 10.0.0.0/24; "
       "write one from 10.0.0.1 to 10.0.0.254"]),
     ("an address reserved twice", ONE + '[[subnets.reservations]]\nremote-id = "a"\n'

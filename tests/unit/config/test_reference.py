@@ -67,7 +67,8 @@ def test_it_is_a_configuration() -> None:
     errors, warnings = check(REFERENCE)
     assert errors == []
     said = {warning.key: warning.text for warning in warnings}
-    assert said.pop("server.include[0]").startswith("no file matches")
+    for key in ("include", "reservation-files"):
+        assert said.pop(f"server.{key}[0]").startswith("no file matches")
     assert said == dict.fromkeys(schema.LATER, "not served yet")
 
 
@@ -93,6 +94,8 @@ def test_every_key_of_the_schema_is_in_it() -> None:
     assert any("range" in pool for pool in pools)
     written = set().union(*subnet["reservations"])
     assert written >= keys_of_table(schema.Reservation) - scope
+    anywhere = set().union(*raw["reservations"])
+    assert anywhere >= {"vrf", "classes"}
 
 
 def test_every_option_is_in_it() -> None:

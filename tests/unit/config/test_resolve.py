@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fastdhcp._reservations import ReservationsView
 from fastdhcp.config import INFINITE, Configuration, check, load, reload_refusals
 from fastdhcp.config.model import RAPID_COMMIT, option_values
 
@@ -76,20 +77,19 @@ def test_the_nearest_value_wins(tmp_path: Path) -> None:
 
 
 def test_an_infinite_reservation_has_no_limits(tmp_path: Path) -> None:
-    reservation = configuration(tmp_path, LAYERS).subnets[0].reservations[0]
-    params = reservation.params
-    assert params.lease_s == params.lease_min_s == params.lease_max_s == INFINITE
-    assert reservation.identity == bytes.fromhex("01020000000001")
-    assert reservation.hostname == b"printer"
+    table = configuration(tmp_path, LAYERS).reservations
+    with table.made({}, {}).mapped() as octets:
+        row = ReservationsView(octets).row(0)
+    assert list(table.overlays) == [{"lease_s": INFINITE}]
+    assert row["overlay"] == 1
+    assert row["identity"] == bytes.fromhex("01020000000001")
+    assert row["hostname"] == b"printer"
 
 
-def test_a_reservation_takes_the_values_of_the_pool_that_it_lies_in(tmp_path: Path) -> None:
-    text = LAYERS.replace("10.0.0.15", "10.0.0.40")
-    text = text.replace('lease-time = "infinite"', "bootp = true")
-    subnet = configuration(tmp_path, text).subnets[0]
-    assert subnet.reservations[0].params == replace(subnet.pools[1].params, bootp=True)
-    outside = configuration(tmp_path, text.replace("10.0.0.40", "10.0.0.70")).subnets[0]
-    assert outside.reservations[0].params == replace(outside.params, bootp=True)
+def test_a_reservation_says_only_what_it_has_of_its_own(tmp_path: Path) -> None:
+    """The rest it takes from the pool or subnet that it lies in, when it is asked for."""
+    text = LAYERS.replace('lease-time = "infinite"', 'bootp = true\nboot-file = "x"')
+    assert list(configuration(tmp_path, text).reservations.overlays) == [{"bootp": True}]
 
 
 def test_options_stay_with_their_layer(tmp_path: Path) -> None:
@@ -103,8 +103,8 @@ def test_what_is_never_given(tmp_path: Path) -> None:
     pool = configuration(tmp_path, LAYERS).subnets[0].pools[0]
     base = int(IPv4Address("10.0.0.0"))
     holes = [(first - base, last - base) for first, last in pool.holes]
-    assert holes == [(10, 10), (12, 13), (15, 15)]  # excluded, excluded, reserved
-    assert pool.size == 10 - 4
+    assert holes == [(10, 10), (12, 13)]  # what is reserved is in no hole
+    assert pool.size == 10 - 3
 
 
 def test_3021_a_prefix_of_31_has_no_broadcast_address(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ class Disk:
 
     def fresh(self, policy=POLICY):
         memory = make_memory(0)
-        memory.set_image(compile_text(policy, 1, []).memfd())
+        memory.set_image(*compile_text(policy, 1, []).memfds())
         return memory
 
     def change(self, kind, address):
