@@ -141,6 +141,13 @@ def test_cable_a_renewal_by_unicast_stays_in_its_pool(cable: Access) -> None:
         assert (row["state"], row["remote-id"]) == ("active", f"hex:{MODEM.hex()}")
 
 
+def test_cable_a_better_contract_is_a_class_of_a_reservation(cable: Access) -> None:
+    ack = cable.lease(CMTS, bytes.fromhex("02cab1e00007"), DOCSIS)
+    assert network(ack.yiaddr) == "10.20"
+    assert ack.file.rstrip(b"\0") == b"cm/gold.bin"
+    assert 125 in ack.options
+
+
 def test_rfc3495_4_cable_a_telephone_adapter_is_told_of_its_servers(cable: Access) -> None:
     ack = cable.lease(CMTS, mac(5), {60: b"pktc1.0:0527", 82: BEHIND_MODEM})
     assert network(ack.yiaddr) == "10.30"
@@ -324,11 +331,12 @@ def test_rfc5859_campus_a_phone_finds_its_server_in_66_and_150(campus: Access) -
     assert ack.options[150] == socket.inet_aton("10.77.0.30")
 
 
-def test_campus_known_machines_and_guests_are_kept_apart(campus: Access) -> None:
-    known = campus.lease(LIBRARY[0], bytes.fromhex("02ca3b050001"), {})
-    assert (known.yiaddr, known.options[12]) == ("10.77.0.60", b"staff-1")
-    assert known.lease_time == 8 * 3600
+def test_campus_known_machines_and_guests_have_pools_of_their_own(campus: Access) -> None:
+    staff = bytes.fromhex("02ca3b050001")
     for giaddr, net in ((LIBRARY[0], "10.77"), (HALL, "10.78")):
+        known = campus.lease(giaddr, staff, {})
+        assert known.yiaddr.startswith((f"{net}.1.", f"{net}.2."))
+        assert (known.options[12], known.lease_time) == (b"staff-1", 8 * 3600)
         guest = campus.lease(giaddr, mac(6), {})
         assert guest.yiaddr.startswith(f"{net}.3.")
         assert guest.lease_time == 3600
