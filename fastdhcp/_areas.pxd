@@ -55,9 +55,9 @@ cdef struct SlotTable:
 # What a walk over all areas of a message found. Slots by value and last: one memset readies what
 # everybody has, and only a table with more than that pays for more.
 cdef struct Walk:
-    const SlotTable* table
+    const SlotTable* table   # given by the caller
+    Span areas[AREAS_MAX]    # area_count of them
     uint64_t repeated        # bit by slot: given more than once
-    Span areas[AREAS_MAX]
     uint32_t area_count
     Span slots[SLOT_MAX]     # the last instance; after areas_join all of them
 
@@ -72,10 +72,10 @@ cdef struct OptionSpan:
 # The table of a server whose policy names no options of its own.
 cdef const SlotTable* areas_slots() noexcept nogil
 
-# Walks the options field, then file and sname if option 52 says so (RFC 2131 4.1). `data` has at
-# least the fixed header. DROP_BAD_COOKIE, DROP_BAD_OPTIONS, DROP_BAD_OVERLOAD or DROP_NONE.
-cdef DropReason areas_walk(Walk* walk, const SlotTable* table, const uint8_t* data,
-                           uint32_t size) noexcept nogil
+# Walks the options field, then file and sname if option 52 says so (RFC 2131 4.1). `walk` has its
+# table, `data` at least the fixed header. DROP_BAD_COOKIE, DROP_BAD_OPTIONS, DROP_BAD_OVERLOAD or
+# DROP_NONE.
+cdef DropReason areas_walk(Walk* walk, const uint8_t* data, uint32_t size) noexcept nogil
 
 # Joins what `walk.repeated` names, in the order options field, file, sname. `scratch` has room for
 # as many bytes as the message has.

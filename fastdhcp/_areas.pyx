@@ -44,6 +44,7 @@ cdef inline uint64_t bit_of(uint32_t slot) noexcept nogil:
 
 cdef bint walk_area(Walk* walk, const uint8_t* at, uint32_t size) noexcept nogil:
     cdef const uint8_t* end = at + size
+    cdef const uint8_t* slot_of = walk.table.slot_of
     cdef Span value
     cdef uint8_t code, slot
     cdef Step step
@@ -54,7 +55,7 @@ cdef bint walk_area(Walk* walk, const uint8_t* at, uint32_t size) noexcept nogil
         step = next_option(&at, end, &code, &value)
         if step != STEP_OPTION:
             return step == STEP_DONE
-        slot = walk.table.slot_of[code]
+        slot = slot_of[code]
         if walk.slots[slot].at != NULL:
             walk.repeated |= bit_of(slot)
         walk.slots[slot] = value
@@ -70,14 +71,13 @@ cdef DropReason walk_without_cookie(const uint8_t* data, uint32_t size) noexcept
 
 
 # Option 52 itself counts only in the options field, and once.
-cdef DropReason areas_walk(Walk* walk, const SlotTable* table, const uint8_t* data,
-                           uint32_t size) noexcept nogil:
+cdef DropReason areas_walk(Walk* walk, const uint8_t* data, uint32_t size) noexcept nogil:
     cdef Span* overload = &walk.slots[SLOT_OVERLOAD]
     cdef uint8_t areas
-    memset(walk, 0, sizeof(Walk) - (SLOT_MAX - SLOT_COUNT) * sizeof(Span))
-    if table.count > SLOT_COUNT:
-        memset(&walk.slots[<int>SLOT_COUNT], 0, (table.count - SLOT_COUNT) * sizeof(Span))
-    walk.table = table
+    memset(&walk.repeated, 0, sizeof(Walk) - sizeof(walk.table) - sizeof(walk.areas)
+           - (SLOT_MAX - SLOT_COUNT) * sizeof(Span))
+    if walk.table.count > SLOT_COUNT:
+        memset(&walk.slots[<int>SLOT_COUNT], 0, (walk.table.count - SLOT_COUNT) * sizeof(Span))
     if size < AT_OPTIONS or load_be32(data + AT_COOKIE) != MAGIC_COOKIE:
         return walk_without_cookie(data, size)
     if not walk_area(walk, data + AT_OPTIONS, size - AT_OPTIONS):

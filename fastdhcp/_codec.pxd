@@ -3,7 +3,7 @@
 `codec_decode` proves every length once; a Packet is made nowhere else, so whoever holds one may use
 its fields and spans without looking again. All numbers are in host order. Spans point into the
 message, or into the scratch area when repeats of an option had to be joined (RFC 3396). What was
-found of the options stays in the scratch, for the programs of the policy to read (`slots`).
+found of the options stays in the scratch, for the programs of the policy to read (`walk`).
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
@@ -81,9 +81,8 @@ cdef struct Packet:
     Span architecture        # 93
     Span vss                 # 82.151
     Span vss_option          # 221
-    # All that the slot table names, by slot, as joined bytes; also of length 0. at = NULL: absent.
-    const Span* slots
-    uint32_t slot_count
+    # All that the slot table names, as joined bytes, in its slots; also of length 0.
+    const Walk* walk
 
 
 # Reads a request. 0 (DROP_NONE), or the reason why it is dropped; then `packet` must not be used.

@@ -41,7 +41,8 @@ cdef inline DropReason read_message(Scratch* scratch, const SlotTable* table, co
         return DROP_NOT_REQUEST
     if data[AT_HLEN] > HLEN_MAX:
         return DROP_BAD_HLEN
-    reason = areas_walk(walk, table, data, size)
+    walk.table = table
+    reason = areas_walk(walk, data, size)
     if reason != DROP_NONE:
         return reason
     walk.repeated &= ~(<uint64_t>1 << SLOT_OTHER)
@@ -157,8 +158,7 @@ cdef DropReason codec_decode(const SlotTable* table, const uint8_t* data, uint32
     if reason == DROP_NONE:
         take_header(packet, data, size)
         take_options(packet, scratch.walk.slots)
-        packet.slots = scratch.walk.slots
-        packet.slot_count = table.count
+        packet.walk = &scratch.walk
     return reason
 
 

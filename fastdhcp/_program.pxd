@@ -103,8 +103,8 @@ cdef inline void input_packet(Input* input, const Packet* packet,
                               const Arrival* arrival) noexcept nogil:
     input.packet = packet
     input.arrival = arrival
-    input.slots = packet.slots
-    input.slot_count = packet.slot_count
+    input.slots = packet.walk.slots
+    input.slot_count = packet.walk.table.count
     input.relay_info = packet.relay_info
     input.chaddr = packet.chaddr
     input.htype = packet.htype

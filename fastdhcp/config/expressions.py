@@ -43,7 +43,7 @@ BUILT_IN = ("all", "bootp", "known", "unknown")
 """Classes that are there without being configured, in any case of letters."""
 
 # What an instruction does to the stack (by default it pushes one), and what it costs a worker at
-# most, in instructions of the machine, counted on x86-64 with values of 32 octets.
+# most: about so many instructions of the machine on x86-64, with values of 32 octets.
 _STACK = {
     **dict.fromkeys(
         ("sub-option", "vendor", "vendor-option", "enterprise", "substring", "lower", "upper",
