@@ -71,7 +71,7 @@ lease-class = true
 POLICIES = {"plain": POLICY, "five": POLICY + FIVE, "many": POLICY + MANY_OF_ONE}
 SAID: dict[str, dict[int, bytes]] = {
     "plain": {},
-    "five": {60: b"PXEClient:Arch:00007:UNDI:003016", 93: b"\0\x07"},
+    "five": {60: b"PXEClient:00007", 93: b"\0\x07"},
     "many": {60: b"model 77"},
 }
 CASES = {
