@@ -9,7 +9,7 @@ from libc.string cimport memcmp, memcpy
 
 from bench._histogram cimport histogram_add
 from bench._messages cimport (
-    CIRCUIT_ID_SIZE, CLIENT_ID_SIZE, Answer, answer_read, client_id_of, relay_info_of,
+    CIRCUIT_ID_SIZE_MAX, CLIENT_ID_SIZE, Answer, answer_read, client_id_of, relay_info_of,
 )
 from bench._owners cimport NOBODY, owners_get, owners_set
 from bench._state cimport (
@@ -38,12 +38,13 @@ cdef inline void machine_error(
 cdef inline bint _echoes_relay_info(
     const Machine* m, uint32_t client, const Answer* answer,
 ) noexcept nogil:
-    cdef uint8_t wanted[2 + CIRCUIT_ID_SIZE]
-    if not m.form.circuit_id:
+    cdef uint8_t wanted[2 + CIRCUIT_ID_SIZE_MAX]
+    cdef uint32_t size = 2 + <uint32_t>m.form.circuit_id_size
+    if not m.form.circuit_id_size:
         return answer.relay_info.at == NULL
     relay_info_of(&m.form, client, wanted)
-    return (answer.relay_info.len == 2 + CIRCUIT_ID_SIZE and answer.relay_info_last
-            and memcmp(answer.relay_info.at, wanted, 2 + CIRCUIT_ID_SIZE) == 0)
+    return (answer.relay_info.len == size and answer.relay_info_last
+            and memcmp(answer.relay_info.at, wanted, size) == 0)
 
 
 cdef inline bint _echoes_client_id(

@@ -23,8 +23,9 @@ class Load:
         rate: float = 0,
         client_id: bool = False,
         hostname: bool = False,
-        circuit_id: bool = False,
-        request_list: bytes = b"",
+        circuit_id_size: int = 0,
+        vendor_class: bytes = b"",
+        request_lists: tuple[bytes, ...] = (),
         expect: dict[int, bytes] | None = None,
     ) -> Self: ...
     def turn(self, seconds: float, limit: int) -> int: ...

@@ -13,7 +13,10 @@ from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
 
 from bench._check cimport machine_answer
 from bench._histogram cimport Histogram, histogram_at, histogram_clear
-from bench._messages cimport REQUEST_LIST_MAX, form_init
+from bench._messages cimport (
+    CIRCUIT_ID_SIZE, CIRCUIT_ID_SIZE_MAX, REQUEST_LIST_MAX, REQUEST_LISTS_MAX, VENDOR_CLASS_MAX,
+    form_init,
+)
 from fastdhcp._linux cimport AF_INET, POLLIN, htonl, htons, pollfd, ppoll, sockaddr_in
 from bench._owners cimport owners_init
 from bench._state cimport (
@@ -145,6 +148,8 @@ cdef class Load:
                 the sum must be 1000. Who holds none always does a full DORA
     train       messages in one sendmsg at most, 1 to 64
     rate        exchanges to start a second at most, 0 = no limit but the window
+    circuit_id_size  octets of sub-option 1 of option 82: "port-", the client's number, dots
+    request_lists  option 55: one of them each, by the client's number
     expect      options that each OFFER and ACK must carry: code to value
 
     Raises ValueError if a figure is out of its range, MemoryError.
@@ -156,14 +161,19 @@ cdef class Load:
         self, int fd, tuple server, uint32_t relay, *, uint32_t clients, uint32_t window,
         uint32_t first=0, int64_t timeout_ns=SECOND_NS, uint32_t tries=4, uint32_t seed=1,
         tuple weights=(1000, 0, 0, 0), uint16_t train=TRAIN_COUNT_MAX, double rate=0,
-        bint client_id=False, bint hostname=False, bint circuit_id=False,
-        bytes request_list=b"", dict expect=None,
+        bint client_id=False, bint hostname=False, int circuit_id_size=0,
+        bytes vendor_class=b"", tuple request_lists=(), dict expect=None,
     ):
         _demand(1 <= clients <= CLIENTS_MAX, f"clients is 1 to {CLIENTS_MAX}")
         _demand(1 <= window <= min(clients, <uint32_t>WINDOW_MAX), "window is 1 to clients")
         _demand(timeout_ns > 0 and 1 <= tries <= 255, "timeout is above 0, tries 1 to 255")
         _demand(1 <= train <= TRAIN_COUNT_MAX, f"train is 1 to {TRAIN_COUNT_MAX}")
-        _demand(len(request_list) <= REQUEST_LIST_MAX, "the request list is too long")
+        _demand(circuit_id_size == 0 or CIRCUIT_ID_SIZE <= circuit_id_size <= CIRCUIT_ID_SIZE_MAX,
+                f"a circuit-id has {CIRCUIT_ID_SIZE} to {CIRCUIT_ID_SIZE_MAX} octets")
+        _demand(len(vendor_class) <= VENDOR_CLASS_MAX, "the vendor class is too long")
+        _demand(len(request_lists) <= REQUEST_LISTS_MAX, "there are too many request lists")
+        for request_list in request_lists:
+            _demand(1 <= len(request_list) <= REQUEST_LIST_MAX, "a request list is too long")
         self.m = <Machine*>calloc(1, sizeof(Machine))
         if self.m == NULL:
             raise MemoryError
@@ -179,12 +189,19 @@ cdef class Load:
         self.m.stride = _coprime_stride(clients, seed)
         self.m.form.client_id = client_id
         self.m.form.hostname = hostname
-        self.m.form.circuit_id = circuit_id
-        self.m.form.request_list_size = <uint8_t>len(request_list)
-        memcpy(self.m.form.request_list, <const char*>request_list, len(request_list))
+        self.m.form.circuit_id_size = <uint8_t>circuit_id_size
+        self.m.form.vendor_class_size = <uint8_t>len(vendor_class)
+        memcpy(self.m.form.vendor_class, <const char*>vendor_class, len(vendor_class))
+        self._ask_for(request_lists)
         self.weigh(weights)
         self._expect(expect or {})
         self._open(fd, server, train)
+
+    cdef _ask_for(self, tuple request_lists):
+        self.m.form.request_list_count = <uint8_t>len(request_lists)
+        for place, codes in enumerate(request_lists):
+            self.m.form.request_list_size[place] = <uint8_t>len(codes)
+            memcpy(self.m.form.request_lists[place], <const char*>(<bytes>codes), len(codes))
 
     cdef _open(self, int fd, tuple server, uint16_t train):
         cdef sockaddr_in to

@@ -9,11 +9,12 @@ from libc.string cimport memcmp, memcpy, memset
 
 from fastdhcp._wire cimport (
     AT_CHADDR, AT_CIADDR, AT_COOKIE, AT_GIADDR, AT_HLEN, AT_HOPS, AT_HTYPE, AT_OP, AT_OPTIONS,
-    AT_SECS, AT_XID, AT_YIADDR, BOOTREPLY, BOOTREQUEST, HLEN_MAX, MAGIC_COOKIE, MESSAGE_SIZE_MIN,
-    OPTION_CLIENT_ID, OPTION_END, OPTION_HOSTNAME, OPTION_LEASE_TIME, OPTION_MESSAGE_TYPE,
-    OPTION_PAD, OPTION_PARAMETER_LIST, OPTION_RELAY_INFO, OPTION_REQUESTED_ADDRESS,
-    OPTION_SERVER_ID, RELAY_CIRCUIT_ID, Span, Writer, load_be32, store_be16, store_be32,
-    write_bytes, write_option, write_option_u8, write_option_u32, write_u8,
+    AT_SECS, AT_XID, AT_YIADDR, BOOTREPLY, BOOTREQUEST, HLEN_MAX, MAGIC_COOKIE,
+    MESSAGE_SIZE_MIN, OPTION_CLIENT_ID, OPTION_END, OPTION_HOSTNAME, OPTION_LEASE_TIME,
+    OPTION_MESSAGE_TYPE, OPTION_PAD, OPTION_PARAMETER_LIST, OPTION_RELAY_INFO,
+    OPTION_REQUESTED_ADDRESS, OPTION_SERVER_ID, OPTION_VENDOR_CLASS, RELAY_CIRCUIT_ID, Span,
+    Writer, load_be32, store_be16, store_be32, write_bytes, write_option, write_option_u8,
+    write_option_u32, write_u8,
 )
 
 cdef enum:
@@ -21,10 +22,13 @@ cdef enum:
     ETHERNET_HLEN = 6
     CLIENT_AT = AT_CHADDR + 2   # chaddr is 02:00 and the client's number: what steering hashes
     DIGITS = 10
-    CIRCUIT_ID_SIZE = 5 + DIGITS        # "port-0000000042"
+    CIRCUIT_ID_SIZE = 5 + DIGITS        # "port-0000000042", and dots behind it up to
+    CIRCUIT_ID_SIZE_MAX = 250
     HOSTNAME_SIZE = 7 + DIGITS          # "client-0000000042"
     CLIENT_ID_SIZE = 1 + ETHERNET_HLEN  # RFC 2132 9.14: htype and the hardware address
     REQUEST_LIST_MAX = 64
+    REQUEST_LISTS_MAX = 4
+    VENDOR_CLASS_MAX = 64
 
 
 # What all requests of a run have in common.
@@ -34,9 +38,13 @@ cdef struct Form:
     uint16_t size               # of every request: a train has one length
     bint client_id
     bint hostname
-    bint circuit_id
-    uint8_t request_list[REQUEST_LIST_MAX]
-    uint8_t request_list_size
+    uint8_t circuit_id_size     # 0: no option 82
+    uint8_t vendor_class[VENDOR_CLASS_MAX]
+    uint8_t vendor_class_size   # 0: no option 60
+    # One of them each, by the client's number; of the first size 0: no option 55.
+    uint8_t request_lists[REQUEST_LISTS_MAX][REQUEST_LIST_MAX]
+    uint8_t request_list_size[REQUEST_LISTS_MAX]
+    uint8_t request_list_count
 
 
 # What one request says; an address of 0 is left out.
@@ -52,6 +60,8 @@ cdef struct Ask:
 
 cdef inline void form_init(Form* form, uint32_t relay) noexcept nogil:
     cdef uint32_t size = AT_OPTIONS + 3 + 6 + 6 + 1     # 53, 50, 54, END
+    cdef uint32_t longest = 0
+    cdef uint32_t i
     memset(form.header, 0, AT_OPTIONS)
     form.header[AT_OP] = BOOTREQUEST
     form.header[AT_HTYPE] = HTYPE_ETHERNET
@@ -64,10 +74,13 @@ cdef inline void form_init(Form* form, uint32_t relay) noexcept nogil:
         size += 2 + CLIENT_ID_SIZE
     if form.hostname:
         size += 2 + HOSTNAME_SIZE
-    if form.circuit_id:
-        size += 2 + 2 + CIRCUIT_ID_SIZE
-    if form.request_list_size:
-        size += 2 + form.request_list_size
+    if form.circuit_id_size:
+        size += 2 + 2 + form.circuit_id_size
+    if form.vendor_class_size:
+        size += 2 + form.vendor_class_size
+    for i in range(form.request_list_count):
+        longest = max(longest, 2 + <uint32_t>form.request_list_size[i])
+    size += longest
     form.size = <uint16_t>max(size, <uint32_t>MESSAGE_SIZE_MIN)
 
 
@@ -87,7 +100,8 @@ cdef inline void client_id_of(const Form* form, uint32_t client, uint8_t* to) no
 
 cdef inline void relay_info_of(const Form* form, uint32_t client, uint8_t* to) noexcept nogil:
     to[0] = RELAY_CIRCUIT_ID
-    to[1] = CIRCUIT_ID_SIZE
+    to[1] = form.circuit_id_size
+    memset(to + 2, 0x2E, form.circuit_id_size)
     memcpy(to + 2, b"port-", 5)
     _digits(to + 7, form.first + client)
 
@@ -106,7 +120,8 @@ cdef inline void _write_identity(const Form* form, uint32_t client, Writer* w) n
 # Writes a request of form.size octets.
 cdef inline void request_write(const Form* form, const Ask* ask, uint8_t* at) noexcept nogil:
     cdef Writer w
-    cdef uint8_t relay_info[2 + CIRCUIT_ID_SIZE]
+    cdef uint8_t relay_info[2 + CIRCUIT_ID_SIZE_MAX]
+    cdef uint32_t list = ask.client % form.request_list_count if form.request_list_count else 0
     memcpy(at, form.header, AT_OPTIONS)
     memset(at + AT_OPTIONS, 0, form.size - AT_OPTIONS)
     store_be32(at + AT_XID, ask.xid)
@@ -122,11 +137,14 @@ cdef inline void request_write(const Form* form, const Ask* ask, uint8_t* at) no
         write_option_u32(&w, OPTION_REQUESTED_ADDRESS, ask.requested)
     if ask.server_id:
         write_option_u32(&w, OPTION_SERVER_ID, ask.server_id)
-    if form.request_list_size:
-        write_option(&w, OPTION_PARAMETER_LIST, Span(&form.request_list[0], form.request_list_size))
-    if form.circuit_id:         # RFC 3046 2.1: the relay agent appends its option as the last
+    if form.vendor_class_size:
+        write_option(&w, OPTION_VENDOR_CLASS, Span(&form.vendor_class[0], form.vendor_class_size))
+    if form.request_list_count:
+        write_option(&w, OPTION_PARAMETER_LIST,
+                     Span(&form.request_lists[list][0], form.request_list_size[list]))
+    if form.circuit_id_size:    # RFC 3046 2.1: the relay agent appends its option as the last
         relay_info_of(form, ask.client, relay_info)
-        write_option(&w, OPTION_RELAY_INFO, Span(&relay_info[0], 2 + CIRCUIT_ID_SIZE))
+        write_option(&w, OPTION_RELAY_INFO, Span(&relay_info[0], 2 + form.circuit_id_size))
     write_u8(&w, OPTION_END)
 
 

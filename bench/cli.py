@@ -44,6 +44,13 @@ def _expected(texts: tuple[str, ...]) -> dict[int, bytes]:
     return expected
 
 
+def _lists(texts: tuple[str, ...]) -> tuple[bytes, ...]:
+    try:
+        return tuple(bytes(map(int, text.split(","))) for text in texts)
+    except ValueError:
+        raise click.UsageError("--request-list: write codes of options, as in 1,3,6") from None
+
+
 @click.group(invoke_without_command=True)
 @click.option("--server", metavar="ADDR", help="The DHCP server's address.")
 @click.option("--relay", metavar="ADDR", help="giaddr: an address of this host.")
@@ -64,6 +71,12 @@ def _expected(texts: tuple[str, ...]) -> dict[int, bytes]:
 @click.option("--client-id", is_flag=True, help="Send option 61.")
 @click.option("--hostname", is_flag=True, help="Send option 12.")
 @click.option("--circuit-id", is_flag=True, help="Send option 82 with one circuit-id per client.")
+@click.option("--circuit-id-size", default=15, show_default=True, help="Its octets.")
+@click.option("--vendor-class", default="", metavar="TEXT", help="Send option 60.")
+@click.option(
+    "--request-list", "lists", multiple=True, metavar="CODES",
+    help="Option 55, as in 1,3,6; of several each client has one.",
+)  # fmt: skip
 @click.option(
     "--expect", multiple=True, metavar="CODE=HEX", help="An option that each answer must carry."
 )
@@ -77,6 +90,7 @@ def bench(
     warmup: float,
     as_json: bool,
     expect: tuple[str, ...],
+    lists: tuple[str, ...],
     mode: Mode,
     **plan: str | int | float | bool | None,
 ) -> None:
@@ -93,7 +107,9 @@ def bench(
     if seconds is None:
         seconds = 1e9 if exchanges else 10.0
     try:
-        made = msgspec.convert({**plan, "mode": mode, "expect": _expected(expect)}, Plan)
+        asked = {"request_lists": _lists(lists)} if lists else {}
+        whole = {**plan, **asked, "mode": mode, "expect": _expected(expect)}
+        made = msgspec.convert(whole, Plan)
         report = measure(made, seconds=seconds, exchanges=exchanges or 0, warmup=warmup)
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error

@@ -30,6 +30,7 @@ from fastdhcp_bench.network import (
     bench_network,
     group_cpu_seconds,
 )
+from fastdhcp_bench.policy import MESSAGES
 from fastdhcp_bench.run import Report
 
 PROBE_CLIENT = 2**24 - 1
@@ -52,6 +53,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     directory: str | None
     server_gro: bool
+    policy: str | None = None
 
 
 class Round(msgspec.Struct, kw_only=True):
@@ -169,7 +171,7 @@ def measure_once(contender: Contender, setup: Setup) -> Round:
         report = _generate(
             ours, "--mode", setup.mode, "--clients", str(setup.clients),
             "--window", str(setup.window), "--seconds", str(setup.seconds),
-            "--warmup", str(setup.warmup),
+            "--warmup", str(setup.warmup), *(MESSAGES if setup.policy else ()),
         )  # fmt: skip
         cpu, took = group_cpu_seconds(server.pid) - before, time.monotonic() - began
         machine = Sample.take() - machine
@@ -278,6 +280,10 @@ def _judge(comparison: Comparison) -> bool:
 @click.option("--mode", type=click.Choice(["dora", "renew", "reboot"]), default="dora")
 @click.option("--directory", metavar="DIR", help="Folder for the state directories.")
 @click.option("--server-gro", is_flag=True, help="Switch GRO on for the server's link.")
+@click.option(
+    "--policy", type=click.Choice(["reference"]),
+    help="Clients as a large policy has them; default: durable beside the same with that policy.",
+)  # fmt: skip
 @click.option("--floor", is_flag=True, help="Exit 1 if a promised ratio to the echo is missed.")
 @click.option("--json", "as_json", is_flag=True, help="Print all rounds as one JSON object.")
 def main(
@@ -288,11 +294,12 @@ def main(
 ) -> None:
     """Measure CONTENDERS beside the first of them; default: echo durable async.
 
-    Each is a name (echo, durable, async, kea, dnsmasq) or NAME=COMMAND, where {workers} and
-    {directory} are filled in. Needs root, iproute2, ethtool and util-linux.
+    Each is a name (echo, durable, reference, async, kea, dnsmasq) or NAME=COMMAND, where {workers}
+    and {directory} are filled in. Needs root, iproute2, ethtool and util-linux.
     """
     try:
-        chosen = [find_contender(text) for text in contenders or ("echo", "durable", "async")]
+        usual = ("durable", "reference") if setup["policy"] else ("echo", "durable", "async")
+        chosen = [find_contender(text) for text in contenders or usual]
         comparison = compare(chosen, msgspec.convert(setup, Setup))
     except (NetworkError, ContenderError, ValueError) as error:
         raise click.ClickException(str(error)) from error

@@ -7,8 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastdhcp_bench.network import POOL, SERVER_ADDRESS, SUBNET
+from fastdhcp_bench.policy import reference_policy
 
 LEASE_TIME_S = 3600
+SMALL = f"""[[subnets]]
+subnet = "{SUBNET}"
+pools = ["{POOL[0]}-{POOL[1]}"]
+"""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Contender:
         return [*(["env", *variables] if variables else []), *map(fill, self.command)]
 
 
-def _fastdhcp(durability: str) -> str:
+def _fastdhcp(durability: str, policy: str = "") -> str:
     return f"""\
 [server]
 interfaces = []
@@ -50,10 +55,7 @@ runtime-directory = "{{directory}}/run"
 lease-time = {LEASE_TIME_S}
 authoritative = true
 
-[[subnets]]
-subnet = "{SUBNET}"
-pools = ["{POOL[0]}-{POOL[1]}"]
-"""
+{policy or SMALL}"""
 
 
 def _kea() -> str:
@@ -80,6 +82,7 @@ CONTENDERS = {
     for contender in (
         Contender("echo", (_PYTHON, *_ECHO)),
         Contender("durable", _SERVE, {"fastdhcp.toml": _fastdhcp("commit")}),
+        Contender("reference", _SERVE, {"fastdhcp.toml": _fastdhcp("commit", reference_policy())}),
         Contender("async", _SERVE, {"fastdhcp.toml": _fastdhcp("async")}),
         Contender(
             "kea",

@@ -27,6 +27,8 @@ TURN_S = 0.1
 """Between two looks at signals, phases and the caller's stop."""
 FOREVER = 2**64 - 1
 
+CIRCUIT_ID_SIZE = 15
+"""Octets of "port-0000000042"; what is longer has dots behind it."""
 REQUEST_LIST = bytes((1, 3, 6, 15, 51, 54))
 """Option 55 as common clients send it."""
 
@@ -58,7 +60,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     client_id: bool = False
     hostname: bool = False
     circuit_id: bool = False
-    request_list: bytes = REQUEST_LIST
+    circuit_id_size: int = CIRCUIT_ID_SIZE
+    vendor_class: str = ""
+    request_lists: tuple[bytes, ...] = (REQUEST_LIST,)
     expect: dict[int, bytes] = {}
 
 
@@ -128,8 +132,9 @@ class Generator:
             rate=plan.rate,
             client_id=plan.client_id,
             hostname=plan.hostname,
-            circuit_id=plan.circuit_id,
-            request_list=plan.request_list,
+            circuit_id_size=plan.circuit_id_size if plan.circuit_id else 0,
+            vendor_class=plan.vendor_class.encode(),
+            request_lists=plan.request_lists,
             expect=plan.expect,
         )
 

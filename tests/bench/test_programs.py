@@ -67,6 +67,19 @@ def test_two_processes_answer_all(mode: Mode) -> None:
     assert report.counts["completed"] == 8000 and report.counts["retransmissions"] == 0
 
 
+def test_clients_of_the_reference_policy_are_answered() -> None:
+    """RFC 3046 2.2: an option 82 of 60 octets comes back as it went, whatever else is sent."""
+    with echo(workers=1) as port:
+        plan = Plan(
+            server="127.0.0.1", relay="127.0.0.1", server_port=port, relay_port=0, clients=300,
+            timeout=PATIENCE_S, train=1, circuit_id=True, circuit_id_size=58, client_id=True,
+            vendor_class="docsis3.0:", request_lists=(b"\1\3", b"\1\3\6\x0f\x77", b"\6"),
+        )  # fmt: skip
+        report = measure(plan, exchanges=900)
+    assert report.good, report.errors
+    assert report.counts["completed"] == 900
+
+
 def test_trains_go_out_and_come_in() -> None:
     """One process has no filter: it takes whole trains, on loopback too."""
     with echo(workers=1) as port:

@@ -352,7 +352,10 @@ def test_the_rate_bounds_the_starts() -> None:
         {"tries": 0},
         {"train": 65},
         {"weights": (1, 2, 3, 4)},
-        {"request_list": bytes(65)},
+        {"request_lists": (bytes(65),)},
+        {"request_lists": (b"\1",) * 5},
+        {"circuit_id": True, "circuit_id_size": 14},
+        {"vendor_class": "x" * 65},
         {"expect": {255: b""}},
     ],
 )
