@@ -17,7 +17,7 @@ STUBBED = $(patsubst fastdhcp/%.pyi,fastdhcp.%,$(wildcard fastdhcp/*.pyi)) \
 export PYTHON
 
 .PHONY: help run build test test-quick lint format bench compare restart crash fuzz kea clean
-.PHONY: firmware instructions wheel install uninstall
+.PHONY: docs firmware instructions wheel install uninstall
 .DEFAULT_GOAL := help
 
 help: ## what there is to make
@@ -82,6 +82,9 @@ kea: build $(VENV)/test.stamp ## expressions as a living Kea says them, beside a
 
 firmware: build $(VENV)/test.stamp ## real firmware boots, in qemu (tests/boot/README.md)
 	$(BIN)/python -m pytest -q -s --long tests/boot $(ARGS)
+
+docs: build $(VENV)/test.stamp ## docs/reference.md, made of reference.toml
+	$(BIN)/python -m tests.reference_page
 
 clean: ## remove what was built here, and the virtual environment
 	rm -rf build dist $(VENV) fastdhcp.egg-info
