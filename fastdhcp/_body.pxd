@@ -58,6 +58,24 @@ cdef struct Bodies:
     uint8_t* recent          # per set: the way that was used last
 
 
+# Whose layer an option is of, from the nearest.
+cdef enum LayerKind:
+    LAYER_NONE = 0
+    LAYER_RESERVATION = 1
+    LAYER_WHEN_POOL = 2      # a class's options in a pool alone
+    LAYER_WHEN_SUBNET = 3
+    LAYER_CLASS = 4
+    LAYER_POOL = 5
+    LAYER_SUBNET = 6         # with those of its shared network and the defaults in it
+
+
+# For who asks what gives an option.
+cdef struct Source:
+    uint8_t kind             # LayerKind; LAYER_NONE: no layer has it
+    uint8_t level            # as in Option: whether it was written farther
+    uint32_t number          # of the class, where there is one
+
+
 # Readies and frees. False: no memory.
 cdef bint bodies_open(Bodies* bodies) noexcept nogil
 cdef void bodies_close(Bodies* bodies) noexcept nogil
@@ -69,3 +87,7 @@ cdef void bodies_close(Bodies* bodies) noexcept nogil
 cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key,
                              const uint64_t* classes, Span list, uint32_t room,
                              uint32_t name_size, Counters* counters) noexcept nogil
+
+# Which layer gives an option, whether it is asked for or not. `key` has subnet, pool and own set.
+cdef Source body_source(const Image* image, BodyKey* key, const uint64_t* classes,
+                        uint8_t code) noexcept nogil

@@ -50,6 +50,8 @@ cdef struct Choice:
     const Image* image
     const BodyKey* key
     const Layer* layers[LAYERS_MAX]
+    Source sources[LAYERS_MAX]  # of each layer
+    Source pushed            # of the layers that are pushed next
     uint32_t layer_count
     OptionSpan spans[256]
     uint32_t count
@@ -76,6 +78,7 @@ cdef void push_layer(Choice* c, uint32_t index) noexcept nogil:
     cdef uint8_t code, sending
     cdef uint32_t i
     c.layers[c.layer_count] = layer
+    c.sources[c.layer_count] = c.pushed
     c.layer_count += 1
     for i in range(layer.option_count):
         code = options[i].code
@@ -85,13 +88,14 @@ cdef void push_layer(Choice* c, uint32_t index) noexcept nogil:
             c.done[code] = sending == OPTION_NEVER
 
 
-cdef void push_whens(Choice* c, const uint64_t* classes, uint32_t first,
-                     uint32_t left) noexcept nogil:
+cdef void push_whens(Choice* c, const uint64_t* classes, uint32_t first, uint32_t left,
+                     LayerKind kind) noexcept nogil:
     cdef const When* when
     cdef uint32_t i
     for i in range(left):
         when = image_when(c.image, first + i)
         if classes_has(classes, when.number):
+            c.pushed = Source(kind, 0, when.number)
             push_layer(c, when.layer)
 
 
@@ -102,7 +106,8 @@ cdef void push_classes(Choice* c, const uint64_t* classes) noexcept nogil:
     for word in range(<uint32_t>CLASS_WORDS):
         left = classes[word] & sets.told[word]
         while left:
-            push_layer(c, image_class(c.image, word * 64 + lowest_bit_u64(left)).layer)
+            c.pushed = Source(LAYER_CLASS, 0, word * 64 + lowest_bit_u64(left))
+            push_layer(c, image_class(c.image, c.pushed.number).layer)
             left &= left - 1
 
 
@@ -118,20 +123,23 @@ cdef void choice_begin(Choice* c, const Image* image, const BodyKey* key,
     c.listed = c.routes_instead = False
     memset(c.sending, 0, sizeof(c.sending))
     memset(c.done, 0, sizeof(c.done))
+    c.pushed = Source(LAYER_RESERVATION, 0, 0)
     push_layer(c, key.own)
     if key.subnet != NOWHERE:
         subnet = image_subnet(image, key.subnet)
         store_be32(c.mask, subnet.mask)
     if key.pool != NOWHERE:
         pool = image_pool(image, key.pool)
-        push_whens(c, classes, pool.when_first, pool.when_count)
+        push_whens(c, classes, pool.when_first, pool.when_count, LAYER_WHEN_POOL)
     if subnet != NULL:
-        push_whens(c, classes, subnet.when_first, subnet.when_count)
+        push_whens(c, classes, subnet.when_first, subnet.when_count, LAYER_WHEN_SUBNET)
     if key.words:
         push_classes(c, classes)
     if pool != NULL:
+        c.pushed = Source(LAYER_POOL, 0, 0)
         push_layer(c, pool.layer)
     if subnet != NULL:
+        c.pushed = Source(LAYER_SUBNET, 0, 0)
         push_layer(c, subnet.layer)
     if key.bootp:
         # RFC 2132 2: what section 9 has is DHCP's alone.
@@ -443,3 +451,29 @@ cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key,
         return body
     key.room = <uint16_t>(room - name_size if name_size <= room else room)
     return find_or_lay(bodies, image, key, classes, list, counters)
+
+
+# ---- for who asks
+
+cdef Source source_of(const Choice* c, uint8_t code) noexcept nogil:
+    cdef const Option* option
+    cdef uint32_t i
+    for i in range(c.layer_count):
+        option = image_find_option(c.image, c.layers[i], code)
+        if option != NULL:
+            return Source(c.sources[i].kind, option.level, c.sources[i].number)
+    return Source(LAYER_NONE, 0, 0)
+
+
+cdef Source body_source(const Image* image, BodyKey* key, const uint64_t* classes,
+                        uint8_t code) noexcept nogil:
+    cdef Choice c
+    cdef Source found
+    key.words = 0
+    if image.classes.count:
+        put_classes(key, image, classes)
+    choice_begin(&c, image, key, classes)
+    found = source_of(&c, code)
+    if found.kind == LAYER_NONE and code == OPTION_MS_CLASSLESS_ROUTES:
+        return source_of(&c, OPTION_CLASSLESS_ROUTES)
+    return found

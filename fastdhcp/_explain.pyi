@@ -5,6 +5,7 @@ from typing import Any, Self
 from fastdhcp._memory import Memory
 
 CLAIMS: tuple[str, ...]
+LAYERS: tuple[str, ...]
 
 class Explainer:
     """Decides about messages as a worker would. `hints`: the segment's descriptor, which stays the

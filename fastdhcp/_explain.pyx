@@ -12,22 +12,27 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from fastdhcp._body cimport Bodies, bodies_close, bodies_open
+from fastdhcp._body cimport (
+    LAYER_NONE, Bodies, BodyKey, Source, bodies_close, bodies_open, body_source,
+)
 from fastdhcp._codec cimport Packet, Scratch, codec_decode
 from fastdhcp._engine cimport Place, Verdict, View, engine_asked
 from fastdhcp._gather cimport gather_claim
 from fastdhcp._handle cimport Handled, consider, decide, describe, handled_clear
-from fastdhcp._image cimport NOWHERE, image_slots
+from fastdhcp._image cimport CLASS_WORDS, NOWHERE, Image, image_slots
 from fastdhcp._leases cimport TIME_INFINITE, Table, boot_ns, leases_store_fails, node_now
 from fastdhcp._memory cimport Memory
 from fastdhcp._reply cimport Reply, reply_write
+from fastdhcp._reservations cimport Reservation, reservation_hostname, reservation_identity
 from fastdhcp._scope cimport Arrival, Scope
 from fastdhcp._stats cimport DROP_NONE, DROP_REPLY_TOO_LONG, Counters, DropReason
-from fastdhcp._wire cimport HLEN_MAX
+from fastdhcp._wire cimport HLEN_MAX, Span
 
 from fastdhcp.bpf import steer
 
 CLAIMS = ("none", "had", "ended", "offered", "held")  # by Claim
+LAYERS = ("none", "reservation", "when of the pool", "when of the subnet", "class", "pool",
+          "subnet")  # by LayerKind
 
 
 cdef object index_of(uint32_t index):
@@ -54,6 +59,40 @@ cdef dict scope_dict(const Scope* scope):
         "vrf": scope.vrf, "network": scope.network, "subnet": index_of(scope.link_subnet),
         "server_id": scope.server_id,
     }
+
+
+# None: the client has none.
+cdef dict reservation_dict(const Reservation* cell):
+    if cell == NULL:
+        return None
+    cdef Span identity = reservation_identity(cell)
+    cdef Span hostname = reservation_hostname(cell)
+    return {
+        "kind": cell.kind, "identity": identity.at[:identity.len], "address": cell.address,
+        "hostname": hostname.at[:hostname.len],
+    }
+
+
+cdef object classes_of(const Handled* out):
+    return sum(<object>out.classes[word] << 64 * word for word in range(CLASS_WORDS))
+
+
+# Layer, level and class of each option that the policy has for who is answered so.
+cdef dict sources_of(const Image* image, const Handled* out):
+    cdef BodyKey key
+    cdef Source source
+    cdef int code
+    key.subnet = out.subnet
+    key.pool = out.pool
+    key.own = 0
+    if out.reservation != NULL:
+        key.own = out.reservation.options
+    found = {}
+    for code in range(1, 255):
+        source = body_source(image, &key, out.classes, <uint8_t>code)
+        if source.kind != LAYER_NONE:
+            found[code] = LAYERS[<int>source.kind], source.level, source.number
+    return found
 
 
 cdef class Explainer:
@@ -121,6 +160,7 @@ cdef class Explainer:
         if reason != DROP_NONE:
             return {"reason": <int>reason}
         self._table(&t, packet.chaddr[:HLEN_MAX])
+        view.reservation = NULL
         view.now = node_now(&t) if now is None else now
         with nogil:
             reason = consider(&t, &packet, &arrival, view.now, &view, &out)
@@ -135,6 +175,7 @@ cdef class Explainer:
         self.hints.madvise(mmap.MADV_DONTNEED)
         found = self._reply(&t, &packet, &arrival, &out, view.now)
         found["decided"] = bool(decided)
+        found["reservation"] = reservation_dict(view.reservation)
         if decided:
             found["reserved"] = place_dict(&view, &view.reserved)
             found["mine"] = place_dict(&view, &view.mine)
@@ -157,5 +198,7 @@ cdef class Explainer:
             "asked_address": engine_asked(packet), "yiaddr": out.yiaddr, "lease_s": out.lease_s,
             "subnet": index_of(out.subnet), "pool": index_of(out.pool),
             "relay_info": packet.relay_info.at[:packet.relay_info.len],
-            "scope": scope_dict(&out.scope),
+            "scope": scope_dict(&out.scope), "linked": out.scope.network_number != 0,
+            "classes": classes_of(out),
+            "sources": sources_of(t.image, out) if reply else {},
         }

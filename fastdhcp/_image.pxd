@@ -94,6 +94,7 @@ cdef struct Image:
     Table_ own                   # Own: the addresses of this machine, sorted
     Table_ agents                # Agent, sorted by address; they do not overlap
     Table_ vpns                  # Vpn, sorted by length of the VSS, then by its octets
+    Table_ definitions           # bytes: [[option-definitions]] as written, in JSON, for control
     Table_ instructions          # Instruction, program by program
     Table_ programs              # Program
     Table_ slots                 # SlotTable, one: the options that are looked at
@@ -198,7 +199,8 @@ cdef struct Layer:
 cdef struct Option:
     uint8_t code
     uint8_t flags                # OptionFlag
-    uint8_t spare[2]
+    uint8_t level                # where it was written: OPTION_LEVELS of config/model.py
+    uint8_t spare
     uint32_t value_at            # into the image; not 0, also where the value has no octets
     uint32_t value_len           # may exceed 255: split where it is written (RFC 3396)
 

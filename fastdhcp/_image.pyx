@@ -217,6 +217,7 @@ STRUCT_SIZES = {
     "pools": sizeof(Pool), "masks": sizeof(Mask), "params": sizeof(Params),
     "layers": sizeof(Layer), "options": sizeof(Option), "interfaces": sizeof(Interface),
     "members": 4, "own": sizeof(Own), "agents": sizeof(Agent), "vpns": sizeof(Vpn),
+    "definitions": 1,
     "instructions": sizeof(Instruction), "programs": sizeof(Program),
     "slots": sizeof(SlotTable), "classes": sizeof(Class), "class_ids": sizeof(ClassId),
     "class_sets": sizeof(ClassSets), "class_steps": sizeof(ClassStep),

@@ -181,7 +181,7 @@ def _pairs(found: Found) -> Iterator[tuple[str, str | None]]:
     yield "message", f"{found['message'].upper()}{_whose(found)}"
     link = found["link"]
     if link is not None:
-        vrf = f"VRF {link['vrf']}, " if link["vrf"] else ""
+        vrf = f"VRF {link['vrf-name'] or link['vrf']}, " if link["vrf"] else ""
         network = f"{link['network']}, " if link["network"] != link["subnet"] else ""
         yield "link", f"{vrf}{network}{link['subnet'] or 'no subnet of its own'}"
         yield "found by", link["found-by"]

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fcntl import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE, fcntl
 
+import msgspec
+
 from fastdhcp._image import STRUCT_SIZES
 from fastdhcp._reservations import ReservationsView, lower_pools
 from fastdhcp.config import tables
@@ -289,6 +291,7 @@ def compile_image(
             "own": [tables.OWN.pack(vrf=vrf, address=address) for vrf, address in own],
             "agents": agents,
             "vpns": vpns,
+            "definitions": [bytes((octet,)) for octet in _definitions(config)],
             **program_tables(run.programs),
             **class_rows,
             "overlays": run.overlays.rows,
@@ -331,3 +334,8 @@ def _not_given(table: ReservationsView, own: Sequence[tuple[int, int]]) -> Itera
         if table.at(vrf, address) is not None:
             text = address_text(address)
             yield f"{text} is reserved, but the server's own: it is not given; reserve another"
+
+
+def _definitions(config: Configuration) -> bytes:
+    """Read again by control, which shows values in the words of the configuration."""
+    return msgspec.json.encode(config.definitions) if config.definitions else b""

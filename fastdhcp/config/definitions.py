@@ -2,12 +2,13 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import msgspec
 from msgspec import UNSET
 
 from fastdhcp.config import schema
-from fastdhcp.config.report import Report, Where
+from fastdhcp.config.report import Report, Source, Where
 from fastdhcp.config.values import plain_name
 from fastdhcp.options import (
     CODE_MAX,
@@ -50,6 +51,22 @@ def read_definitions(
         if isinstance(table.type, str) and table.type.startswith(_SPACE):
             _check_space(report, where, table.type.removeprefix(_SPACE), definitions)
     return definitions
+
+
+def written_definitions(
+    written: Sequence[tuple[Where, schema.OptionDefinition]],
+) -> tuple[Mapping[str, object], ...]:
+    """The tables as the configuration has them."""
+    return tuple(msgspec.to_builtins(table) for _, table in written)
+
+
+def definitions_of(data: bytes) -> Definitions:
+    """All option spaces, of an image's table of definitions."""
+    if not data:
+        return STANDARD
+    tables = msgspec.json.decode(data, type=list[schema.OptionDefinition])
+    nowhere = Where(Source("", "", is_json=False))
+    return read_definitions(Report(), [(nowhere, table) for table in tables])
 
 
 def _add(

@@ -190,12 +190,13 @@ def compile_expression(
         raise ExpressionError(
             text, tree.at, "is a value, and a test is wanted; compare it: ... == '...'"
         )
-    return _compile(text, tree, names or {}, classes)
+    return compile_node(text, tree, names or {}, classes)
 
 
-def _compile(
-    text: str, tree: Node, names: Mapping[str, int], classes: Collection[str] | None
+def compile_node(
+    text: str, tree: Node, names: Mapping[str, int], classes: Collection[str] | None = None
 ) -> Expression:
+    """Compiles a part of an expression, whose whole `text` errors point into."""
     run = _Compiler(text, names, classes)
     if is_test(tree):
         run.test(tree)
@@ -230,7 +231,7 @@ def _compared(
     literals = [item.data for item in items if isinstance(item, Literal)]
     if len(literals) < len(items):
         return None
-    return _compile(text, value, names, classes), tuple(literals)
+    return compile_node(text, value, names, classes), tuple(literals)
 
 
 class _Compiler:

@@ -13,7 +13,7 @@ from fastdhcp.config import schema
 from fastdhcp.config.advice import advise, advise_on_addresses
 from fastdhcp.config.classes import advise_on_classes, read_classes
 from fastdhcp.config.collector import paused
-from fastdhcp.config.definitions import read_definitions
+from fastdhcp.config.definitions import read_definitions, written_definitions
 from fastdhcp.config.errors import ConfigError, Problem
 from fastdhcp.config.kept import Owned, read_anywhere, toml_part
 from fastdhcp.config.model import (
@@ -227,6 +227,7 @@ def _resolve(files: _Files) -> Configuration:
         reservations=reservations,
         relays=relays,
         vrfs=known,
+        definitions=written_definitions(files.lists["option_definitions"]),
         classes=classes.written,
         block_count=blocks,
     )

@@ -49,14 +49,20 @@ Chosen = Mapping[str, Value]
 """What is written of a scope's keys, by the field of Params."""
 
 
+# Where an option of a layer was written: in what the layer is of, or farther, folded into it.
+OPTION_LEVELS = ("", "shared network", "defaults")
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a layer says of an option. `value` None: only whether it is sent. `by_vendor`: option
-    125, whose vendors count one by one (RFC 3925 4)."""
+    125, whose vendors count one by one (RFC 3925 4). `level`: where it was written (OPTION_LEVELS);
+    it changes nothing, and is kept for who asks."""
 
     value: bytes | None = None
     sending: str = ""  # "always" or "never"; "": as it is asked for
     by_vendor: bool = False
+    level: str = field(default="", compare=False)
 
 
 Options = Mapping[int, Given]
@@ -83,12 +89,12 @@ def layered(farther: Options, nearer: Options) -> Options:
 
 
 def _over(far: Given, near: Given) -> Given:
-    value, by_vendor = near.value, near.by_vendor
+    value, by_vendor, level = near.value, near.by_vendor, near.level
     if value is None:
-        value, by_vendor = far.value, far.by_vendor
+        value, by_vendor, level = far.value, far.by_vendor, far.level
     elif by_vendor and far.by_vendor and far.value is not None:
         value = b"".join({**vendors(far.value), **vendors(value)}.values())
-    return Given(value, near.sending or far.sending, by_vendor)
+    return Given(value, near.sending or far.sending, by_vendor, level)
 
 
 def option_values(options: Options) -> Mapping[int, bytes]:
@@ -345,6 +351,7 @@ class Configuration:
     reservations: ReservationTable
     relays: Relays
     vrfs: tuple[Vrf, ...]
+    definitions: tuple[Mapping[str, object], ...]  # [[option-definitions]] as written
     classes: tuple[Class, ...]
     block_count: int  # blocks of 256 addresses that pools and reservations touch
     warnings: tuple[Problem, ...] = field(default=())

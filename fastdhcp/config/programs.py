@@ -1,7 +1,7 @@
 """Programs of an image: expressions with their places, and the options that they have the codec
 look at."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastdhcp._codec import slot_table
 from fastdhcp._program import LIMITS, OPS, evaluate
@@ -86,8 +86,10 @@ def program_tables(programs: ProgramTable) -> dict[str, list[bytes]]:
     }
 
 
-def program_image(blob: Blob, programs: ProgramTable) -> bytearray:
-    """An image of programs alone."""
+def program_image(
+    blob: Blob, programs: ProgramTable, interfaces: Sequence[bytes] = ()
+) -> bytearray:
+    """An image of programs alone, and of the interfaces that they may be asked about."""
     fixed: dict[str, int | bytes] = {
         name: b"" if name in ("secret", "identity") else 0
         for name in tables.HEADER.fields
@@ -95,6 +97,7 @@ def program_image(blob: Blob, programs: ProgramTable) -> bytearray:
     }
     fixed["programs_read"] = programs.read
     rows: dict[str, list[bytes]] = {name: [] for name in tables.TABLES[:-1]}
+    rows["interfaces"] = list(interfaces)
     return tables.assemble(fixed, blob, {**rows, **program_tables(programs)})
 
 

@@ -14,6 +14,8 @@ from fastdhcp.options import BY_NAME, CODE_MAX, STANDARD, Definitions, OptionErr
 
 NO_OPTIONS: Options = {}
 _ROWS = keys_of(Params)
+_LEVELS: Mapping[str | int, str] = {"defaults": "defaults", "shared-networks": "shared network"}
+"""By the first step of a scope's place: what is folded into the subnets."""
 _NAME_CODES = {
     BY_NAME[name].code for name in ("host-name", "domain-name", "tftp-server-name")
 }
@@ -84,6 +86,7 @@ def scope_options(
     if not (scope.options or scope.always_send or scope.never_send):
         return NO_OPTIONS
     found: dict[int, Given] = {}
+    level = _LEVELS.get(where.path[0], "") if where.path else ""
     for name, value in scope.options.items():
         here = where.at("options", name)
         try:
@@ -97,7 +100,7 @@ def scope_options(
             words = f"has {len(data)} characters, and a domain name at most {_NAME_MAX}"
             report.warn(here, f"{words} (RFC 1035 2.3.4: 255 octets); write a shorter one")
         # In hex, or by a name of its own, it is whole.
-        found[code] = Given(data, by_vendor=name == _VENDOR_OPTIONS)
+        found[code] = Given(data, by_vendor=name == _VENDOR_OPTIONS, level=level)
     if _IEN_116 in found and _DOMAIN_NAME_SERVERS not in found:
         here = where.at("options", "name-servers")
         words = "is option 5, servers of IEN 116 that nobody asks for any more"

@@ -251,7 +251,8 @@ def _pools(
             nearer, other = (high, low) if k > i else (low, high)
             report.error(
                 nearer.where,
-                f'"{nearer.pool.name}" overlaps "{other.pool.name}"; give each address to one pool',
+                f'"{nearer.pool.name}" overlaps "{other.pool.name}" (at {other.where}); give each '
+                "address to one pool",
             )
     return [found for _, found in pools]
 

@@ -10,7 +10,7 @@ from dataclasses import fields
 from mmap import mmap
 from typing import Any
 
-from fastdhcp.config.model import Chosen, Given, Options, Params
+from fastdhcp.config.model import OPTION_LEVELS, Chosen, Given, Options, Params
 
 LINE = 64  # tables start on a cache line
 SIZE_MAX = 0xFFFFFFFF  # places in the image are 32 bits wide
@@ -82,7 +82,7 @@ POOL = Row(
 MASK = Row(block="I", spare="4x", allowed="32s")
 PARAMS = _params_row()
 LAYER = Row(option_first="I", option_count="I")
-OPTION = Row(code="B", flags="B", spare="2x", value_at="I", value_len="I")
+OPTION = Row(code="B", flags="B", level="B", spare="x", value_at="I", value_len="I")
 INTERFACE = Row(
     ifindex="i", network="I", vrf="I", address="I", mtu="I", untrusted="I", name_at="I",
     name_len="I",
@@ -93,6 +93,7 @@ AGENT = Row(
 )  # fmt: skip
 VPN = Row(vrf="I", name_at="I", name_len="I", vss_at="I", vss_len="I")
 INDEX = Row(value="I")
+OCTET = Row(value="B")
 INSTRUCTION = Row(op="B", a="B", b="H", c="I")
 PROGRAM = Row(first="I", count="I")
 SLOT_TABLE = Row(slot_of="256s", count="I")
@@ -118,13 +119,13 @@ CLASS_TABLES = (
 # In the order of the header, after its fixed fields.
 TABLES = (
     "networks", "members", "subnets", "pools", "masks", "params", "layers", "options",
-    "interfaces", "own", "agents", "vpns", "instructions", "programs", "slots", *CLASS_TABLES,
-    "overlays", "overlay_values", "blob",
+    "interfaces", "own", "agents", "vpns", "definitions", "instructions", "programs", "slots",
+    *CLASS_TABLES, "overlays", "overlay_values", "blob",
 )  # fmt: skip
 ROWS = {
     "networks": NETWORK, "members": INDEX, "subnets": SUBNET, "pools": POOL, "masks": MASK,
     "params": PARAMS, "layers": LAYER, "options": OPTION, "interfaces": INTERFACE, "own": OWN,
-    "agents": AGENT, "vpns": VPN,
+    "agents": AGENT, "vpns": VPN, "definitions": OCTET,
     "instructions": INSTRUCTION, "programs": PROGRAM, "slots": SLOT_TABLE,
     "classes": CLASS, "class_ids": CLASS_ID, "class_sets": CLASS_SETS, "class_steps": CLASS_STEP,
     "class_places": CLASS_PLACE, "class_candidates": CLASS_CANDIDATE, "guards": GUARD,
@@ -243,19 +244,19 @@ class LayerTable:
         self.rows = [LAYER.pack(option_first=0, option_count=0)]
         self.options: list[bytes] = []
         self._blob = blob
-        self._places: dict[tuple[tuple[int, Given], ...], int] = {(): 0}
+        self._places: dict[tuple[tuple[int, Given, str], ...], int] = {(): 0}
 
     def place(self, options: Options) -> int:
         """The index of the layer with these options."""
         if not options:
             return 0
-        key = tuple(sorted(options.items(), key=lambda item: item[0]))
+        key = tuple((code, options[code], options[code].level) for code in sorted(options))
         found = self._places.get(key)
         if found is None:
             found = self._places[key] = len(self.rows)
             row = LAYER.pack(option_first=len(self.options), option_count=len(key))
             self.rows.append(row)
-            self.options += [self._pack(code, said) for code, said in key]
+            self.options += [self._pack(code, said) for code, said, _ in key]
         return found
 
     def _pack(self, code: int, said: Given) -> bytes:
@@ -263,7 +264,10 @@ class LayerTable:
         flags = SENDING[said.sending]
         flags |= NO_VALUE if said.value is None else BY_VENDOR if said.by_vendor else 0
         place = self._blob.place(value)
-        return OPTION.pack(code=code, flags=flags, value_at=place, value_len=len(value))
+        level = OPTION_LEVELS.index(said.level)
+        return OPTION.pack(
+            code=code, flags=flags, level=level, value_at=place, value_len=len(value)
+        )
 
 
 def assemble(

@@ -12,11 +12,13 @@ from typing import Any
 from fastdhcp import words
 from fastdhcp._reservations import ReservationsView
 from fastdhcp.config import tables
+from fastdhcp.config.definitions import definitions_of
 from fastdhcp.config.model import IDENTITY_KINDS
 from fastdhcp.config.subnets import DEFAULT_VRF_NAME
+from fastdhcp.options import STANDARD, Definitions
 
 VRF_NUMBER = re.compile(r"[0-9]{1,9}")
-_KINDS = {number: name for name, number in IDENTITY_KINDS.items()}
+KINDS = {number: name for name, number in IDENTITY_KINDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Reservations:
         found = self._table.at(vrf, address) if self._table else None
         if found is None:
             return None
-        return Reservation(_KINDS[found["kind"]], found["identity"], found["hostname"])
+        return Reservation(KINDS[found["kind"]], found["identity"], found["hostname"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,13 @@ class AgentName:
 
 @dataclass(frozen=True, slots=True)
 class ClassName:
-    """`id` is the number that records carry; `counter`: its word among COUNT_CLASS, or NOWHERE."""
+    """`id` is the number that records carry; `counter`: its word among COUNT_CLASS, or NOWHERE;
+    `test`: as it is written, empty where it is built in or named by reservations alone."""
 
     id: int
     name: str
     counter: int
+    test: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,8 @@ class Catalog:
     vrfs: Mapping[int, str] = field(default_factory=dict)
     """Names by number; the default VRF has none."""
     agents: Sequence[AgentName] = ()
+    definitions: Definitions = STANDARD
+    """What options and sub-options are called, and how their values are written."""
 
     @classmethod
     def read(cls, image_fd: int, reservations_fd: int) -> "Catalog":
@@ -150,6 +156,9 @@ def _read(image: mmap.mmap, reservations: ReservationsView) -> Catalog:
         ],
         subnets=subnets,
         pools=[_pool(image, row, subnets) for row in tables.read_rows(image, "pools")],
+        definitions=definitions_of(
+            bytes(row.value for row in tables.read_rows(image, "definitions"))
+        ),
         names_by_id={subnet.id: subnet.name for subnet in subnets},
         classes=classes,
         classes_by_id={found.id: found.name for found in classes if found.id},
@@ -168,7 +177,8 @@ def _text(image: mmap.mmap, at: int, size: int) -> str:
 
 
 def _class(image: mmap.mmap, row: Any) -> ClassName:
-    return ClassName(row.id, _text(image, row.name_at, row.name_len), row.counter)
+    name = _text(image, row.name_at, row.name_len)
+    return ClassName(row.id, name, row.counter, _text(image, row.test_at, row.test_len))
 
 
 def _subnet(image: mmap.mmap, row: Any) -> SubnetName:

@@ -1,50 +1,40 @@
 """What explain answers: a decision, of what the engine looked at, in words of operators."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 from fastdhcp import words
 from fastdhcp._codec import DecodeError, decode
 from fastdhcp._explain import Explainer
+from fastdhcp._leases import BindingState
+from fastdhcp._memory import Memory
 from fastdhcp._stats import drop_names
-from fastdhcp.control.catalog import Catalog
+from fastdhcp.config.parts import Way
+from fastdhcp.control.catalog import KINDS, Catalog, Reservation
+from fastdhcp.control.layers import classes_of, option_of
 from fastdhcp.control.messages import (
     Decision,
     ExplainedClass,
     ExplainedLink,
-    ExplainedOption,
     ExplainRequest,
     Explanation,
 )
 from fastdhcp.control.question import BROADCAST, Question, links_of, question_of, with_server
 from fastdhcp.control.reasons import SILENCE, why
-from fastdhcp.options import BY_CODE
-from fastdhcp.options import decode as value_of
 from fastdhcp.packet import Packet
 
 INFINITE = 0xFFFFFFFF
-_LEASE_TIME, _RENEWAL_TIME, _REBINDING_TIME, _SERVER_ID, _CLIENT_ID = 51, 58, 59, 54, 61
-_RELAY_INFO = 82
+_LEASE_TIME, _RENEWAL_TIME, _REBINDING_TIME, _CLIENT_ID, _RELAY_INFO = 51, 58, 59, 61, 82
 _SUBNET_SELECTION, _LINK_SELECTION = 118, 5
-_LAYERS = {
-    1: "the subnet's prefix",
-    _LEASE_TIME: "the lease",
-    53: "the reply",
-    _SERVER_ID: "the server's address",
-    56: "the reply",
-    _RENEWAL_TIME: "the lease",
-    _REBINDING_TIME: "the lease",
-    _CLIENT_ID: "the client's own, echoed (RFC 6842)",
-    _RELAY_INFO: "the relay agent's own, echoed (RFC 3046)",
-}
-"""What gives the options that no layer gives."""
 Found = Mapping[str, Any]
 
 
 class Explaining:
     """Answers what is asked about the policy in force."""
 
-    def __init__(self, explainer: Explainer) -> None:
+    def __init__(self, memory: Memory, explainer: Explainer) -> None:
+        self._memory = memory
         self._explainer = explainer
 
     def explain(
@@ -57,7 +47,7 @@ class Explaining:
             # Whom a client selects it knows by the offer.
             question = with_server(question, found["scope"]["server_id"])
             found = self._ask(question)
-        return _explanation(question, found, catalog)
+        return self._explanation(question, found, catalog)
 
     def _ask(self, question: Question) -> dict[str, Any]:
         return self._explainer.explain(
@@ -69,34 +59,62 @@ class Explaining:
             source_port=question.source_port,
         )
 
+    def _explanation(
+        self, question: Question, found: dict[str, Any], catalog: Catalog
+    ) -> Explanation:
+        try:
+            packet = decode(question.message)
+        except DecodeError as error:
+            return _nothing(question, error.reason, catalog)
+        _name_owners(found, catalog)
+        reply = decode(found["reply"]) if found["reply"] else None
+        place = found["pool"] if found["yiaddr"] else None
+        way = self._way(question, packet, found)
+        return Explanation(
+            message=words.message_name(packet.message_type or 0),
+            hw_address=words.hardware_text(packet.chaddr),
+            client_id=words.identifier_text(packet.options.get(_CLIENT_ID, b"")),
+            relay=_shown(packet.giaddr),
+            interface=question.interface,
+            link=_link(question, packet, found, catalog),
+            reservation=found["own_reservation"],
+            classes=classes_of(question.message, way, catalog) if found["linked"] else [],
+            address=words.address_text(found["yiaddr"]) if found["yiaddr"] else None,
+            pool=None if place is None else catalog.pools[place].name,
+            reply=words.message_name(found["reply_type"]) if found["reply_type"] else None,
+            reason=drop_names()[found["reason"]] if found["reason"] else None,
+            why=why(packet.message_type or 0, found),
+            server_id=_server_id(found),
+            generation=catalog.generation,
+            **_told(reply, found, catalog),
+        )
 
-def _explanation(question: Question, found: dict[str, Any], catalog: Catalog) -> Explanation:
-    try:
-        packet = decode(question.message)
-    except DecodeError as error:
-        return _nothing(question, error.reason, catalog)
-    _name_owner(found, catalog)
-    reply = decode(found["reply"]) if found["reply"] else None
-    place = found["pool"] if found["yiaddr"] else None
-    own = _own_reservation(found, catalog)
-    return Explanation(
-        message=words.message_name(packet.message_type or 0),
-        hw_address=words.hardware_text(packet.chaddr),
-        client_id=words.identifier_text(packet.options.get(_CLIENT_ID, b"")),
-        relay=_shown(packet.giaddr),
-        interface=question.interface,
-        link=_link(question, packet, found, catalog),
-        reservation=own,
-        classes=_classes(found),
-        address=words.address_text(found["yiaddr"]) if found["yiaddr"] else None,
-        pool=None if place is None else catalog.pools[place].name,
-        reply=words.message_name(found["reply_type"]) if found["reply_type"] else None,
-        reason=drop_names()[found["reason"]] if found["reason"] else None,
-        why=why(packet.message_type or 0, found),
-        server_id=_server_id(found),
-        generation=catalog.generation,
-        **_told(reply, found, catalog),
-    )
+    def _way(self, question: Question, packet: Packet, found: Found) -> Way:
+        """What tests look at beside the message."""
+        recalled = None
+        if question.destination != BROADCAST and not _shown(packet.giaddr):
+            recalled = self._recalled(packet, found["scope"]["vrf"])
+        return Way(
+            relay_info=recalled,
+            known=found["reservation"] is not None,
+            classes=found["classes"],
+            interface=question.interface or "",
+            source=question.source,
+            destination=question.destination,
+        )
+
+    def _recalled(self, packet: Packet, vrf: int) -> bytes | None:
+        """What the relay agent said when this client last came by it: a message that is unicast
+        past it does not say it. As `recall_relay_info` of _handle.pyx."""
+        if packet.options.get(_RELAY_INFO) or not _shown(packet.ciaddr):
+            return None
+        with contextlib.suppress(TimeoutError):
+            lease = self._memory.lease(vrf, words.address_number(packet.ciaddr))
+            if lease is not None and lease.state in (BindingState.ACTIVE, BindingState.PENDING):
+                own = (lease.htype, lease.chaddr) == (packet.htype, packet.chaddr)
+                if own or (lease.client_id and lease.client_id == packet.options.get(_CLIENT_ID)):
+                    return lease.relay_info or None
+        return None
 
 
 def _nothing(question: Question, reason: str, catalog: Catalog) -> Explanation:
@@ -125,12 +143,13 @@ def _link(
     question: Question, packet: Packet, found: Found, catalog: Catalog
 ) -> ExplainedLink | None:
     """None: no link of the configuration."""
-    if not found["decided"]:
+    if not found["linked"]:
         return None
     scope = found["scope"]
     subnet = None if scope["subnet"] is None else catalog.subnets[scope["subnet"]].name
     return ExplainedLink(
         vrf=scope["vrf"],
+        vrf_name=catalog.vrfs.get(scope["vrf"]),
         network=catalog.networks[scope["network"]],
         subnet=subnet,
         found_by=_found_by(question, packet, subnet),
@@ -158,24 +177,21 @@ def _is_host(address: bytes) -> bool:
     return address[0] not in (0, 127) and address[0] < 224
 
 
-def _name_owner(found: dict[str, Any], catalog: Catalog) -> None:
-    """Whom the asked-for address is kept for."""
-    asked = found.get("asked")
-    if asked is not None:
-        kept = catalog.reservations.at(found["scope"]["vrf"], asked["address"])
+def _name_owners(found: dict[str, Any], catalog: Catalog) -> None:
+    """Whom the asked-for address is kept for, and what is kept for the client itself."""
+    found["own_reservation"] = found["own_hostname"] = found["asked_reservation"] = None
+    vrf = found["scope"]["vrf"]
+    if found.get("asked") is not None:
+        kept = catalog.reservations.at(vrf, found["asked"]["address"])
         found["asked_reservation"] = kept.name if kept else None
-
-
-def _own_reservation(found: Found, catalog: Catalog) -> str | None:
-    reserved = found.get("reserved")
-    if reserved is None:
-        return None
-    kept = catalog.reservations.at(found["scope"]["vrf"], reserved["address"])
-    return f"{kept.name}, address {words.address_text(reserved['address'])}" if kept else None
-
-
-def _classes(found: Found) -> list[ExplainedClass]:
-    return []
+    own = found["reservation"]
+    if own is not None:
+        name = Reservation(KINDS[own["kind"]], own["identity"], own["hostname"]).name
+        address = own["address"]
+        found["own_hostname"] = own["hostname"]
+        found["own_reservation"] = (
+            f"{name}, address {words.address_text(address)}" if address else name
+        )
 
 
 # ---- what the reply says
@@ -192,22 +208,12 @@ def _told(reply: Packet | None, found: Found, catalog: Catalog) -> dict[str, Any
         "infinite": lease_s == INFINITE,
         "renewal_time": _number(options.get(_RENEWAL_TIME)),
         "rebinding_time": _number(options.get(_REBINDING_TIME)),
-        "options": [_option(code, value, found, catalog) for code, value in options.items()],
+        "options": [option_of(code, value, found, catalog) for code, value in options.items()],
     }
 
 
 def _number(octets: bytes | None) -> int | None:
     return None if octets is None else int.from_bytes(octets)
-
-
-def _option(code: int, octets: bytes, found: Found, catalog: Catalog) -> ExplainedOption:
-    known = BY_CODE.get(code)
-    return ExplainedOption(
-        code=code,
-        name=known.name if known else None,
-        value=value_of(code, octets),
-        layer=_LAYERS.get(code, "the configuration"),
-    )
 
 
 # ---- what was
@@ -218,8 +224,8 @@ def explanation_of(decision: Decision, generation: int) -> Explanation:
     link = None
     if decision.subnet is not None:
         link = ExplainedLink(
-            vrf=decision.vrf, network=decision.subnet, subnet=decision.subnet,
-            found_by="as the trace has it",
+            vrf=decision.vrf, vrf_name=decision.vrf_name, network=decision.subnet,
+            subnet=decision.subnet, found_by="as the trace has it",
         )  # fmt: skip
     return Explanation(
         message=decision.message,
@@ -229,7 +235,11 @@ def explanation_of(decision: Decision, generation: int) -> Explanation:
         interface=decision.interface,
         link=link,
         reservation=None,
-        classes=[],
+        classes=[
+            ExplainedClass(name=name, matches=True, test=None, parts=[])
+            for name in decision.classes or ()
+            if name != "all"
+        ],
         address=decision.address,
         pool=None,
         reply=decision.reply,
@@ -254,6 +264,3 @@ def _what_became(decision: Decision) -> str:
         "send-failed": "the kernel refused to send its reply",
     }
     return said.get(decision.outcome, decision.outcome)
-
-
-__all__: Sequence[str] = ("Explaining", "explanation_of")

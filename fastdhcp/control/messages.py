@@ -251,6 +251,7 @@ class ExplainedLink(Message):
     `subnet`: that of the address which chose it; `found_by`: how, in words."""
 
     vrf: int
+    vrf_name: str | None
     network: str
     subnet: str | None
     found_by: str

@@ -57,7 +57,7 @@ def test_a_client_behind_a_relay_agent(rig: ControlRig) -> None:
     assert (one["message"], one["hw-address"], one["relay"]) == ("discover", MAC, "10.77.0.9")
     assert (one["reply"], one["reason"], one["pool"]) == ("offer", None, "10.77.1.1-10.77.1.250")
     assert one["link"] == {
-        "vrf": 0, "network": "10.77.0.0/22", "subnet": "10.77.0.0/22",
+        "vrf": 0, "vrf-name": None, "network": "10.77.0.0/22", "subnet": "10.77.0.0/22",
         "found-by": "giaddr 10.77.0.9 lies in 10.77.0.0/22",
     }  # fmt: skip
     assert (one["lease-time"], one["renewal-time"], one["infinite"]) == (3600, 1800, False)

@@ -171,8 +171,8 @@ BAD: list[tuple[str, str, list[str]]] = [
       '8: subnets[0].pools[4]: is a number, must be a range such as "10.0.0.10-10.0.0.99", or a '
       "table with `range`"]),
     ("pools that overlap", ONE + 'pools = ["10.0.0.50-10.0.0.60", "10.0.0.10-10.0.0.50"]\n',
-     ['3: subnets[0].pools[1]: "10.0.0.10-10.0.0.50" overlaps "10.0.0.50-10.0.0.60"; give each '
-      "address to one pool"]),
+     ['3: subnets[0].pools[1]: "10.0.0.10-10.0.0.50" overlaps "10.0.0.50-10.0.0.60" (at FILE:3); '
+      "give each address to one pool"]),
     ("exclude", ONE + 'exclude = ["10.0.1.1", "x"]\n',
      ['3: subnets[0].exclude[0]: "10.0.1.1" is not within 10.0.0.0/24; write addresses from '
       "10.0.0.1 to 10.0.0.254",
