@@ -1,8 +1,5 @@
 """The address allocator, for tests and benchmarks."""
 
-from mmap import mmap
-from typing import Any
-
 from fastdhcp._memory import Memory
 
 SIZE_OF_HINT: int
@@ -20,11 +17,6 @@ def clear_unreserved(memory: Memory) -> None:
 
 def is_reserved(memory: Memory, vrf: int, address: int) -> bool:
     """Whether the bit says that an address may be reserved."""
-
-def held_anew(
-    memory: Memory, buffer: bytes | mmap, before: bytes | mmap
-) -> list[dict[str, Any]]:
-    """The reservations of a file table that `before` has not, whose addresses are taken now."""
 
 def next_free(memory: Memory, pool: int, now: int | None = ...) -> int:
     """The next address of a pool (by its index in the image) that looks free; 0: none."""

@@ -13,10 +13,7 @@ from fastdhcp._leases cimport (
     BLOCK_SIZE, Table, leases_bits, leases_block, leases_enter, leases_reserved, node_now,
 )
 from fastdhcp._memory cimport Memory
-from fastdhcp._reservations cimport (
-    Reservation, Reservations, reservation_dict, reservation_same, reservations_at,
-    reservations_cell,
-)
+from fastdhcp._reservations cimport Reservation, reservations_at, reservations_cell
 
 SIZE_OF_HINT = sizeof(Hint)
 SIZE_OF_OPEN_BLOCK = sizeof(OpenBlock)
@@ -236,26 +233,6 @@ def is_reserved(Memory memory, uint32_t vrf, uint32_t address):
     cdef uint32_t block = leases_block(&memory.table, vrf, address)
     return block != NOWHERE and bool(load_relaxed_u64(
         &leases_reserved(&memory.table, block)[address >> 6 & 3]) >> (address & 63) & 1)
-
-
-def held_anew(Memory memory, const unsigned char[::1] buffer, const unsigned char[::1] before):
-    """The reservations of a file table that `before` has not, whose addresses are taken now."""
-    cdef Table* t = &memory.table
-    cdef const Reservations* now = <const Reservations*>&buffer[0]
-    cdef const Reservations* was = <const Reservations*>&before[0]
-    cdef const Reservation* cell
-    cdef uint32_t i, block
-    found = []
-    for i in range(now.count):
-        cell = reservations_cell(now, i)
-        if cell.address == 0 or reservation_same(cell, reservations_at(
-                was, cell.vrf, cell.address)):
-            continue
-        block = leases_block(t, cell.vrf, cell.address)
-        if block != NOWHERE and (load_relaxed_u64(
-                &leases_bits(t, block)[cell.address >> 6 & 3]) >> (cell.address & 63) & 1):
-            found.append(reservation_dict(cell))
-    return found
 
 
 def next_free(Memory memory, uint32_t pool, now=None):

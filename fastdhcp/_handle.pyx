@@ -13,11 +13,12 @@ from fastdhcp._gather cimport (
     CLAIM_ENDED, CLAIM_HELD, gather, gather_claim, gather_free, gather_kept,
 )
 from fastdhcp._identity cimport (
-    Identifiers, client_key, identifier_of, identifiers_hardware, identifiers_relay_info,
+    Identifiers, client_key, identifier_of, identifiers_hardware, identifiers_named,
+    identifiers_relay_info,
 )
 from fastdhcp._image cimport (
     IDENTITY_CIRCUIT_ID, IDENTITY_CLIENT_ID, IDENTITY_HW_ADDRESS, IDENTITY_NAMED,
-    IDENTITY_REMOTE_ID, IDENTITY_SUBSCRIBER_ID, NOWHERE, ORDER_MAX, READ_RELAY_INFO, Image,
+    IDENTITY_REMOTE_ID, IDENTITY_SUBSCRIBER_ID, NAMED_KINDS, NOWHERE, READ_RELAY_INFO, Image,
     Network, image_class_number, image_network, image_subnet,
 )
 from fastdhcp._journal cimport (
@@ -174,12 +175,9 @@ cdef inline bint is_past_relay_agents(const Packet* packet, const Arrival* arriv
 
 
 cdef bint is_relay_info_read(const Image* image, const Network* network) noexcept nogil:
-    cdef uint32_t kinds = network.kinds | network.kinds_any
-    cdef int i
+    cdef uint32_t kinds = image.identity_kinds | network.kinds | network.kinds_any
     if image.programs_read & READ_RELAY_INFO:
         return True
-    for i in range(<int>ORDER_MAX):
-        kinds |= 1u << image.identity[i]
     return kinds & (1u << IDENTITY_CIRCUIT_ID | 1u << IDENTITY_REMOTE_ID
                     | 1u << IDENTITY_SUBSCRIBER_ID)
 
@@ -240,11 +238,21 @@ cdef const Reservation* find_reservation(const Table* t, const Scope* scope,
     return NULL
 
 
+# What [identifiers] make of the message, of those that somebody asks for.
+cdef void say_names(const Image* image, const Packet* packet, const Arrival* arrival,
+                    uint32_t kinds, Identifiers* who) noexcept nogil:
+    cdef Input input
+    input_packet(&input, packet, arrival)
+    input.relay_info = who.relay_info
+    identifiers_named(who, image, &input, kinds)
+
+
 # Who speaks, and what is reserved for it. `who` may point into `copy`.
 cdef DropReason identify(const Table* t, const Packet* packet, const Arrival* arrival,
                          const Scope* scope, Copy* copy, Identifiers* who,
                          View* v) noexcept nogil:
     cdef const Network* network = image_network(t.image, scope.network)
+    cdef uint32_t kinds = t.image.identity_kinds | network.kinds | network.kinds_any
     who.client_id = codec_client_id(packet)
     who.circuit_id = packet.circuit_id
     who.remote_id = packet.remote_id
@@ -254,6 +262,8 @@ cdef DropReason identify(const Table* t, const Packet* packet, const Arrival* ar
     if (is_past_relay_agents(packet, arrival) and is_relay_info_read(t.image, network)
             and not recall_relay_info(t, packet, scope, copy, who)):
         return DROP_LOCK_TIMEOUT
+    if kinds & NAMED_KINDS:
+        say_names(t.image, packet, arrival, kinds, who)
     v.htype = packet.htype
     v.hlen = packet.hlen
     memcpy(v.chaddr, packet.chaddr, HLEN_MAX)

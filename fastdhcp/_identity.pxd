@@ -7,10 +7,13 @@ with one byte of kind before it. The secret is the node's (a pair shares it).
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from fastdhcp._entry cimport KEPT_MAX
+
 from fastdhcp._image cimport (
     IDENTITY_CIRCUIT_ID, IDENTITY_CLIENT_ID, IDENTITY_HW_ADDRESS, IDENTITY_REMOTE_ID,
-    IDENTITY_SUBSCRIBER_ID, ORDER_MAX,
+    IDENTITY_NAMED, IDENTITY_SUBSCRIBER_ID, NAMED_COUNT, NOWHERE, ORDER_MAX, Image,
 )
+from fastdhcp._program cimport Input, program_value
 from fastdhcp._relay cimport RelayInfo, relay_read
 from fastdhcp._siphash cimport siphash128
 from fastdhcp._wire cimport Span
@@ -24,6 +27,8 @@ cdef struct Identifiers:
     Span relay_info              # option 82 that these are of; at = NULL: none
     uint8_t hardware[17]         # htype, then chaddr
     uint8_t hardware_size        # 1 + hlen; 0: no hardware address
+    Span named[NAMED_COUNT]      # [identifiers]; only those are filled in that somebody asks for
+    uint8_t octets[NAMED_COUNT][KEPT_MAX]  # what they say
 
 
 cdef inline void identifiers_hardware(Identifiers* who, uint8_t htype, const uint8_t* chaddr,
@@ -44,6 +49,26 @@ cdef inline void identifiers_relay_info(Identifiers* who, Span option) noexcept 
     who.relay_info = option
 
 
+# [identifiers] of these kinds, of a message or of what is kept of one. One that reads option 82 is
+# absent where there is none: the '/' between two sub-options is nobody's name. What is longer than
+# an identifier may be counts by its first octets.
+cdef inline void identifiers_named(Identifiers* who, const Image* image, Input* input,
+                                   uint32_t kinds) noexcept nogil:
+    cdef Span value
+    cdef int i
+    for i in range(<int>NAMED_COUNT):
+        who.named[i] = Span(NULL, 0)
+        if not kinds >> (<int>IDENTITY_NAMED + i) & 1 or image.named[i] == NOWHERE:
+            continue
+        if image.named_relayed >> i & 1 and input.relay_info.len == 0:
+            continue
+        value = program_value(image, image.named[i], input)
+        if value.len:
+            value.len = min(value.len, <uint32_t>KEPT_MAX)
+            memcpy(&who.octets[i][0], value.at, value.len)
+            who.named[i] = Span(&who.octets[i][0], value.len)
+
+
 # The identifier of one kind; at = NULL: the client has none.
 cdef inline Span identifier_of(const Identifiers* who, uint8_t kind) noexcept nogil:
     cdef Span span
@@ -57,6 +82,8 @@ cdef inline Span identifier_of(const Identifiers* who, uint8_t kind) noexcept no
         return who.remote_id
     if kind == IDENTITY_SUBSCRIBER_ID:
         return who.subscriber_id
+    if <int>IDENTITY_NAMED <= kind < <int>IDENTITY_SUBSCRIBER_ID:
+        return who.named[kind - <int>IDENTITY_NAMED]
     if kind == IDENTITY_HW_ADDRESS and who.hardware_size:
         span.at = who.hardware
         span.len = who.hardware_size

@@ -30,6 +30,10 @@ cdef enum IdentityKind:
     IDENTITY_SUBSCRIBER_ID = 9
     IDENTITY_KINDS = 10
 
+cdef enum:
+    NAMED_COUNT = 4              # [identifiers]
+    NAMED_KINDS = 0x1E0          # bits of their kinds
+
 cdef enum ParamsFlag:
     PARAMS_AUTHORITATIVE = 1
     PARAMS_RAPID_COMMIT = 2
@@ -82,6 +86,9 @@ cdef struct Image:
     uint32_t vrfs                # VRFs that subnets are in, beside the default one
     uint32_t relay_rules         # RelayRule
     uint32_t programs_read       # ProgramsRead
+    uint32_t identity_kinds      # those of `identity`: bits 1 << IdentityKind
+    uint32_t named_relayed       # bit i: the i-th of `named` reads option 82
+    uint32_t named[NAMED_COUNT]  # programs of [identifiers]; NOWHERE: there is none
     Table_ networks              # Network
     Table_ members               # uint32_t: subnet indexes, network by network
     Table_ subnets               # Subnet, sorted by (vrf, address); they do not overlap

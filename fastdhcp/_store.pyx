@@ -11,9 +11,10 @@ from fastdhcp._entry cimport (
     entry_write_whole,
 )
 from fastdhcp._identity cimport (
-    Identifiers, client_key, identifiers_hardware, identifiers_relay_info,
+    Identifiers, client_key, identifiers_hardware, identifiers_named, identifiers_relay_info,
 )
-from fastdhcp._image cimport NOWHERE
+from fastdhcp._areas cimport SLOT_COUNT
+from fastdhcp._image cimport NAMED_KINDS, NOWHERE
 from fastdhcp._journal cimport (
     APPLIED, APPLY_RING_FULL, CHANGE_END, CHANGE_LAPSE, CHANGE_PEND, Applied, Change, Outcome,
     apply_change, journal_change, journal_end, journal_place, journal_policy, journal_replay,
@@ -25,6 +26,8 @@ from fastdhcp._leases cimport (
     leases_read, leases_record, leases_ring, node_now,
 )
 from fastdhcp._memory cimport Memory
+from fastdhcp._program cimport Input, input_kept
+from fastdhcp._wire cimport Span
 from fastdhcp._stats cimport COUNT_EXPIRED, COUNT_SWEPT
 
 
@@ -181,6 +184,8 @@ def rekey(Memory memory):
     cdef Record* r
     cdef Kept ids
     cdef Identifiers who
+    cdef Input input
+    cdef Span slots[SLOT_COUNT]
     cdef int made = 0
     if t.image == NULL:
         raise ValueError("the policy image comes first")
@@ -198,6 +203,9 @@ def rekey(Memory memory):
                 who.client_id.at = NULL
             identifiers_relay_info(&who, ids.relay_info)
             identifiers_hardware(&who, r.htype, r.chaddr, r.hlen)
+            if t.image.identity_kinds & NAMED_KINDS:
+                input_kept(&input, slots, &ids, r.htype, r.chaddr, r.hlen)
+                identifiers_named(&who, t.image, &input, t.image.identity_kinds)
             if client_key(t.node.secret, t.image.identity, &who, <uint64_t*>r.key):
                 journal_set_dirty(t, number)
                 made += 1

@@ -14,10 +14,10 @@ from fastdhcp.config import tables
 from fastdhcp.config.class_tables import ClassTables
 from fastdhcp.config.collector import paused
 from fastdhcp.config.hints import HintPlaces, PoolKey, pool_keys
+from fastdhcp.config.identifiers import IDENTIFIERS_MAX
 from fastdhcp.config.links import Interface, Link, bind_links
 from fastdhcp.config.model import (
     DEFAULT_VRF,
-    IDENTITY_KINDS,
     Configuration,
     Pool,
     Range,
@@ -29,7 +29,7 @@ from fastdhcp.config.programs import ProgramTable, program_tables
 from fastdhcp.config.relay_tables import agent_rows, relay_rules, vpn_rows
 from fastdhcp.config.reservations import Made
 from fastdhcp.config.subnets import merged
-from fastdhcp.config.tables import Blob, LayerTable, OverlayTable, ParamsTable
+from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, OverlayTable, ParamsTable
 from fastdhcp.words import address_text
 
 BLOCK_BITS_ALL = (1 << 256) - 1
@@ -271,7 +271,13 @@ def compile_image(
         {
             "generation": generation,
             "workers": config.server.workers,
-            "identity": bytes(IDENTITY_KINDS[name] for name in config.server.identity),
+            "identity": bytes(config.kinds[name] for name in config.server.identity),
+            "identity_kinds": sum(1 << config.kinds[name] for name in config.server.identity),
+            "named_relayed": sum(
+                one.expression.reads_relay_info << place
+                for place, one in enumerate(config.identifiers)
+            ),
+            "named": _named_programs(config, run.programs),
             "durable": int(config.server.durability == "commit"),
             "vrfs": len(set(run.network_vrfs) - {0}),
             "relay_rules": relay_rules(config.relays),
@@ -326,6 +332,13 @@ def _has_own_graces(subnet: Subnet) -> bool:
     """Whether the reuse-grace of some pool in it is not the subnet's."""
     graces = {pool.params.reuse_grace_s for pool in subnet.pools}
     return bool(graces - {subnet.params.reuse_grace_s})
+
+
+def _named_programs(config: Configuration, programs: ProgramTable) -> bytes:
+    """Places of the programs of [identifiers]."""
+    places = [programs.place(one.expression) for one in config.identifiers]
+    places += [NOWHERE] * (IDENTIFIERS_MAX - len(places))
+    return b"".join(place.to_bytes(4, "little") for place in places)
 
 
 def _not_given(table: ReservationsView, own: Sequence[tuple[int, int]]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from fastdhcp.config.names import Names, read_identity
 from fastdhcp.config.report import Report, Where
 from fastdhcp.config.reservations import Part
 from fastdhcp.config.scopes import ScopeValues, scope_options, scope_values
+from fastdhcp.config.structure import unknown_key
 from fastdhcp.config.tables import Blob, LayerTable, OverlayTable
 
 IDENTIFIERS = ("hw_address", "client_id", "circuit_id", "remote_id", "subscriber_id")
@@ -96,15 +97,24 @@ def _wrote(table: schema.Client, attribute: str) -> bool:
 def _identity(
     report: Report, where: Where, table: schema.Client, names: Names
 ) -> tuple[int, bytes] | None:
-    written = [name for name in IDENTIFIERS if _wrote(table, name)]
+    written = {
+        name.replace("_", "-"): getattr(table, name) for name in IDENTIFIERS if _wrote(table, name)
+    }
+    for name, text in table.others.items():
+        if name in names.kinds:
+            written[name] = text
+        else:
+            report.error(where.at(name), unknown_key(type(table), name))
     if len(written) != 1:
         count = "none" if not written else f"{len(written)}"
         known = ", ".join(f"`{name}`" for name in IDENTIFIERS).replace("_", "-")
+        if len(names.kinds) > len(IDENTIFIERS):
+            known += ", or a name of [identifiers]"
         report.error(where, f"has {count} of the identifiers; write exactly one of {known}")
         return None
-    kind = written[0].replace("_", "-")
+    ((kind, text),) = written.items()
     try:
-        return names.kinds[kind], read_identity(kind, getattr(table, written[0]))
+        return names.kinds[kind], read_identity(kind, text)
     except ValueError as error:
         report.error(where.at(kind), error)
         return None

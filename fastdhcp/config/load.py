@@ -15,6 +15,7 @@ from fastdhcp.config.classes import advise_on_classes, read_classes
 from fastdhcp.config.collector import paused
 from fastdhcp.config.definitions import read_definitions, written_definitions
 from fastdhcp.config.errors import ConfigError, Problem
+from fastdhcp.config.identifiers import kinds_of, read_identifiers
 from fastdhcp.config.kept import Owned, read_anywhere, toml_part
 from fastdhcp.config.model import (
     DEFAULT_VRF,
@@ -31,13 +32,13 @@ from fastdhcp.config.report import Report, Source, Where
 from fastdhcp.config.reservation_files import read_reservation_files
 from fastdhcp.config.reservations import Part, Prefix, ReservationTable
 from fastdhcp.config.scopes import outermost, scope_options, scope_values
-from fastdhcp.config.server import check_room, control_settings, server_settings
+from fastdhcp.config.server import check_identity, check_room, control_settings, server_settings
 from fastdhcp.config.shared import shared_networks, warn_of_unused
 from fastdhcp.config.subnets import Draft, draft_subnet, touched_blocks
 from fastdhcp.options import shown
 
 _MAGIC = re.compile(r"[*?\[]")
-_TABLES = ("server", "control", "defaults", "relays", *schema.LATER)
+_TABLES = ("server", "control", "defaults", "relays", "identifiers", *schema.LATER)
 _LISTS = (
     "option_definitions", "classes", "subnets", "reservations", "shared_networks", "vrfs"
 )  # fmt: skip
@@ -175,7 +176,10 @@ def _resolve(files: _Files) -> Configuration:
     links = shared_networks(report, files.lists["shared_networks"], defaults)
     classes = read_classes(report, files.lists["classes"], definitions)
     places_of_classes = {found.name: place for place, found in enumerate(classes.written, 1)}
-    named = Names(IDENTITY_KINDS, places_of_classes)
+    identifiers_where, identifiers_table = files.table("identifiers", dict)
+    identifiers = read_identifiers(report, identifiers_where, identifiers_table, IDENTITY_KINDS)
+    named = Names({**IDENTITY_KINDS, **kinds_of(identifiers)}, places_of_classes)
+    check_identity(report, server_where, server, named.kinds)
     drafts = [
         draft
         for where, subnet in files.lists["subnets"]
@@ -191,11 +195,7 @@ def _resolve(files: _Files) -> Configuration:
     places = {key: place for place, key in enumerate(networks)}
     relays_where, relays_table = files.table("relays", schema.Relays)
     relays = relay_settings(report, relays_where, relays_table, Links(places, drafts, names))
-    paths = []
-    for i, pattern in enumerate(server.reservation_files):
-        here = server_where.at("reservation-files", i)
-        found = _found(report, here, files.paths[0].parent, str(pattern))
-        paths += [(here, path) for path in found]
+    paths = _reservation_files(files, server_where, server.reservation_files)
     named = replace(named, vrfs=[DEFAULT_VRF, *names])
     kept = [(where, draft.vrf, row) for draft in drafts for where, row in draft.reservations]
     for where, table in files.lists["reservations"]:
@@ -225,6 +225,7 @@ def _resolve(files: _Files) -> Configuration:
         networks=tuple(networks.values()),
         subnets=_subnets(drafts, places),
         reservations=reservations,
+        identifiers=identifiers,
         relays=relays,
         vrfs=known,
         definitions=written_definitions(files.lists["option_definitions"]),
@@ -307,6 +308,18 @@ def _check_interface(
         )
     if served is not None and name not in served:
         report.error(here, f'"{name}" is not in server.interfaces; add it there')
+
+
+def _reservation_files(
+    files: _Files, where: Where, patterns: tuple[Path, ...]
+) -> list[tuple[Where, Path]]:
+    """The files of reservations, and where each is named."""
+    paths = []
+    for i, pattern in enumerate(patterns):
+        here = where.at("reservation-files", i)
+        found = _found(files.report, here, files.paths[0].parent, str(pattern))
+        paths += [(here, path) for path in found]
+    return paths
 
 
 def _reservations(

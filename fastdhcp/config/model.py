@@ -14,6 +14,7 @@ from fastdhcp._leases import BLOCK_SIZE, WORKERS_MAX
 from fastdhcp.config import values
 from fastdhcp.config.errors import Problem
 from fastdhcp.config.expressions import Expression
+from fastdhcp.config.identifiers import Identifier, kinds_of
 from fastdhcp.config.keys import (
     ADDRESS_LEVELS,
     LINK_LEVELS,
@@ -310,7 +311,7 @@ class Server:
         "commit-delay", SHORT_TIME, values.microseconds, limits=(100_000,), default="500us"
     )
     identity: tuple[str, ...] = key(
-        "identity", TEXTS, values.ranking(*IDENTITY_KINDS),
+        "identity", TEXTS, values.ranking,
         default=["client-id", "hw-address"], restart=True,
     )  # fmt: skip
     reservation_files: tuple[Path, ...] = key(
@@ -349,12 +350,24 @@ class Configuration:
     networks: tuple[Network, ...]
     subnets: tuple[Subnet, ...]
     reservations: ReservationTable
+    identifiers: tuple[Identifier, ...]
     relays: Relays
     vrfs: tuple[Vrf, ...]
     definitions: tuple[Mapping[str, object], ...]  # [[option-definitions]] as written
     classes: tuple[Class, ...]
     block_count: int  # blocks of 256 addresses that pools and reservations touch
     warnings: tuple[Problem, ...] = field(default=())
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """Kinds of identifier by name, [identifiers] among them."""
+        return {**IDENTITY_KINDS, **kinds_of(self.identifiers)}
+
+    @property
+    def identity_terms(self) -> list[str]:
+        """`identity` as the store keeps it: another expression of a name is another identity."""
+        texts = {one.name: f"{one.name} = {one.expression.text}" for one in self.identifiers}
+        return [texts.get(name, name) for name in self.server.identity]
 
     @property
     def block_limit(self) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType, defstruct
+from msgspec import UNSET, Struct, UnsetType, defstruct, field
 
 from fastdhcp.config.keys import keys_of
 from fastdhcp.config.model import Control as ControlKeys
@@ -85,6 +85,9 @@ class Pool(Guarded, kw_only=True):
     range: str
 
 
+OTHERS = "(others)"
+
+
 class Client(Scope, kw_only=True):
     """What is kept for one client, known by exactly one identifier."""
 
@@ -95,6 +98,8 @@ class Client(Scope, kw_only=True):
     subscriber_id: str | UnsetType = UNSET
     hostname: str | UnsetType = UNSET
     classes: list[str] = []
+    # Keys that are none: perhaps names of [identifiers]. What is moved here stands in structure.py.
+    others: dict[str, str] = field(default_factory=dict, name=OTHERS)
 
 
 @keyed(Params, "reservation")
@@ -196,6 +201,7 @@ class File(Table):
     shared_networks: list[SharedNetwork] = []
     vrfs: list[Vrf] = []
     relays: Relays | UnsetType = UNSET
+    identifiers: dict[str, str] | UnsetType = UNSET
     # Names kept for later, with any content (LATER).
     log: dict[str, object] | UnsetType = UNSET
     failover: dict[str, object] | UnsetType = UNSET

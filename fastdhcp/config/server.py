@@ -1,5 +1,6 @@
 """Tables whose keys are rows of the model, and what of them a reload may change."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from fastdhcp.config.errors import key_text
 from fastdhcp.config.keys import keys_of
 from fastdhcp.config.model import ADDRESSES_MAX, Configuration, Control, Server
 from fastdhcp.config.report import Report, Where
+from fastdhcp.options import shown
 
 ADDRESSES_MIN = 1_000_000  # room is kept for at least a million
 
@@ -43,6 +45,17 @@ def read_keys(report: Report, where: Where, written: Struct, model: type) -> dic
         if value and value is not UNSET and key.later:
             report.warn(where.at(key.name), "not served yet")
     return found
+
+
+def check_identity(report: Report, where: Where, server: Server, kinds: Iterable[str]) -> None:
+    """Every word of `identity` is a kind of identifier."""
+    wanted = ", ".join(f'"{name}"' for name in kinds)
+    for place, name in enumerate(server.identity):
+        here = where.at("identity", place)
+        if name not in kinds:
+            report.error(here, f"{shown(name)} is not known; write one or more of {wanted}")
+        elif name in server.identity[:place]:
+            report.error(here, f"{shown(name)} is there already; write each once")
 
 
 def check_room(report: Report, where: Where, server: Server, block_count: int) -> int:
@@ -86,6 +99,14 @@ def reload_refusals(old: Configuration, new: Configuration) -> list[str]:
         for table, field, key in changed
         if field != "max_addresses" or new.server.max_addresses_given
     ]
+    if old.server.identity == new.server.identity and old.identity_terms != new.identity_terms:
+        before = set(old.identity_terms)
+        changed_terms = [term for term in new.identity_terms if term not in before]
+        refusals += [
+            f"identifiers.{term.partition(' ')[0]}: cannot change while the server runs, for "
+            "server.identity names it; restart it"
+            for term in changed_terms
+        ]
     if new.block_count > old.block_limit:
         refusals.append(
             f"server.max-addresses: pools and reservations touch {new.block_count} blocks of "

@@ -14,7 +14,7 @@ from fastdhcp.config.errors import key_text
 from fastdhcp.config.keys import ADDRESS_LEVELS, LINK_LEVELS, keys_of
 from fastdhcp.config.model import Params, Relays, Server
 from fastdhcp.config.report import Report, Where, unknown
-from fastdhcp.config.schema import File, Scope
+from fastdhcp.config.schema import OTHERS, AnywhereReservation, File, Reservation, Scope
 from fastdhcp.options import BY_NAME, shown
 
 # What would be right, for the keys whose type does not say it.
@@ -49,10 +49,41 @@ _FOUND = {
 
 def build(report: Report, where: Where, raw: object) -> File | None:
     """The structs of one file. None: not even its outermost form is right (and that is told)."""
+    _set_aside(raw)
     try:
         return msgspec.convert(raw, File)
     except msgspec.ValidationError:
         return typing.cast("File | None", _struct(report, where, File, raw))
+
+
+_KEYS: dict[type[Struct], set[str]] = {
+    kind: {field.encode_name for field in msgspec.structs.fields(kind)} - {OTHERS}
+    for kind in (Reservation, AnywhereReservation)
+}
+
+
+def _set_aside(raw: object) -> None:
+    """In each reservation, the keys with text that no reservation has: they may be names of
+    [identifiers], which another file may say."""
+    if not isinstance(raw, dict):
+        return
+    _set_aside_in(raw, AnywhereReservation)
+    subnets = raw.get("subnets")
+    for subnet in subnets if isinstance(subnets, list) else []:
+        _set_aside_in(subnet, Reservation)
+
+
+def _set_aside_in(table: object, kind: type[Struct]) -> None:
+    rows = table.get("reservations") if isinstance(table, dict) else None
+    for row in rows if isinstance(rows, list) else []:
+        if isinstance(row, dict) and not row.keys() <= _KEYS[kind]:
+            others = {
+                key: row.pop(key)
+                for key in row.keys() - _KEYS[kind]
+                if isinstance(row[key], str)
+            }
+            if others:
+                row[OTHERS] = others
 
 
 def _struct(report: Report, where: Where, kind: type[Struct], raw: object) -> Struct | None:
@@ -65,7 +96,7 @@ def _struct(report: Report, where: Where, kind: type[Struct], raw: object) -> St
     for key, value in raw.items():
         field = fields.pop(key, None)
         if field is None:
-            report.error(where.at(key), _unknown(kind, key))
+            report.error(where.at(key), unknown_key(kind, key))
             continue
         built = _value(report, where.at(key), field.type, value, key)
         if built is None:
@@ -79,8 +110,10 @@ def _struct(report: Report, where: Where, kind: type[Struct], raw: object) -> St
     return kind(**values) if complete else None
 
 
-def _unknown(kind: type[Struct], key: str) -> str:
+def unknown_key(kind: type[Struct], key: str) -> str:
+    """What is said of a key that a table has not."""
     known = [field.encode_name for field in msgspec.structs.fields(kind)]
+    known = [name for name in known if name != OTHERS]
     if issubclass(kind, Scope):
         if key in _OF_LINKS:
             return "belongs to a whole link; write it in the subnet, or in [defaults]"

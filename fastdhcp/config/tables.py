@@ -62,7 +62,8 @@ ALWAYS, NEVER, BY_VENDOR, NO_VALUE = 1, 2, 4, 8
 SENDING = {"": 0, "always": ALWAYS, "never": NEVER}
 HEADER = Row(
     magic="I", layout="I", size="Q", generation="I", workers="I", identity="16s", durable="I",
-    vrfs="I", relay_rules="I", programs_read="I",
+    vrfs="I", relay_rules="I", programs_read="I", identity_kinds="I",
+    named_relayed="I", named="16s",
 )  # fmt: skip
 TABLE = Row(at="I", count="I")
 NETWORK = Row(

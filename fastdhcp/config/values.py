@@ -79,24 +79,15 @@ def one_of(*known: str) -> Callable[[str], str]:
     return read
 
 
-def ranking(*known: str) -> Callable[[list[str]], tuple[str, ...]]:
-    """A reader of a list of words in an order that counts: one or more, each once."""
-    wanted = f"write one or more of {', '.join(shown(name) for name in known)}"
-
-    def read(written: list[str]) -> tuple[str, ...]:
-        if not written:
-            raise ValueError(f"is empty; {wanted}")
-        wrong: list[tuple[int, str]] = []
-        for place, name in enumerate(written):
-            if name is not None and name not in known:
-                wrong.append((place, f"{shown(name)} is not known; {wanted}"))
-            elif name is not None and name in written[:place]:
-                wrong.append((place, f"{shown(name)} is there already; write each once"))
-        if wrong:
-            raise Members(wrong)
-        return tuple(name for name in written if name is not None)
-
-    return read
+def ranking(written: list[str]) -> tuple[str, ...]:
+    """Words in an order that counts; which of them are known is looked at elsewhere."""
+    if not written:
+        raise ValueError("is empty; write one or more names")
+    words = '"" is no name; write one'
+    wrong = [(place, words) for place, name in enumerate(written) if name == ""]
+    if wrong:
+        raise Members(wrong)
+    return tuple(name for name in written if name is not None)
 
 
 def number(value: int, low: int, high: int) -> int:

@@ -13,12 +13,13 @@ from fastdhcp import words
 from fastdhcp._reservations import ReservationsView
 from fastdhcp.config import tables
 from fastdhcp.config.definitions import definitions_of
+from fastdhcp.config.identifiers import FIRST_KIND
 from fastdhcp.config.model import IDENTITY_KINDS
 from fastdhcp.config.subnets import DEFAULT_VRF_NAME
 from fastdhcp.options import STANDARD, Definitions
 
 VRF_NUMBER = re.compile(r"[0-9]{1,9}")
-KINDS = {number: name for name, number in IDENTITY_KINDS.items()}
+_KINDS = {number: name for name, number in IDENTITY_KINDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +62,21 @@ class Reservation:
 class Reservations:
     """By VRF and address, as they stand in the file table: there may be a million."""
 
-    def __init__(self, table: ReservationsView | None = None) -> None:
+    def __init__(
+        self, table: ReservationsView | None = None, identifiers: Sequence[str] = ()
+    ) -> None:
         self._table = table
+        self._kinds = {**_KINDS, **dict(enumerate(identifiers, FIRST_KIND))}
+
+    def kind(self, number: int) -> str:
+        """What a kind of identifier is called."""
+        return self._kinds[number]
 
     def at(self, vrf: int, address: int) -> Reservation | None:
         found = self._table.at(vrf, address) if self._table else None
         if found is None:
             return None
-        return Reservation(KINDS[found["kind"]], found["identity"], found["hostname"])
+        return Reservation(self._kinds[found["kind"]], found["identity"], found["hostname"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +119,13 @@ class Catalog:
     """What options and sub-options are called, and how their values are written."""
 
     @classmethod
-    def read(cls, image_fd: int, reservations_fd: int) -> "Catalog":
-        """From a policy image and its file table. Raises ValueError if they are of another
-        layout."""
-        return _read(_mapped(image_fd), ReservationsView(_mapped(reservations_fd)))
+    def read(
+        cls, image_fd: int, reservations_fd: int, identifiers: Sequence[str] = ()
+    ) -> "Catalog":
+        """From a policy image and its file table; `identifiers`: names of [identifiers]. Raises
+        ValueError if they are of another layout."""
+        table = ReservationsView(_mapped(reservations_fd))
+        return _read(_mapped(image_fd), Reservations(table, identifiers))
 
     def subnet_at(self, vrf: int, address: int) -> SubnetName | None:
         """The subnet that holds an address."""
@@ -144,7 +155,7 @@ def _mapped(fd: int) -> mmap.mmap:
     return mmap.mmap(fd, os.fstat(fd).st_size, prot=mmap.PROT_READ)
 
 
-def _read(image: mmap.mmap, reservations: ReservationsView) -> Catalog:
+def _read(image: mmap.mmap, reservations: Reservations) -> Catalog:
     header = tables.read_header(image)
     subnets = [_subnet(image, row) for row in tables.read_rows(image, "subnets")]
     classes = [_class(image, row) for row in tables.read_rows(image, "classes")]
@@ -162,7 +173,7 @@ def _read(image: mmap.mmap, reservations: ReservationsView) -> Catalog:
         names_by_id={subnet.id: subnet.name for subnet in subnets},
         classes=classes,
         classes_by_id={found.id: found.name for found in classes if found.id},
-        reservations=Reservations(reservations),
+        reservations=reservations,
         vrfs={
             row.vrf: _text(image, row.name_at, row.name_len)
             for row in tables.read_rows(image, "vpns")

@@ -11,7 +11,7 @@ from fastdhcp._leases import BindingState
 from fastdhcp._memory import Memory
 from fastdhcp._stats import drop_names
 from fastdhcp.config.parts import Way
-from fastdhcp.control.catalog import KINDS, Catalog, Reservation
+from fastdhcp.control.catalog import Catalog, Reservation
 from fastdhcp.control.layers import classes_of, option_of
 from fastdhcp.control.messages import (
     Decision,
@@ -186,7 +186,8 @@ def _name_owners(found: dict[str, Any], catalog: Catalog) -> None:
         found["asked_reservation"] = kept.name if kept else None
     own = found["reservation"]
     if own is not None:
-        name = Reservation(KINDS[own["kind"]], own["identity"], own["hostname"]).name
+        kind = catalog.reservations.kind(own["kind"])
+        name = Reservation(kind, own["identity"], own["hostname"]).name
         address = own["address"]
         found["own_hostname"] = own["hostname"]
         found["own_reservation"] = (

@@ -142,7 +142,7 @@ def lease_of(
 
 def _is_kept_for(reservation: Reservation, record: Record, relay: Mapping[int, bytes]) -> bool:
     """Whether the last client of the record is the one that its address is kept for."""
-    return words.identities(record, relay)[reservation.kind] == reservation.identity
+    return words.identities(record, relay).get(reservation.kind) == reservation.identity
 
 
 def unbound(

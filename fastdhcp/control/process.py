@@ -139,7 +139,8 @@ class Control:
     def _take_image(self, fds: Mapping[str, int]) -> None:
         image, reservations = fds["image"], fds["reservations"]
         try:
-            catalog = Catalog.read(image, reservations)
+            names = self._context.facts.get("identifiers", ())
+            catalog = Catalog.read(image, reservations, names)
             self._memory.set_image(image, reservations)
             self._context.table.set_catalog(catalog)
         finally:

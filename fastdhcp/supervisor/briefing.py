@@ -17,7 +17,7 @@ def brief_store(server: Server) -> Briefing:
     message: Message = {
         "type": "start",
         "state_directory": str(config.server.state_directory),
-        "identity": list(config.server.identity),
+        "identity": config.identity_terms,
         **store_settings(config),
         "names": store_names(config),
         "numbers": server.numbers,
@@ -78,4 +78,5 @@ def facts(path: Path, generation: Generation) -> Message:
         "listen": endpoint(server.listen),
         "workers": server.workers,
         "state_directory": str(server.state_directory),
+        "identifiers": [one.name for one in generation.config.identifiers],
     }

@@ -116,7 +116,8 @@ class Reloads:
     async def _look_at_reservations(self, config: Configuration, before: Configuration) -> None:
         memory, ids = self._server.memory, self._server.generation.ids
         now, was = (c.reservations.made(ids.vrfs, ids.classes) for c in (config, before))
-        found = await in_thread(lambda: list(held_by_others(memory, now, was)))
+        kinds = config.kinds
+        found = await in_thread(lambda: list(held_by_others(memory, now, was, kinds)))
         text = "its owner gets it when that lease has ended: see `fastdhcp leases release`"
         for address, owner, holder in found[:HELD_LINES_MAX]:
             facts = {"address": address, "reserved_for": owner, "held_by": holder, "text": text}

@@ -64,8 +64,7 @@ BAD: list[tuple[str, str, list[str]]] = [
      ["2: server.workers: 129 is out of range; write a number from 1 to 128",
       '3: server.durability: "fsync" is not known; write "commit" or "async"',
       '4: server.trust-wall-clock: "yes" is not known; write "synchronized" or "always"',
-      '5: server.identity: is empty; write one or more of "client-id", "hw-address", "circuit-id", '
-      '"remote-id", "subscriber-id"',
+      "5: server.identity: is empty; write one or more names",
       '6: server.listen: "67" is not address:port; write one as in "127.0.0.1:8067"',
       "7: server.max-addresses: 1 is out of range; write a number from 256 to 1073741824",
       '8: server.journal-max-size: "1K" is out of range; write a size from 1M to 1T']),

@@ -1,0 +1,73 @@
+"""Whose an address is: the reservation that names it, and the client that holds it."""
+
+from libc.stdint cimport uint32_t
+from libc.string cimport memcmp
+
+from fastdhcp._areas cimport SLOT_COUNT
+from fastdhcp._atomic cimport load_relaxed_u64
+from fastdhcp._entry cimport Kept, entry_kept
+from fastdhcp._identity cimport (
+    Identifiers, identifier_of, identifiers_hardware, identifiers_named, identifiers_relay_info,
+)
+from fastdhcp._image cimport NAMED_KINDS, NOWHERE
+from fastdhcp._leases cimport (
+    ACTIVE, BLOCK_SIZE, PENDING, Copy, Record, Table, leases_bits, leases_block, leases_copy,
+    node_now,
+)
+from fastdhcp._memory cimport Memory
+from fastdhcp._program cimport Input, input_kept
+from fastdhcp._reservations cimport (
+    Reservation, Reservations, reservation_dict, reservation_identity, reservation_same,
+    reservations_at, reservations_cell,
+)
+from fastdhcp._wire cimport Span
+
+
+# Whether the record's client is the one of the reservation, by what the record keeps.
+cdef bint is_owner(const Table* t, const Reservation* cell, const Copy* copy) noexcept nogil:
+    cdef const Record* r = &copy.record
+    cdef Span wanted = reservation_identity(cell)
+    cdef Span own
+    cdef Span slots[SLOT_COUNT]
+    cdef Kept kept
+    cdef Identifiers who
+    cdef Input input
+    entry_kept(r, copy.longs, &kept)
+    who.client_id = kept.client_id
+    identifiers_relay_info(&who, kept.relay_info)
+    identifiers_hardware(&who, r.htype, r.chaddr, r.hlen)
+    if 1u << cell.kind & NAMED_KINDS:
+        input_kept(&input, slots, &kept, r.htype, r.chaddr, r.hlen)
+        identifiers_named(&who, t.image, &input, 1u << cell.kind)
+    own = identifier_of(&who, cell.kind)
+    return own.len == wanted.len and memcmp(own.at, wanted.at, own.len) == 0
+
+
+# Is the address bound now, to somebody else?
+cdef bint is_held(const Table* t, const Reservation* cell, uint32_t now) noexcept nogil:
+    cdef uint32_t block = leases_block(t, cell.vrf, cell.address)
+    cdef uint32_t low = cell.address & 255
+    cdef Copy copy
+    if (block == NOWHERE
+            or not load_relaxed_u64(&leases_bits(t, block)[low // 64]) >> (low % 64) & 1
+            or not leases_copy(t, block * BLOCK_SIZE + low, &copy)):
+        return False
+    return (copy.record.state in (ACTIVE, PENDING) and now < copy.record.expiry
+            and not is_owner(t, cell, &copy))
+
+
+def held_anew(Memory memory, const unsigned char[::1] buffer, const unsigned char[::1] before):
+    """The reservations of a file table that `before` has not, whose addresses others hold."""
+    cdef Table* t = &memory.table
+    cdef const Reservations* now = <const Reservations*>&buffer[0]
+    cdef const Reservations* was = <const Reservations*>&before[0]
+    cdef const Reservation* cell
+    cdef uint32_t i
+    cdef uint32_t now_s = node_now(t)
+    found = []
+    for i in range(now.count):
+        cell = reservations_cell(now, i)
+        if (cell.address and not reservation_same(cell, reservations_at(
+                was, cell.vrf, cell.address)) and is_held(t, cell, now_s)):
+            found.append(reservation_dict(cell))
+    return found
