@@ -91,7 +91,7 @@ def program_image(
 ) -> bytearray:
     """An image of programs alone, and of the interfaces that they may be asked about."""
     fixed: dict[str, int | bytes] = {
-        name: b"" if name in ("secret", "identity") else 0
+        name: b"" if name in ("identity", "named") else 0
         for name in tables.HEADER.fields
         if name not in ("magic", "layout", "size")
     }
