@@ -211,9 +211,7 @@ class _Compiler:
             name_len=len(name),
         )
 
-    def networks(
-        self, indexes: list[int], reserved: Made
-    ) -> tuple[list[bytes], list[bytes]]:
+    def networks(self, indexes: list[int], reserved: Made) -> tuple[list[bytes], list[bytes]]:
         """The networks and their members; `indexes`: of the subnets, by their place."""
         numbers = network_numbers(self.config.networks)
         rows: list[bytes] = []
@@ -273,10 +271,7 @@ def compile_image(
             "workers": config.server.workers,
             "identity": bytes(config.kinds[name] for name in config.server.identity),
             "identity_kinds": sum(1 << config.kinds[name] for name in config.server.identity),
-            "named_relayed": sum(
-                one.expression.reads_relay_info << place
-                for place, one in enumerate(config.identifiers)
-            ),
+            "named_relayed": _named_relayed(config),
             "named": _named_programs(config, run.programs),
             "durable": int(config.server.durability == "commit"),
             "vrfs": len(set(run.network_vrfs) - {0}),
@@ -339,6 +334,12 @@ def _named_programs(config: Configuration, programs: ProgramTable) -> bytes:
     places = [programs.place(one.expression) for one in config.identifiers]
     places += [NOWHERE] * (IDENTIFIERS_MAX - len(places))
     return b"".join(place.to_bytes(4, "little") for place in places)
+
+
+def _named_relayed(config: Configuration) -> int:
+    """Bits of those names of [identifiers] that read option 82."""
+    names = enumerate(config.identifiers)
+    return sum(one.expression.reads_relay_info << place for place, one in names)
 
 
 def _not_given(table: ReservationsView, own: Sequence[tuple[int, int]]) -> Iterator[str]:
