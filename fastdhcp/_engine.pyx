@@ -32,7 +32,6 @@ from fastdhcp._leases cimport (
     ACTIVE, FREE, PENDING, RECORD_OVERRIDE, RECORD_RELEASED, RECORD_RESERVED, TIME_INFINITE,
     Binding,
 )
-from fastdhcp._reservations cimport Reservation
 from fastdhcp._scope cimport Scope
 from fastdhcp._stats cimport (
     DROP_BOOTP_UNKNOWN, DROP_CLASS_NOT_ALLOWED, DROP_NONE, DROP_NOT_AUTHORITATIVE, DROP_NOT_HOLDER,

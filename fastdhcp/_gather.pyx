@@ -16,7 +16,6 @@ from fastdhcp._leases cimport (
     ACTIVE, FREE, PENDING, leases_candidates, leases_longs, leases_read, leases_read_address,
     leases_record, leases_reservation, leases_take,
 )
-from fastdhcp._reservations cimport Reservation
 from fastdhcp._wire cimport BOOTP, DECLINE, DISCOVER, INFORM, RELEASE, REQUEST
 
 cdef enum:

@@ -287,7 +287,7 @@ def fill_table(unsigned char[::1] buffer, parts, vrfs, classes, prefixes, uint32
     cdef uint32_t[::1] vrf_kinds = array("I", bytes(4 * max(len(vrfs), 1)))
     cdef Rows rows
     cdef uint32_t row, other
-    cdef Trouble trouble
+    cdef Trouble trouble = TROUBLE_NO_SUBNET
     if <uint64_t>buffer.shape[0] < head.size:
         raise ValueError("the table does not fit")
     m.table = <Reservations*>&buffer[0]

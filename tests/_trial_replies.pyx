@@ -22,7 +22,7 @@ from fastdhcp._reply cimport (
     FRAME_HEAD_SIZE, PORT_SERVER, WAY_BROADCAST, WAY_FRAME, WAY_UDP, Reply, reply_head, reply_lower,
     reply_write,
 )
-from fastdhcp._reservations cimport Reservation, Reservations, reservations_cell
+from fastdhcp._reservations cimport Reservations, reservations_cell
 from fastdhcp._scope cimport Arrival
 from fastdhcp._socket cimport (
     Inbox, Outbox, inbox_arrival, inbox_close, inbox_data, inbox_open, inbox_receive, inbox_size,
