@@ -115,6 +115,7 @@ cdef class Units:
         """The number of the network that a message belongs to."""
         cdef Packet packet
         cdef Scope scope
+        memset(&scope, 0, sizeof(Scope))
         if (codec_decode(areas_slots(), <const uint8_t*><const char*>message, len(message),
                          self.scratch, &packet) != DROP_NONE
                 or scope_select(self.memory.table.image, &packet, &self.arrival,
