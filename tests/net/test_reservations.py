@@ -69,7 +69,7 @@ def test_a_wrong_row_refuses_the_reload_and_names_its_place(lab: Lab, link: Link
     site = Site(lab, link, row(1, "10.77.1.2"))
     site.file.write_text(HEADS + row(1, "10.77.1.2") + row(2, "10.99.0.1"))
     at = len(site.server.process.text())
-    site.server.process.signal(signal.SIGHUP)
+    site.server.process.send_signal(signal.SIGHUP)
     wanted = f"configuration-invalid problem=.*{site.file}:3: address: 10.99.0.1 lies in no subnet"
     site.server.process.wait_for(wanted, after=at)
     assert dora(link.ask, mac(1)).yiaddr == "10.77.1.2"
