@@ -175,8 +175,8 @@ BRAS = "100.64.0.1"
 
 
 def port(name: str) -> Options:
-    """What the access node writes of a port; the line's number beside it is nobody's identity."""
-    return {82: info(b"dslam-7 eth %s:0.35" % name.encode(), b"line 4711")}
+    """What the access node writes: its port, and its own name."""
+    return {82: info(name.encode(), b"dslam-7")}
 
 
 @pytest.fixture(scope="module")
