@@ -14,7 +14,7 @@ from pathlib import Path
 
 FILE = Path(__file__).with_name("instructions.json")
 RISE_MAX = 0.05
-_PRODUCER = re.compile(rb"GNU C(\d+ [\d.]+)[^\0]*? (-O\w+)[^\0]*\0")
+_PRODUCER = re.compile(rb"GNU C(\d+ [\d.]+)[^\0]* (-O\w+)[^\0]*\0")  # of several -O the last counts
 
 
 @dataclass(frozen=True)
