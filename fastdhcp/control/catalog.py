@@ -68,6 +68,9 @@ class Reservations:
         self._table = table
         self._kinds = {**_KINDS, **dict(enumerate(identifiers, FIRST_KIND))}
 
+    def __len__(self) -> int:
+        return len(self._table) if self._table is not None else 0
+
     def kind(self, number: int) -> str:
         """What a kind of identifier is called."""
         return self._kinds[number]

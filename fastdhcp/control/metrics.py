@@ -220,4 +220,8 @@ def _server(page: Exposition, memory: Memory, catalog: Catalog) -> None:
         "policy_generation", "gauge", "Generation of the policy in force.",
         [({}, catalog.generation)],
     )  # fmt: skip
+    page.family(
+        "reservations", "gauge", "Reservations in force, by where they are kept.",
+        [({"origin": "file"}, len(catalog.reservations))],
+    )  # fmt: skip
     page.family("info", "gauge", "The version.", [({"version": __version__}, 1)])

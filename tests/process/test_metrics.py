@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from fastdhcp._journal import ChangeKind
 from fastdhcp._stats import Counter, drop_names
 from fastdhcp.control.metrics import Exposition
-from tests.control_rig import ControlRig, until
+from tests.control_rig import POLICY, ControlRig, until
 
 Families = dict[str, Metric]
 
@@ -49,7 +49,7 @@ def test_the_names_of_the_contract(rig: ControlRig) -> None:
         "packets_received": "counter", "packets_sent": "counter", "packets_dropped": "counter",
         "kernel_drops": "counter", "pool_addresses": "gauge", "commit_seconds": "histogram",
         "reply_seconds": "histogram", "journal_sequence": "gauge",
-        "journal_checkpoint_sequence": "gauge",
+        "journal_checkpoint_sequence": "gauge", "reservations": "gauge",
     }  # fmt: skip
     assert {name: found[name].type for name in kinds} == kinds
 
@@ -117,6 +117,17 @@ def test_changes_that_wait_for_the_disk_are_told_by_process(rig: ControlRig) -> 
     found = families(rig)
     assert value(found, "ring_pending_bytes", process="0") > 0
     assert value(found, "ring_pending_bytes", process="1") == 0
+
+
+def test_reservations_in_force_are_counted_with_each_policy(rig: ControlRig) -> None:
+    """With an address or without, of a subnet or of none."""
+    assert value(families(rig), "reservations", origin="file") == 1
+    more = "".join(
+        f'[[reservations]]\nhw-address = "02:ee:00:00:01:{n:02x}"\nhostname = "h"\n'
+        for n in range(3)
+    )
+    rig.set_policy(POLICY + more, 2)
+    until(lambda: value(families(rig), "reservations", origin="file"), lambda count: count == 4)
 
 
 def test_labels_are_escaped() -> None:
