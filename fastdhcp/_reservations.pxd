@@ -15,6 +15,7 @@ cdef enum:
     RESERVATIONS_MAGIC = 0x46445256  # "FDRV"
     RESERVATIONS_LAYOUT = 1
     RESERVED_CLASSES = 4         # classes that one reservation names
+    RESERVED_CLASS_MAX = 0xFFFF  # the highest id of a class that fits a cell
     IDENTITY_INLINE = 16         # octets of an identifier that stand in the cell itself
 
 

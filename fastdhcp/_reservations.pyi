@@ -11,12 +11,14 @@ from fastdhcp._rows import Rows
 PREFIX_SIZE: int
 HEAD_SIZE: int
 CELL_SIZE: int
+CLASS_ID_MAX: int
 
 class Trouble(IntEnum):
     TROUBLE_NO_SUBNET = 1
     TROUBLE_EDGE = 2
     TROUBLE_ADDRESS_TWICE = 3
     TROUBLE_IDENTIFIER_TWICE = 4
+    TROUBLE_CLASS = 5
 
 def table_size(parts: Sequence[Rows]) -> int:
     """Octets of the table of these Rows. Raises OverflowError."""

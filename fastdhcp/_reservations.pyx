@@ -12,6 +12,7 @@ from fastdhcp._wire cimport Span
 cdef enum:
     LINE = 64
     PROBLEMS_MAX = 100           # that are told of one table
+    TABLE_SIZE_MAX = 0xFFFFFFFF  # octets of cells and names: places of names are 32 bits wide
 
 # What is wrong with a row.
 cpdef enum Trouble:
@@ -19,6 +20,7 @@ cpdef enum Trouble:
     TROUBLE_EDGE = 2             # it is its subnet's network or broadcast address
     TROUBLE_ADDRESS_TWICE = 3
     TROUBLE_IDENTIFIER_TWICE = 4  # in one network
+    TROUBLE_CLASS = 5            # the id of a class that it names is over RESERVED_CLASS_MAX
 
 
 # ---- look-ups
@@ -115,6 +117,14 @@ cdef inline uint32_t copy_octets(Making* m, Reservation* cell, const uint8_t* at
     return <uint32_t>(place - (<uint8_t*>cell - <uint8_t*>m.table))
 
 
+cdef inline bint classes_fit(const Making* m, const Reservation* row) noexcept nogil:
+    cdef int i
+    for i in range(RESERVED_CLASSES):
+        if row.classes[i] and m.classes[row.classes[i] - 1] > RESERVED_CLASS_MAX:
+            return False
+    return True
+
+
 # The cell of a row, with this run's numbers; `prefix`: of the subnet that it is of.
 cdef void make_cell(Making* m, const Stored* rows, const Reservation* row, const Prefix* prefix,
                     Reservation* cell) noexcept nogil:
@@ -190,6 +200,9 @@ cdef uint32_t make_rows(Making* m, const Stored* rows, uint32_t row, Trouble* tr
                     and came.address in (prefix.first, prefix.last)):
                 trouble[0] = TROUBLE_EDGE
                 return row
+        if not classes_fit(m, came):
+            trouble[0] = TROUBLE_CLASS
+            return row
         cell = <Reservation*>reservations_cell(m.table, m.table.count)
         octets_end = m.octets_end
         make_cell(m, rows, came, prefix, cell)
@@ -239,8 +252,10 @@ cdef Reservations layout_of(object parts):
         octets += rows.stored.used
         for i in range(rows.stored.count):
             addressed += rows.stored.cells[i].address != 0
-    if count * sizeof(Reservation) + octets > 0xFFFFFFFF:
-        raise OverflowError("the reservations take more than 4 GiB")
+    if count * sizeof(Reservation) + octets > TABLE_SIZE_MAX:
+        raise OverflowError(f"is one of {count} reservations that take "
+                            f"{count * sizeof(Reservation) + octets} octets together; at most "
+                            "4 GiB fit: write fewer of them")
     lay_out(&head, <uint32_t>count, <uint32_t>addressed, octets)
     return head
 
@@ -353,6 +368,7 @@ def lower_pools(unsigned char[::1] image_bytes, const unsigned char[::1] buffer)
 PREFIX_SIZE = sizeof(Prefix)
 HEAD_SIZE = sizeof(Reservations)
 CELL_SIZE = sizeof(Reservation)
+CLASS_ID_MAX = RESERVED_CLASS_MAX
 
 
 # ---- as Python sees it

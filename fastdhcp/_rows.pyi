@@ -38,6 +38,8 @@ class Rows:
         """The address of a row; 0: it has none."""
     def vrf(self, row: int) -> int:
         """The place of its VRF."""
+    def classes(self, row: int) -> tuple[int, ...]:
+        """Places + 1 of the classes that it names."""
     def trim(self) -> None:
         """Gives back what the rows do not need."""
 

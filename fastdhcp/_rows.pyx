@@ -58,6 +58,8 @@ cdef class Rows:
         cdef Reservation* cell
         if not 1 <= len(identity) <= IDENTIFIER_MAX or len(classes) > RESERVED_CLASSES:
             raise ValueError("a reservation has an identifier, and at most four classes")
+        if len(hostname) > IDENTIFIER_MAX or len(boot_file) > BOOT_FILE_MAX:
+            raise ValueError("a hostname or boot-file is longer than a reservation may have it")
         octets = s.used + len(identity) + len(hostname) + len(boot_file)
         if len(self.lines) < 4 * (s.count + 1) or len(self.octets) < octets:
             self.reserve(2 * s.count + 64, 2 * octets + 1024)
@@ -90,6 +92,11 @@ cdef class Rows:
     def vrf(self, uint32_t row):
         """The place of its VRF."""
         return self._row(row).vrf
+
+    def classes(self, uint32_t row):
+        """Places + 1 of the classes that it names."""
+        cdef const Reservation* cell = self._row(row)
+        return tuple(cell.classes[i] for i in range(<int>RESERVED_CLASSES) if cell.classes[i])
 
     cdef Reservation* _row(self, uint32_t row) except NULL:
         if row >= self.stored.count:

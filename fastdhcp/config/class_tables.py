@@ -9,7 +9,8 @@ from fastdhcp.config import tables
 from fastdhcp.config.classes import CLASSES_MAX, TAKEN, in_order
 from fastdhcp.config.expressions import Expression
 from fastdhcp.config.model import EVERYBODY, Class, Configuration, Guard, When
-from fastdhcp.config.programs import ProgramTable
+from fastdhcp.config.programs import ProgramError, ProgramTable
+from fastdhcp.config.report import Report, Where
 from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, OverlayTable
 
 DROP, LEASE = 1, 2  # ClassFlag
@@ -188,6 +189,23 @@ class ClassTables:
             self._rows.candidates += [tables.CLASS_CANDIDATE.pack(number=n) for n in numbers]
         self._add_step(self._program(value), NOWHERE, len(self._rows.places), room - 1)
         self._rows.places += places
+
+
+def check_programs(
+    report: Report, config: Configuration, classes: Sequence[Where], identifiers: Where
+) -> None:
+    """Whether an image has room for the tests of all classes, and for [identifiers]; where these
+    stand. What does not fit is told once, at the last: all have their part in it."""
+    blob = Blob()
+    programs = ProgramTable(blob)
+    here = classes[-1] if classes else identifiers
+    try:
+        ClassTables(config, {}, blob, LayerTable(blob), OverlayTable(blob), programs).packed()
+        for one in config.identifiers:
+            here = identifiers.at(one.name)
+            programs.place(one.expression)
+    except ProgramError as error:
+        report.error(here, error)
 
 
 _EMPTY = bytes(tables.CLASS_PLACE.size)

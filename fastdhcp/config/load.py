@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from fastdhcp.config import schema
 from fastdhcp.config.advice import advise, advise_on_addresses
+from fastdhcp.config.class_tables import check_programs
 from fastdhcp.config.classes import advise_on_classes, read_classes
 from fastdhcp.config.collector import paused
 from fastdhcp.config.definitions import read_definitions, written_definitions
@@ -87,6 +88,9 @@ def examine(path: Path) -> tuple[Configuration | None, list[Problem], list[Probl
     files = _Files(report)
     _read_all(files, path)
     configuration = _resolve(files) if files.paths else None
+    if configuration is not None and not report.failed:
+        written = [where for where, _ in files.lists["classes"]]
+        check_programs(report, configuration, written, files.table("identifiers", dict)[0])
     if configuration is None or report.failed:
         return None, report.errors(), report.warnings()
     return replace(configuration, warnings=tuple(report.warnings())), [], report.warnings()

@@ -15,7 +15,13 @@ from fcntl import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_W
 from mmap import PROT_READ, mmap
 from typing import Any
 
-from fastdhcp._reservations import Trouble, fill_table, table_blocks, table_size
+from fastdhcp._reservations import (
+    CLASS_ID_MAX,
+    Trouble,
+    fill_table,
+    table_blocks,
+    table_size,
+)
 from fastdhcp._rows import Rows
 from fastdhcp.config.report import Report, Where
 from fastdhcp.words import address_text
@@ -106,7 +112,11 @@ class ReservationTable:
         if self._made is not None:
             return  # it is the one of the configuration before, in which all was right
         numbers = tuple(range(len(self.vrfs))), tuple(range(1, len(self._classes) + 1))
-        made, troubles = self._make(*numbers)
+        try:
+            made, troubles = self._make(*numbers)
+        except OverflowError as error:
+            report.error(self._place(len(self) - 1), error)
+            return
         self._made = numbers, made  # these numbers may well be those that the store gives
         for trouble, part, row, other in troubles:
             self._tell(report, Trouble(trouble), self._parts[part], row, other)
@@ -128,11 +138,18 @@ class ReservationTable:
         return self._made[1].network_kinds[network] if self._made is not None else 0
 
     def made(self, vrfs: Mapping[str, int], classes: Mapping[str, int]) -> Made:
-        """The table with these numbers of VRFs and classes. Raises OSError, OverflowError."""
+        """The table with these numbers of VRFs and classes. Raises OSError; OverflowError with
+        file and line if the number of a class is too high for it."""
         numbers = tuple(vrfs[name] if name else 0 for name in self.vrfs)
         ids = tuple(classes.get(name, 0) for name in self._classes)
         if self._made is None or self._made[0] != (numbers, ids):
-            self._made = (numbers, ids), self._make(numbers, ids)[0]
+            made, troubles = self._make(numbers, ids)
+            if troubles:
+                report = Report()
+                for _, part, row, _ in troubles:
+                    self._tell_class(report, self._parts[part], row, ids)
+                raise OverflowError(str(report.errors()[0]))
+            self._made = (numbers, ids), made
         return self._made[1]
 
     def _make(
@@ -174,6 +191,17 @@ class ReservationTable:
                 f"its identifier has a reservation in this network already, at "
                 f"{self._place(other)}; write one for each client",
             )
+
+    def _tell_class(self, report: Report, part: Part, row: int, ids: Sequence[int]) -> None:
+        """A class that a cell has no room for: check() cannot know what the store numbered it."""
+        places = (place - 1 for place in part.rows.classes(row))
+        place = next(place for place in places if ids[place] > CLASS_ID_MAX)
+        report.error(
+            part.where(row, "classes"),
+            f'"{self._classes[place]}" is number {ids[place]} of all classes that this state '
+            f"directory ever had; reservations can name the first {CLASS_ID_MAX}: give the class "
+            "the name of an earlier one",
+        )
 
     def _place(self, number: int | None) -> Where:
         """Where the row with this number among all stands."""

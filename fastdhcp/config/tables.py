@@ -33,8 +33,13 @@ class Row:
         self.size = self._struct.size
 
     def pack(self, **values: int | bytes) -> bytes:
-        """Every field of the row. Raises TypeError for one that is missing or unknown."""
-        return self._struct.pack(*self._made(**values))
+        """Every field of the row. Raises TypeError for one that is missing or unknown,
+        OverflowError for a number that its field does not hold."""
+        try:
+            return self._struct.pack(*self._made(**values))
+        except struct.error as error:
+            told = ", ".join(f"{name} = {value!r}" for name, value in values.items())
+            raise OverflowError(f"the policy image has no room for {told}: {error}") from error
 
     def read(self, data: bytes | bytearray) -> Iterator[Any]:
         """The rows in `data`, whose length is a multiple of their size: fields as attributes."""
@@ -141,6 +146,12 @@ def aligned(size: int) -> int:
     return -(-size // LINE) * LINE
 
 
+def check_size(size: int) -> None:
+    """Raises OverflowError for an image that cannot be that long."""
+    if size > SIZE_MAX:
+        raise OverflowError(f"the policy image takes {size} octets; at most 4 GiB fit")
+
+
 class Blob:
     """Octets that the tables point to, equal ones once. It stands first, so places are known."""
 
@@ -150,10 +161,12 @@ class Blob:
         self._places: dict[bytes, int] = {}
 
     def place(self, data: bytes) -> int:
-        """Where in the image `data` stands."""
+        """Where in the image `data` stands. Raises OverflowError over 4 GiB."""
         found = self._places.get(data)
         if found is None:
-            found = self._places[data] = self.at + len(self.data)
+            found = self.at + len(self.data)
+            check_size(found + len(data))
+            self._places[data] = found
             self.data += data
         return found
 
@@ -287,8 +300,7 @@ def assemble(
         places[name] = (len(image), len(packed))
         image += b"".join(packed)
     image += bytes(aligned(len(image)) - len(image))
-    if len(image) > SIZE_MAX:
-        raise OverflowError(f"the policy image takes {len(image)} octets; at most 4 GiB fit")
+    check_size(len(image))
     head = HEADER.pack(magic=IMAGE_MAGIC, layout=IMAGE_LAYOUT, size=len(image), **fixed)
     head += b"".join(TABLE.pack(at=places[name][0], count=places[name][1]) for name in TABLES)
     image[: len(head)] = head

@@ -20,6 +20,7 @@ from fastdhcp.channel import Message
 from fastdhcp.config import Configuration
 from fastdhcp.config.compile import Ids
 from fastdhcp.config.hints import HintPlaces
+from fastdhcp.exits import EXIT_CONFIG
 from fastdhcp.interfaces import Interface, read_interfaces
 from fastdhcp.log import log
 from fastdhcp.supervisor.briefing import facts, frames_for, store_settings
@@ -32,6 +33,7 @@ from fastdhcp.supervisor.generation import (
     store_names,
 )
 from fastdhcp.supervisor.links import wants_links
+from fastdhcp.supervisor.obstacles import Obstacle
 from fastdhcp.supervisor.server import Server
 from fastdhcp.supervisor.threads import in_thread
 
@@ -66,13 +68,18 @@ class Policy:
 
     async def first(self, message: Message) -> Generation:
         """The generation that the server starts with; later calls (a store that died) return the
-        current one."""
+        current one. Raises Obstacle."""
         self._server.numbers = message.get("numbers")
         if self._server.known is None:
             async with self.lock:  # a store that dies meanwhile has a successor that asks too
                 if self._server.known is None:
                     config = self._server.config
-                    self._take(await self._compiled(config, read_interfaces(), ids_of(message)))
+                    try:
+                        new = await self._compiled(config, read_interfaces(), ids_of(message))
+                    except Refused as error:
+                        text = str(error)
+                        raise Obstacle("configuration-invalid", text, EXIT_CONFIG) from error
+                    self._take(new)
         return self._server.generation
 
     async def adopt(self, config: Configuration, interfaces: tuple[Interface, ...]) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from fastdhcp._reservations import (
     CELL_SIZE,
+    CLASS_ID_MAX,
     HEAD_SIZE,
     ReservationsView,
     Trouble,
@@ -35,11 +36,13 @@ def packed(prefixes: list[tuple[int, int, int, int]]) -> bytes:
     return b"".join(array("I", row).tobytes() for row in rows)
 
 
-def made(*parts: Rows) -> tuple[ReservationsView, list[int], list[int], list[Any]]:
+def made(
+    *parts: Rows, classes: tuple[int, ...] = (11, 12, 13)
+) -> tuple[ReservationsView, list[int], list[int], list[Any]]:
     """The table of these rows: kinds by network and by VRF, and what is wrong."""
     room = bytearray(table_size(parts))
     kinds, general, troubles = fill_table(
-        room, parts, array("I", VRFS), array("I", (11, 12, 13)), packed(PREFIXES), len(NUMBERS)
+        room, parts, array("I", VRFS), array("I", classes), packed(PREFIXES), len(NUMBERS)
     )
     return ReservationsView(room), list(kinds), list(general), troubles
 
@@ -172,3 +175,40 @@ def test_what_is_cut_or_foreign_is_refused(size: int) -> None:
     assert len(ReservationsView(view_of)) == 1
     with pytest.raises(ValueError, match="cut"):
         ReservationsView(view_of[:-64])
+
+
+# ---- fields of a cell that are narrower than what is written into them
+
+def test_a_class_whose_id_does_not_fit_is_told_and_never_cut() -> None:
+    """65,536 would be 0: no class at all; 65,538 another one."""
+    rows = rows_of(
+        {"identity": b"a1", "address": 0x0A000001, "classes": (1,)},
+        {"identity": b"a2", "address": 0x0A000002, "classes": (1, 2)},
+        {"identity": b"a3", "address": 0x0A000003, "classes": (3,)},
+    )
+    view, _, _, troubles = made(rows, classes=(CLASS_ID_MAX, CLASS_ID_MAX + 1, 2))
+    assert troubles == [(Trouble.TROUBLE_CLASS, 0, 1, None)]
+    assert view.row(0)["classes"] == (CLASS_ID_MAX,)
+    assert view.at(0, 0x0A000002) is None
+    assert [view.row(n)["classes"] for n in range(len(view))] == [(CLASS_ID_MAX,), (2,)]
+
+
+@pytest.mark.parametrize("too_long", [
+    {"identity": bytes(256)}, {"identity": b""}, {"identity": b"a1", "hostname": bytes(256)},
+    {"identity": b"a1", "boot_file": bytes(128)}, {"identity": b"a1", "classes": (1, 2, 3, 1, 2)},
+])  # fmt: skip
+def test_a_row_with_more_than_its_cell_holds_is_none(too_long: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="a reservation has|longer than a reservation may"):
+        rows_of(too_long)
+    whole = rows_of({"identity": bytes(255), "hostname": bytes(255), "boot_file": bytes(127)})
+    row = made(whole)[0].row(0)
+    assert [len(row[name]) for name in ("identity", "hostname", "boot_file")] == [255, 255, 127]
+
+
+def test_rows_that_take_over_4_gib_are_told() -> None:
+    rows = Rows()
+    for number in range(20_000):
+        rows.add(kind=CLIENT_ID, identity=b"%0255d" % number, hostname=bytes(255))
+    with pytest.raises(OverflowError, match="at most 4 GiB fit: write fewer"):
+        table_size([rows] * 380)
+    assert table_size([rows] * 300) < 4 << 30

@@ -190,3 +190,29 @@ pools = [{{ range = "10.{n >> 8}.{n & 255}.10-10.{n >> 8}.{n & 255}.250", deny =
     ids = Ids({"": 0}, range(1, 1001), {name: n for n, name in enumerate(config.class_names(), 1)})
     compile_image(config, ids, [], 1)
     assert time.process_time() - began_s < 5
+
+
+def test_programs_that_an_image_has_no_room_for_are_told_by_check(tmp_path: Path) -> None:
+    """At its line, and not when the server puts the policy in force."""
+    codes = [f'test = "option[{code}].exists"' for code in range(128, 153)]
+    text = SUBNET + "".join(written(f"c{place}", test) for place, test in enumerate(codes[:24]))
+    assert told(tmp_path, text)[0] == []
+    (error,) = told(tmp_path, text + written("last", codes[24]))[0]
+    assert error.startswith(f"{text.count(chr(10)) + 1}: classes[24]: expressions read more")
+    assert error.endswith("read fewer of them")
+
+
+def test_all_tests_together_have_8192_instructions(tmp_path: Path) -> None:
+    """Tests of one value count once, however many they are; [identifiers] count, too."""
+    whole = "".join(
+        written(f"c{n}", "test = \"option[12].hex in ({}) or known\"".format(
+            ", ".join(f"'{n}-{place}'" for place in range(60))))
+        for n in range(8192 // 64)
+    )  # fmt: skip
+    same = "".join(written(f"s{n}", f"test = \"option[60].hex == '{n}'\"") for n in range(100))
+    assert told(tmp_path, SUBNET + whole)[0] == []
+    (error,) = told(tmp_path, SUBNET + whole + same)[0]
+    assert "all expressions together take more than 8192 instructions; put what many" in error
+    (error,) = told(tmp_path, SUBNET + whole + "[identifiers]\nport = \"relay4[1].hex\"\n")[0]
+    assert ": identifiers.port: all expressions together take" in error
+    assert told(tmp_path, SUBNET + same)[0] == []

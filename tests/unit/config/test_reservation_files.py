@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 
-from fastdhcp._reservations import ReservationsView
+from fastdhcp._reservations import CLASS_ID_MAX, ReservationsView
+from fastdhcp._rows import Rows
 from fastdhcp.config import ConfigError, Configuration, check, load
 from fastdhcp.config.compile import Ids, compile_image
+from fastdhcp.config.report import Report, Source, Where
+from fastdhcp.config.reservations import Part, ReservationTable
 
 SUBNETS = """
 [server]
@@ -265,6 +268,31 @@ def measured(folder: Path, count: int) -> tuple[float, float]:
     seconds, size, found = done.stdout.split()
     assert int(found) == count
     return float(seconds), int(size) / count
+
+
+def test_more_than_a_table_holds_is_told_at_a_place() -> None:
+    rows = Rows()
+    for number in range(20_000):
+        rows.add(kind=1, identity=b"%0255d" % number, hostname=bytes(255))
+    source = Source("cpe.csv", "", is_json=False, lines={("client-id",): 7})
+    part = Part(rows, lambda row, key: Where(source, (key or "client-id",)))
+    table = ReservationTable([part] * 400, [""], [], [], [], [], [])
+    report = Report()
+    table.check(report)
+    (error,) = map(str, report.errors())
+    assert error.startswith("cpe.csv:7: client-id: is one of 8000000 reservations that take ")
+    assert error.endswith("at most 4 GiB fit: write fewer of them")
+
+
+def test_a_class_whose_number_no_cell_holds_is_told_with_its_line(tmp_path: Path) -> None:
+    """Only the store knows it; a `check` cannot."""
+    csv = "hw-address,classes\n02:ee:00:00:00:01,gold\n02:ee:00:00:00:02,gold+silver\n"
+    config = loaded(tmp_path, csv)
+    with pytest.raises(OverflowError) as raised:
+        config.reservations.made({"blue": BLUE}, {"gold": 11, "silver": CLASS_ID_MAX + 1})
+    assert f'{tmp_path / "cpe.csv"}:3: classes: "silver" is number 65536 of' in str(raised.value)
+    assert "reservations can name the first 65535: give the class" in str(raised.value)
+    assert config.reservations.made({"blue": BLUE}, {"gold": 11, "silver": CLASS_ID_MAX})
 
 
 def test_a_hundred_thousand_rows_are_small_and_soon_read(tmp_path: Path) -> None:

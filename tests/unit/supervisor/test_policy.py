@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from fastdhcp._reservations import CLASS_ID_MAX
 from fastdhcp.config import load
+from fastdhcp.exits import EXIT_CONFIG
 from fastdhcp.supervisor.notify import Notifier
+from fastdhcp.supervisor.obstacles import Obstacle
 from fastdhcp.supervisor.policy import Policy
 from fastdhcp.supervisor.resources import open_resources
 from fastdhcp.supervisor.segments import make_table
@@ -25,6 +28,13 @@ max-addresses = 65536
 [[subnets]]
 subnet = "10.77.0.0/22"
 pools = ["10.77.1.0-10.77.2.250"]
+"""
+CLASSES = """
+[[classes]]
+name = "new"
+[[reservations]]
+hw-address = "02:ee:00:00:00:01"
+classes = ["new"]
 """
 IDS = {"type": "ids", "vrfs": {}, "subnets": [1], "classes": {}}
 
@@ -47,6 +57,16 @@ def server(tmp_path: Path) -> Iterator[Server]:
             made.known.close()
         made.segments.close()
         resources.close()
+
+
+def test_what_does_not_fit_at_the_start_is_bad_configuration(server: Server) -> None:
+    """What the store says decides it, so `check` cannot have known."""
+    server.path.write_text(server.path.read_text() + CLASSES)
+    server.config = load(server.path)
+    numbers = {**IDS, "classes": {"new": CLASS_ID_MAX + 1}}
+    with pytest.raises(Obstacle, match=r"fastdhcp\.toml:\d+: .*is number 65536 of all") as raised:
+        asyncio.run(Policy(server).first(numbers))
+    assert raised.value.exit_code == EXIT_CONFIG
 
 
 def test_two_stores_that_start_at_once_get_one_generation(server: Server) -> None:
