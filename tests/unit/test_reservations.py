@@ -198,7 +198,7 @@ def test_a_class_whose_id_does_not_fit_is_told_and_never_cut() -> None:
     {"identity": b"a1", "boot_file": bytes(128)}, {"identity": b"a1", "classes": (1, 2, 3, 1, 2)},
 ])  # fmt: skip
 def test_a_row_with_more_than_its_cell_holds_is_none(too_long: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="a reservation has|longer than a reservation may"):
+    with pytest.raises(ValueError, match=r"a reservation has|longer than a reservation may"):
         rows_of(too_long)
     whole = rows_of({"identity": bytes(255), "hostname": bytes(255), "boot_file": bytes(127)})
     row = made(whole)[0].row(0)
