@@ -13,9 +13,8 @@ import os
 import time
 
 from fastdhcp._ahead import blocks_missing
-from fastdhcp._bitmap import clear_summaries, clear_unreserved, mark_reserved
+from fastdhcp._bitmap import clear_summaries
 from fastdhcp._leases import BLOCK_SIZE
-from fastdhcp._memory import Memory
 from fastdhcp.channel import Message
 from fastdhcp.config import Configuration
 from fastdhcp.config.compile import Ids
@@ -34,6 +33,7 @@ from fastdhcp.supervisor.generation import (
 )
 from fastdhcp.supervisor.links import wants_links
 from fastdhcp.supervisor.obstacles import Obstacle
+from fastdhcp.supervisor.reserved import clear_reserved, mark_reserved
 from fastdhcp.supervisor.server import Server
 from fastdhcp.supervisor.threads import in_thread
 
@@ -42,13 +42,6 @@ STORE_ANSWER_S = 60.0
 """The store may be reindexing millions of leases."""
 POSTED_S = 10.0
 POSTED_LOOK_S = 0.01
-
-
-def enter(memory: Memory, generation: Generation) -> None:
-    """Works by it, as all will that start from now on: what it reserves is passed over before any
-    worker knows for whom. Raises MemoryError."""
-    memory.set_image(generation.image, generation.reservations)
-    mark_reserved(memory)
 
 
 class Refused(Exception):
@@ -63,6 +56,8 @@ class Policy:
         self.lock = asyncio.Lock()
         """Held by who brings a new one in, from the look at what is there now."""
         self._numbers = 0
+        self._all_at_work = True
+        """By the generation in force; False: a worker may work by an older one."""
         self._asked = itertools.count(1)
         self._places = HintPlaces(server.store_number, server.segments.sizes["hints"])
 
@@ -76,6 +71,7 @@ class Policy:
                     config = self._server.config
                     try:
                         new = await self._compiled(config, read_interfaces(), ids_of(message))
+                        await self._mark_reserved(new)
                     except Refused as error:
                         text = str(error)
                         raise Obstacle("configuration-invalid", text, EXIT_CONFIG) from error
@@ -94,14 +90,17 @@ class Policy:
         old = self._server.generation
         regroups = new.regroups(old)
         try:
-            await self._hand_to_store(store, new, regroups)
+            await self._mark_reserved(new)
+            await self._offer_to_store(store, new, regroups)
         except (Refused, ChildDied):
-            store.kill()  # it may have taken it late; its successor gets the one in force
             new.close()
+            if self._all_at_work:
+                await clear_reserved(self._server.memory, old)
             raise
         self._take(new)
-        if await self._all_posted(self._hand_to_others(new), new.number):
-            self._tidy_hints(new)
+        self._all_at_work = await self._all_posted(self._hand_to_others(new), new.number)
+        if self._all_at_work:
+            await self._tidy_hints(new)
         old.close()
         if regroups:
             # What workers bound meanwhile stands in the index under the old networks' numbers. It
@@ -119,6 +118,13 @@ class Policy:
                 f"blocks of {BLOCK_SIZE}, and there is room for {memory.block_limit}; restart the "
                 f"server with at least {needed * BLOCK_SIZE}"
             )
+
+    async def _mark_reserved(self, new: Generation) -> None:
+        """Raises Refused: there is no room for the blocks of all reserved addresses."""
+        try:
+            await mark_reserved(self._server.memory, new)
+        except MemoryError as error:
+            raise Refused(str(error)) from error
 
     async def _compiled(
         self, config: Configuration, interfaces: tuple[Interface, ...], ids: Ids
@@ -156,6 +162,14 @@ class Policy:
         except TimeoutError as error:
             raise Refused(f"{child.name} does not answer") from error
 
+    async def _offer_to_store(self, store: Child, new: Generation, reindex: bool) -> None:
+        """As _hand_to_store(). Raises Refused, ChildDied: then it works by the old one."""
+        try:
+            await self._hand_to_store(store, new, reindex)
+        except (Refused, ChildDied):
+            store.kill()  # it may have taken it late; its successor gets the one in force
+            raise
+
     async def _hand_to_store(self, store: Child, new: Generation, reindex: bool) -> None:
         message: Message = {"type": "image", "generation": new.number, "reindex": reindex}
         store.send({**message, **store_settings(new.config)}, new.fds())
@@ -171,7 +185,7 @@ class Policy:
             self._server.alarms.raise_alarm("no-link-served", text)
         else:
             self._server.alarms.clear("no-link-served")
-        enter(self._server.memory, new)
+        self._server.memory.set_image(new.image, new.reservations)
 
     def _hand_to_others(self, new: Generation) -> list[Child]:
         others = [c for c in self._server.children.values() if c.briefed and c.role != "store"]
@@ -184,12 +198,12 @@ class Policy:
                 child.send(message, {**new.fds(), **frames_for(self._server, child.index)})
         return [child for child in others if child.role == "worker"]
 
-    def _tidy_hints(self, new: Generation) -> None:
+    async def _tidy_hints(self, new: Generation) -> None:
         """All work by it: pools that are gone leave their places, what is reserved no more may be
         given, and what was seen full is worth a look again."""
         for at, size in self._places.keep(new.pool_keys):
             os.pwrite(self._server.segments.fds["hints"], bytes(size), at)
-        clear_unreserved(self._server.memory)
+        await clear_reserved(self._server.memory, new)
         clear_summaries(self._server.memory)
 
     async def _all_posted(self, workers: list[Child], number: int) -> bool:

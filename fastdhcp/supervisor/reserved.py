@@ -1,15 +1,42 @@
-"""Reservations that a reload brings on addresses which somebody else holds."""
+"""Addresses that a generation reserves: the bits that say so, and who holds them at its start.
 
-from collections.abc import Iterator, Mapping
+All of it goes over every reserved address and is done beside the event loop, which a million of
+them would hold up for some tenths of a second.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from mmap import PROT_READ, mmap
 from typing import Any
 
-from fastdhcp import words
+from fastdhcp import _bitmap, words
 from fastdhcp._memory import Memory
 from fastdhcp._owners import held_anew
 from fastdhcp.config.model import IDENTITY_KINDS
 from fastdhcp.config.reservations import Made
+from fastdhcp.supervisor.generation import Generation
+from fastdhcp.supervisor.threads import in_thread
 
 HARDWARE = IDENTITY_KINDS["hw-address"]
+
+
+async def mark_reserved(memory: Memory, generation: Generation) -> None:
+    """Sets the bits of what it reserves: before anybody works by it. One bit too many takes an
+    address from the pool for a while, one too few gives a client's own to another. Raises
+    MemoryError."""
+    await _over_all(_bitmap.mark_reserved, memory, generation)
+
+
+async def clear_reserved(memory: Memory, generation: Generation) -> None:
+    """Clears the bits of what it does not reserve: when everybody works by it."""
+    await _over_all(_bitmap.clear_unreserved, memory, generation)
+
+
+async def _over_all(
+    work: Callable[[Memory, mmap], None], memory: Memory, generation: Generation
+) -> None:
+    # Mapped here: the generation may be closed before the thread has looked at it.
+    table = mmap(generation.reservations, 0, prot=PROT_READ)
+    await in_thread(lambda: work(memory, table))
 
 
 def held_by_others(

@@ -25,8 +25,9 @@ from fastdhcp.supervisor.listeners import endpoint
 from fastdhcp.supervisor.lookout import Lookout
 from fastdhcp.supervisor.notify import Notifier
 from fastdhcp.supervisor.obstacles import Obstacle
-from fastdhcp.supervisor.policy import Policy, enter
+from fastdhcp.supervisor.policy import Policy
 from fastdhcp.supervisor.reload import Reloads
+from fastdhcp.supervisor.reserved import mark_reserved
 from fastdhcp.supervisor.resources import open_resources
 from fastdhcp.supervisor.segments import make_table
 from fastdhcp.supervisor.server import Server
@@ -170,7 +171,8 @@ class Supervisor:
         child.send(*brief_store(self._server))
         ids = await child.expect("ids")
         generation = await self._policy.first(ids)
-        enter(self._server.memory, generation)
+        await mark_reserved(self._server.memory, generation)  # in segments that may be new
+        self._server.memory.set_image(generation.image, generation.reservations)
         image = {"type": "image", "generation": generation.number, "reindex": False}
         child.brief({**image, "blocks": generation.config.block_count}, generation.fds())
         await child.expect("ready")

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from fastdhcp._bitmap import is_reserved
 from fastdhcp._reservations import CLASS_ID_MAX
 from fastdhcp.config import load
+from fastdhcp.config.hints import HintPlaces
 from fastdhcp.exits import EXIT_CONFIG
+from fastdhcp.supervisor.generation import compile_generation, ids_of
 from fastdhcp.supervisor.notify import Notifier
 from fastdhcp.supervisor.obstacles import Obstacle
 from fastdhcp.supervisor.policy import Policy
+from fastdhcp.supervisor.reserved import clear_reserved, mark_reserved
 from fastdhcp.supervisor.resources import open_resources
 from fastdhcp.supervisor.segments import make_table
 from fastdhcp.supervisor.server import Server
@@ -36,6 +40,12 @@ name = "new"
 hw-address = "02:ee:00:00:00:01"
 classes = ["new"]
 """
+RESERVED = """
+[[subnets.reservations]]
+hw-address = "02:ee:00:00:00:01"
+address = "10.77.1.9"
+"""
+ADDRESS = 0x0A4D0109
 IDS = {"type": "ids", "vrfs": {}, "subnets": [1], "classes": {}}
 
 
@@ -79,3 +89,36 @@ def test_two_stores_that_start_at_once_get_one_generation(server: Server) -> Non
 
     assert asyncio.run(both()) == [1, 1]
     assert server.generation.number == 1
+
+
+def test_reserved_addresses_are_marked_and_cleared_beside_the_loop(server: Server) -> None:
+    """A million of them take some tenths of a second, in which deaths are seen and beats heard."""
+    without = server.path.read_text()
+    server.path.write_text(without + RESERVED)
+    server.config = load(server.path)
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def all_of_it() -> None:
+        task = asyncio.get_running_loop().create_task(turn())
+        with_it = await Policy(server).first(IDS)
+        assert is_reserved(server.memory, 0, ADDRESS)  # before anybody works by it
+        server.path.write_text(without)
+        places = HintPlaces(1, server.segments.sizes["hints"])
+        none = compile_generation(load(server.path), (), ids_of(IDS), 2, places)
+        for work, generation in (
+            (clear_reserved, with_it), (clear_reserved, none), (mark_reserved, with_it),
+        ):  # fmt: skip
+            seen = turns
+            await work(server.memory, generation)
+            assert turns > seen
+            assert is_reserved(server.memory, 0, ADDRESS) == (generation is with_it)
+        none.close()
+        task.cancel()
+
+    asyncio.run(all_of_it())
