@@ -137,13 +137,16 @@ def _found(report: Report, here: Where, folder: Path, pattern: str) -> list[Path
 
 def _included(folder: Path, pattern: str) -> list[Path]:
     """Files of a pattern, sorted by name; relative ones start at the file's folder. A link that
-    leads nowhere is among them: it is a file that is missing. Raises OSError."""
+    leads nowhere is among them: it is a file that is missing; and so is a pipe that is named.
+    Raises OSError."""
     base = Path(pattern)
     if base.is_absolute():
         folder, pattern = Path(base.anchor), str(base.relative_to(base.anchor))
     fixed = itertools.takewhile(lambda part: not _MAGIC.search(part), Path(pattern).parts[:-1])
     os.scandir(folder.joinpath(*fixed)).close()  # glob() finds nothing where it may not look
     found = folder.glob(pattern)
+    if not _MAGIC.search(pattern):
+        return [member for member in found if not member.is_dir()]
     return sorted(member for member in found if member.is_file() or not member.exists())
 
 

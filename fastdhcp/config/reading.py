@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 from fastdhcp.config import schema
+from fastdhcp.config.octets import open_octets, read_octets
 from fastdhcp.config.report import Report, Source, Where
 from fastdhcp.config.structure import build
 
@@ -34,8 +35,8 @@ def read_file(report: Report, path: Path) -> tuple[Source, schema.File | None]:
     """A file and its structs; None: it could not be read (and that is told)."""
     source = Source(str(path), "", is_json=path.suffix == ".json")
     try:
-        with path.open("rb") as file:
-            octets = file.read(FILE_SIZE_MAX + 1)
+        with open_octets(path) as file:
+            octets = read_octets(file, FILE_SIZE_MAX)
     except OSError as error:
         report.error(Where(source), f"cannot be read: {error.strerror}")
         return source, None

@@ -15,6 +15,7 @@ from fastdhcp._rows import Column, CsvReader, Rows
 from fastdhcp.config import values
 from fastdhcp.config.errors import Path as KeyPath
 from fastdhcp.config.names import Names, read_identity
+from fastdhcp.config.octets import open_octets, read_octets
 from fastdhcp.config.report import Report, Source, Where, unknown
 from fastdhcp.config.reservations import Part
 
@@ -52,15 +53,15 @@ def read_reservation_files(
     parts = []
     for where, path in wheres:
         try:
-            with path.open("rb") as file:
+            with open_octets(path) as file:
                 stamp = _stamp(file.fileno())
                 known = _known.get(path)
                 if known is not None and (known.stamp, known.names) == (stamp, names.key):
                     parts.append(known.part)
                     continue
-                if stamp[1] > FILE_SIZE_MAX:
+                octets = b"" if stamp[1] > FILE_SIZE_MAX else read_octets(file, FILE_SIZE_MAX)
+                if max(stamp[1], len(octets)) > FILE_SIZE_MAX:
                     raise ValueError(f"is longer than {FILE_SIZE_MAX >> 30} GB")
-                octets = file.read()
         except OSError as error:
             report.error(where, f'"{path}" cannot be read: {error.strerror}')
             continue
