@@ -164,22 +164,36 @@ def open_unix(path: Path) -> socket.socket:
     return sock
 
 
-def open_tcp(address: str, port: int) -> socket.socket:
+def open_tcp(address: str, port: int, before: socket.socket | None = None) -> socket.socket:
     """The HTTP socket, listening. Raises Obstacle.
 
+    ``before``: the one that it takes the place of, which listens on. Where one has an address of
+    the port and the other all of them, they are in each other's way but for SO_REUSEPORT, which
+    both have only meanwhile: no other program is to share the port.
     IPPROTO_TCP is named: without it asyncio would leave Nagle's algorithm on.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
     sock = socket.socket(family, kind, socket.IPPROTO_TCP)
+    both = [sock]
+    if before is not None and before.getsockname()[1] == port:
+        both.append(before)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _share_port(both, len(both) > 1)
         sock.bind((address, port))
         sock.listen(CONTROL_BACKLOG)
+        _share_port(both, False)
     except OSError as error:
+        _share_port(both, False)
         sock.close()
         raise http_refused(error, address, port) from error
     return sock
+
+
+def _share_port(sockets: Iterable[socket.socket], shared: bool) -> None:
+    for sock in sockets:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
 
 
 def adopt_tcp(fd: int) -> socket.socket:

@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+import time
 
 from fastdhcp.config import ConfigError, Configuration, load, reload_refusals
+from fastdhcp.exits import EXIT_IN_USE
 from fastdhcp.interfaces import read_interfaces
 from fastdhcp.log import log
 from fastdhcp.supervisor.children import Child, ChildDied
@@ -18,7 +20,10 @@ from fastdhcp.supervisor.threads import in_thread
 from fastdhcp.words import printable
 
 READ_S = 60.0
-"""A file that does not answer (a pipe, a server of files that is gone) is given up after this."""
+"""A file that does not answer (its server is gone) is given up after this."""
+HTTP_S = 2.0
+"""A control process that is just ending may have the address of the last reload but one."""
+HTTP_AGAIN_S = 0.05
 TRIES = 3
 """If the store dies under a reload it is tried again with the next one, so often in all."""
 
@@ -96,7 +101,7 @@ class Reloads:
         were opened for it stay, for the next try."""
         server = self._server
         self._open_frames(config)
-        tcp = self._new_http(config)
+        tcp = await self._new_http(config)
         try:
             async with self._policy.lock:
                 await self._policy.adopt(config, read_interfaces())
@@ -153,15 +158,19 @@ class Reloads:
         except Obstacle as obstacle:
             raise Refused(f"server.interfaces: {obstacle}") from obstacle
 
-    def _new_http(self, config: Configuration) -> socket.socket | None:
+    async def _new_http(self, config: Configuration) -> socket.socket | None:
         """The HTTP socket if control.listen has changed. Raises Refused: it cannot be opened."""
         listen = config.control.listen
         if listen is None or listen == self._server.config.control.listen:
             return None
-        try:
-            return open_tcp(*listen)
-        except Obstacle as obstacle:
-            raise Refused(str(obstacle)) from obstacle
+        deadline = time.monotonic() + HTTP_S
+        while True:
+            try:
+                return open_tcp(*listen, self._server.resources.tcp)
+            except Obstacle as obstacle:
+                if obstacle.exit_code != EXIT_IN_USE or time.monotonic() > deadline:
+                    raise Refused(str(obstacle)) from obstacle
+            await asyncio.sleep(HTTP_AGAIN_S)
 
     def _tell(self, askers: list[Asker], taken: bool, text: str) -> None:
         generation = self._server.generation.number

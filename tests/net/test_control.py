@@ -190,3 +190,46 @@ def test_what_the_http_library_says_is_a_line_of_the_log(lab: Lab, server: FastD
         'warning library-message logger=uvicorn.error text="Invalid HTTP request received."'
         " process=control"
     )
+
+
+def listen(server: FastDHCP, where: str) -> None:
+    """By a reload, which must succeed."""
+    server.write({**lan(), "control": {"listen": where}})
+    done = server.command("reload")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_http_moves_from_one_address_to_all_of_the_same_port_and_back(
+    lab: Lab, server: FastDHCP
+) -> None:
+    """Both are in each other's way, and the one that listens is this server's own."""
+
+    def answers(address: str) -> bool:
+        with lab.netns("server"), socket.socket() as client:
+            return client.connect_ex((address, 8067)) == 0
+
+    one, other = "127.0.0.1", "10.77.0.1"
+    assert (answers(one), answers(other)) == (True, False)
+    listen(server, "0.0.0.0:8067")
+    assert eventually(lambda: answers(one) and answers(other))
+    assert eventually(lambda: len(server.metrics()) > 10)
+    for where in (f"{other}:8067", "0.0.0.0:8067", f"{one}:8067"):  # each at once after the last
+        listen(server, where)
+    assert eventually(lambda: answers(one) and not answers(other))
+    assert eventually(lambda: len(server.metrics()) > 10)
+
+
+def test_an_http_port_of_another_program_stays_refused(lab: Lab, server: FastDHCP) -> None:
+    """It may say that it shares the port, as this server never does."""
+    with lab.netns("server"):
+        other = socket.socket()
+    with other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, True)
+        with pytest.raises(OSError, match="in use"):
+            other.bind(("0.0.0.0", 8067))
+        other.bind(("10.77.0.1", 8068))
+        other.listen()
+        server.write({**lan(), "control": {"listen": "10.77.0.1:8068"}})
+        done = server.command("reload")
+        assert done.returncode == 1
+        assert "TCP port 8068 on 10.77.0.1 is in use by " in done.stdout + done.stderr
