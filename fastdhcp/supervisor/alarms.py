@@ -71,6 +71,13 @@ KINDS = (
         "if all clients come by relay agents, say so with `interfaces = []`",
     ),
     Kind(
+        "interface-not-served",
+        "the interface named is missing, down, or without an address that it is served by: its "
+        "clients go unanswered",
+        "bring it up, with its address. If it is meant to be gone, take its name out of the "
+        "configuration; one that is not named there is missed until the next reload",
+    ),
+    Kind(
         "port-shared",
         "another program has bound the DHCP port too, and takes packets that are for this server",
         "stop it, or bind it to the device of an interface that this server does not serve",

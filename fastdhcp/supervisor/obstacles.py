@@ -77,22 +77,34 @@ def missing_capability(number: int, purpose: str) -> Obstacle:
     return Obstacle("capability-missing", text)
 
 
+def named_interfaces(config: Configuration) -> list[str]:
+    """Those that the configuration means to serve by their names."""
+    named = [network.interface for network in config.networks if network.interface]
+    return list(dict.fromkeys([*(config.server.interfaces or ()), *named]))
+
+
+def interface_trouble(name: str, interface: Interface | None) -> tuple[str, str] | None:
+    """Event and words for one that cannot be served as it is."""
+    if interface is None:
+        return "interface-missing", f"{name} does not exist: it is served as soon as it does"
+    if not interface.addresses:
+        text = f"{name} has no IPv4 address: it is served as soon as it has one"
+        return "interface-without-address", text
+    if not interface.up:
+        return "interface-down", f"{name} is down: it is served as soon as it is up"
+    return None
+
+
 def interface_warnings(
     config: Configuration, interfaces: Sequence[Interface]
 ) -> Iterator[tuple[str, str]]:
     """Event and words for each interface that the configuration names and that serves nobody."""
     found = {interface.name: interface for interface in interfaces}
-    named = [network.interface for network in config.networks if network.interface]
-    for name in dict.fromkeys([*(config.server.interfaces or ()), *named]):
-        interface = found.get(name)
-        if interface is None:
-            yield "interface-missing", f"{name} does not exist: it is served as soon as it does"
-        elif not interface.addresses:
-            text = f"{name} has no IPv4 address: it is served as soon as it has one"
-            yield "interface-without-address", text
-        elif not interface.up:
-            yield "interface-down", f"{name} is down: it is served as soon as it is up"
-        elif name not in named and not _in_a_subnet(config, interface):
+    in_subnets = {network.interface for network in config.networks}
+    for name in named_interfaces(config):
+        if trouble := interface_trouble(name, found.get(name)):
+            yield trouble
+        elif name not in in_subnets and not _in_a_subnet(config, found[name]):
             text = f"no address of {name} is in a subnet: name it in one, by its key interface"
             yield "interface-without-subnet", text
     for name in config.relays.untrusted_interfaces:

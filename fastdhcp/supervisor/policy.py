@@ -33,6 +33,7 @@ from fastdhcp.supervisor.generation import (
 )
 from fastdhcp.supervisor.links import wants_links
 from fastdhcp.supervisor.obstacles import Obstacle
+from fastdhcp.supervisor.outages import Outages
 from fastdhcp.supervisor.reserved import clear_reserved, mark_reserved
 from fastdhcp.supervisor.server import Server
 from fastdhcp.supervisor.threads import in_thread
@@ -59,6 +60,7 @@ class Policy:
         self._all_at_work = True
         """By the generation in force; False: a worker may work by an older one."""
         self._asked = itertools.count(1)
+        self._outages = Outages(server.alarms)
         self._places = HintPlaces(server.store_number, server.segments.sizes["hints"])
 
     async def first(self, message: Message) -> Generation:
@@ -185,6 +187,7 @@ class Policy:
             self._server.alarms.raise_alarm("no-link-served", text)
         else:
             self._server.alarms.clear("no-link-served")
+        self._outages.look(new)
         self._server.memory.set_image(new.image, new.reservations)
 
     def _hand_to_others(self, new: Generation) -> list[Child]:

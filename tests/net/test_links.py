@@ -221,3 +221,28 @@ def test_no_reply_is_longer_than_the_link_carries(lab: Lab, link: LinkClient, fl
         lab.ip("server", "link", "set", "srv0", "mtu", str(mtu))
         server.process.wait_for("interfaces-changed", after=at)
         assert mtu - 202 < size(n) <= mtu
+
+
+def outages(server: FastDHCP) -> list[tuple[str, str]]:
+    alarms = server.status()["alarms"]
+    assert isinstance(alarms, list)
+    return [(alarm["name"], alarm["subject"]) for alarm in alarms]
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "by its address"])
+def test_a_link_that_goes_down_while_it_is_served_is_an_alarm(
+    lab: Lab, link: LinkClient, named: bool
+) -> None:
+    config = lan()
+    if not named:
+        del config["server"]["interfaces"]
+    server = FastDHCP(lab, "server", config)
+    assert dora(link.ask, mac(1)).type == ACK
+    assert outages(server) == []
+    lab.ip("server", "link", "set", "srv0", "down")
+    server.process.wait_for("alarm-on name=interface-not-served subject=srv0 .*srv0 is down")
+    assert eventually(lambda: outages(server) == [("interface-not-served", "srv0")])
+    lab.ip("server", "link", "set", "srv0", "up")
+    server.process.wait_for("alarm-off name=interface-not-served subject=srv0")
+    assert eventually(lambda: outages(server) == [])
+    assert dora(link.ask, mac(2)).type == ACK

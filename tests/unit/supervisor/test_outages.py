@@ -1,0 +1,84 @@
+"""Interfaces whose clients go unanswered: an alarm for each, as long as it lasts."""
+
+import dataclasses
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+import pytest
+
+from fastdhcp.config import Configuration, load
+from fastdhcp.config.compile import Ids
+from fastdhcp.interfaces import Interface
+from fastdhcp.supervisor.alarms import Alarms
+from fastdhcp.supervisor.generation import Generation
+from fastdhcp.supervisor.outages import Outages
+from tests.log_lines import Lines
+
+NAMED = '[server]\ninterfaces = ["srv0"]\n'
+SUBNET = '[[subnets]]\nsubnet = "10.77.0.0/22"\npools = ["10.77.1.1-10.77.1.250"]\n'
+SRV0 = Interface(3, "srv0", up=True, loopback=False, mtu=1500,
+                 addresses=(IPv4Interface("10.77.0.1/22"),))  # fmt: skip
+DOWN = dataclasses.replace(SRV0, up=False)
+BARE = dataclasses.replace(SRV0, addresses=())
+ELSEWHERE = dataclasses.replace(SRV0, addresses=(IPv4Interface("10.99.0.1/22"),))
+
+
+class Rig:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.alarms = Alarms(Lines().log)
+        self.outages = Outages(self.alarms)
+        self.config: Configuration
+
+    def read(self, text: str) -> None:
+        path = self.folder / "f.toml"
+        path.write_text(text)
+        self.config = load(path)
+
+    def see(self, *interfaces: Interface) -> list[tuple[object, object]]:
+        generation = Generation(1, self.config, interfaces, Ids({}, []), -1, -1, ())
+        self.outages.look(generation)
+        return [(alarm["subject"], alarm["text"]) for alarm in self.alarms.listed()]
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path)
+
+
+def test_one_that_is_named_is_missed_from_the_start(rig: Rig) -> None:
+    rig.read(NAMED + SUBNET)
+    assert rig.see() == [("srv0", "srv0 does not exist: it is served as soon as it does")]
+    assert rig.see(BARE) == [
+        ("srv0", "srv0 has no IPv4 address: it is served as soon as it has one")
+    ]
+    assert rig.see(DOWN) == [("srv0", "srv0 is down: it is served as soon as it is up")]
+    assert rig.see(SRV0) == []
+    assert rig.see(DOWN) == [("srv0", "srv0 is down: it is served as soon as it is up")]
+
+
+def test_one_that_is_not_named_is_missed_when_it_was_served(rig: Rig) -> None:
+    rig.read(SUBNET)
+    assert rig.see() == rig.see(DOWN) == []
+    assert rig.see(SRV0) == []
+    assert rig.see(DOWN) == [("srv0", "srv0 is down: it is served as soon as it is up")]
+    assert rig.see(ELSEWHERE) == [
+        ("srv0", "srv0 has no address in a subnet any more: its clients get none")
+    ]
+    assert rig.see() == [("srv0", "srv0 does not exist: it is served as soon as it does")]
+    assert rig.see(SRV0) == []
+
+
+def test_a_reload_is_the_operators_word_that_it_is_gone(rig: Rig) -> None:
+    rig.read(SUBNET)
+    rig.see(SRV0)
+    assert rig.see()
+    rig.read(SUBNET)
+    assert rig.see() == []
+
+
+def test_one_whose_name_is_taken_out_is_missed_no_more(rig: Rig) -> None:
+    rig.read(NAMED + SUBNET)
+    assert rig.see(DOWN)
+    rig.read("[server]\ninterfaces = []\n" + SUBNET)
+    assert rig.see(DOWN) == []
