@@ -36,6 +36,7 @@ from fastdhcp.config.scopes import outermost, scope_options, scope_values
 from fastdhcp.config.server import check_identity, check_room, control_settings, server_settings
 from fastdhcp.config.shared import shared_networks, warn_of_unused
 from fastdhcp.config.subnets import Draft, draft_subnet, touched_blocks
+from fastdhcp.config.vendor_options import check_vendor_options
 from fastdhcp.options import shown
 
 _MAGIC = re.compile(r"[*?\[]")
@@ -216,6 +217,7 @@ def _resolve(files: _Files) -> Configuration:
     options = scope_options(report, defaults_where, defaults_table, definitions)
     reserved = {key for key, place in places.items() if reservations.kinds(place)}
     advise(report, drafts, defaults_where, options, reserved)
+    check_vendor_options(report, drafts, (defaults_where, options), classes)
     classes.reserved.update(named.given, *(part.classes for part in parts))
     classes.named.update(classes.reserved)
     advise_on_classes(report, classes)

@@ -1,4 +1,4 @@
-"""Configurations that come from a pipe, or that a pipe stands in for: read, or given up in words."""
+"""Configurations that come from a pipe, or that a pipe stands in for: read, or given up."""
 
 import os
 import threading
