@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastdhcp._bitmap import is_reserved
 from fastdhcp._lease import Lease
 from fastdhcp._leases import BLOCK_SIZE, BindingState, RecordFlag, Role
 from fastdhcp._memory import Memory
@@ -23,6 +24,7 @@ from fastdhcp.store import recovery
 from fastdhcp.store.database import Database
 from fastdhcp.supervisor.segments import Segments
 from tests.crash.ledger import Ledger, text
+from tests.crash.reserved import Reserved, class_of
 
 PREFIX = "memfd:fastdhcp-"
 GRACE_S = {78: 64, 79: 1}
@@ -133,6 +135,19 @@ def disagreements(view: View) -> list[str]:
     return found
 
 
+def reserved_differs(view: View, reserved: Reserved) -> list[str]:
+    """Where the bits of what is reserved are not those of the policy that all work by."""
+    wanted = reserved.bits()
+    if wanted is None:
+        return []
+    addresses = {place << 8 | low for _, place, _ in view.memory.blocks() for low in range(256)}
+    found = {address for address in addresses if is_reserved(view.memory, 0, address)}
+    return [
+        f"{text(address)}: {'is' if address in found else 'is not'} marked as reserved"
+        for address in found ^ wanted
+    ]
+
+
 def _look_again(record: Lease) -> int:
     if record.state == BindingState.FREE:
         return record.offer_until
@@ -150,7 +165,7 @@ def _shown(record: Lease | None) -> str:
     )
 
 
-def export_differs(view: View, lines: list[bytes]) -> list[str]:
+def export_differs(view: View, lines: list[bytes], reserved: Reserved) -> list[str]:
     """Where ``leases export`` does not say what the table says."""
     exported = {lease["address"]: lease for lease in map(json.loads, lines)}
     records = {text(r.address): r for r in view.records()}
@@ -158,30 +173,36 @@ def export_differs(view: View, lines: list[bytes]) -> list[str]:
     now = view.memory.now()
     for address, record in records.items():
         lease = exported.get(address)
-        if lease and (why := _differs(record, lease, now)):
+        if lease and (why := _differs(record, lease, now, reserved)):
             found.append(f"{address}: {why}: {_shown(record)}, exported {lease}")
     return found
 
 
-def _differs(record: Lease, lease: dict[str, object], now: int) -> str:
+def _differs(record: Lease, lease: dict[str, object], now: int, reserved: Reserved) -> str:
     if record.version != lease["version"]:
         return "version"
-    states = _states(record, now)
+    states = _states(record, now, reserved.bits())
     if lease["state"] not in states:
         return f"state is not one of {states}"
     if lease["state"] == "active":
         mac = record.chaddr.hex(":")
         if lease["hw-address"] != mac:
             return f"hw-address {mac}"
+        if lease["class"] != (kept := class_of(record.relay_info, record.client_id)):
+            return f"class {kept}"
     return ""
 
 
-def _states(record: Lease, now: int) -> set[str]:
+def _states(record: Lease, now: int, reserved: set[int] | None) -> set[str]:
     """A second may have gone by since the export was made."""
     if record.state == BindingState.FREE:
         if record.offer_until > now + CLOCK_SLACK_S:
             return {"offered"}
         ended = {"free", "released" if record.flags & RecordFlag.RECORD_RELEASED else "expired"}
+        if reserved is None:
+            ended.add("reserved")
+        elif record.address in reserved:
+            ended = {"reserved"}
         return ended if record.offer_until < now - CLOCK_SLACK_S else {"offered", *ended}
     if record.state == BindingState.DECLINED:
         return {"declined"}

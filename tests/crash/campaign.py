@@ -20,6 +20,8 @@ from tests.lab.patience import PATIENCE_S, Stopwatch
 LOAD_S = (0.15, 0.8)
 """How long the load runs before a kill."""
 AFTER_S = 0.25
+FIRST_LOAD_S = 1.0
+"""Before reservations come that find their addresses held."""
 BACK_S = PATIENCE_S
 """Until a campaign gives up on a process."""
 STORELESS_S = 0.25
@@ -102,6 +104,8 @@ class Campaign:
         }
 
     def run(self, kills: int) -> None:
+        self.pack.run(FIRST_LOAD_S)
+        self.site.reload()
         for number, kind in enumerate(deck(kills, self.rng), 1):
             self.round(kind, number)
 
@@ -112,6 +116,7 @@ class Campaign:
         self.pack.run(self.rng.uniform(*LOAD_S))
         self._acts[kind]()
         self.pack.run(AFTER_S)
+        self._await_reload()
         self.audit()
         self.kills += 1
         live = self.pack.ledger.count_live()
@@ -235,6 +240,13 @@ class Campaign:
             waited_s = self._watch.look(self.site.children().get(name, 0))
             times.ran_s.append(max(watch.answered_s - died_s - waited_s, 0.0))
 
+    def _await_reload(self) -> None:
+        """Until all go by what the last reload brought; a start has brought it too."""
+        reserved = self.site.reserved
+        if reserved.since_s is None:
+            self.site.expect(self.site.reloaded, BACK_S, "the reload is in force")
+            reserved.since_s = boot_time()
+
     def _in_order(self, old: dict[Name, int]) -> Iterator[Name]:
         """The names, each when its successor's pid is there."""
         left = dict(old)
@@ -254,6 +266,7 @@ class Campaign:
         began = time.monotonic()
         self.pack.ack_watch = watch = Watch(boot_time())
         self.site.expect(self.site.is_ready, BACK_S, "ready")
+        self.site.reserved.since_s = boot_time()
         with audit.living(self.site.pid) as view:
             assert view.memory.time_offset_ns == self.offset_ns, "node time moved"
             self.differs += audit.goes_back(before, view)
@@ -283,8 +296,9 @@ class Campaign:
             with audit.living(self.site.pid) as view:
                 lost = audit.lost(self.pack.ledger, view)
                 found = audit.disagreements(view)
+                found += audit.reserved_differs(view, self.site.reserved)
                 if (lines := self._export()) is not None:
-                    found += audit.export_differs(view, lines)
+                    found += audit.export_differs(view, lines, self.site.reserved)
             if not lost and not found:
                 break
             self.pack.run(0.05)
@@ -310,6 +324,10 @@ class Campaign:
                 f"{pack.releases} RELEASEs, {pack.declines} DECLINEs, {pack.naks} NAKs, "
                 f"{pack.resent} retransmissions, "
                 f"{pack.abandoned} given up, {pack.ledger.changed_hands} addresses changed hands",
+                f"{pack.reserved.switched} reloads that brought or took "
+                f"{len(pack.reserved.late)} reservations beside {len(pack.reserved.always)} and "
+                f"{len(pack.reserved.named)} without an address; own addresses told "
+                f"{pack.reserved.told} times, {len(pack.reserved.had)} late owners had theirs",
                 f"workers: {self.workers}",
                 f"stores: {self.stores}",
                 f"control: {self.control}",

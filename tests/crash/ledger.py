@@ -7,7 +7,7 @@ import ipaddress
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from fastdhcp._leases import BindingState
 
@@ -113,6 +113,15 @@ class Ledger:
                     if why:
                         found.append(f"{text(address)} of {client.number}: {why}")
         return found
+
+    def held(self, now: float) -> dict[int, Any]:
+        """Who holds which address now."""
+        return {
+            address: client
+            for address, told in self.holders.items()
+            for client, one in told.items()
+            if one.until > now
+        }
 
     def count_live(self) -> int:
         now = boot_time()

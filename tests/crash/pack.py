@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from tests.crash.clients import Client, Link, Transaction, Writer, worker_of
 from tests.crash.ledger import Ledger, boot_time, text
 from tests.crash.messages import ACK, DISCOVER, NAK, OFFER, REQUEST, Reply, parse
+from tests.crash.reserved import Reserved
 from tests.lab.capture import grow_receive_buffer
 from tests.lab.namespaces import Namespace
 
@@ -61,10 +62,12 @@ class Pack:
         clients: Sequence[Client],
         workers: int,
         seed: int,
+        reserved: Reserved,
         window: int = WINDOW,
         retry_s: float = RETRY_S,
     ) -> None:
         self.ledger = Ledger()
+        self.reserved = reserved
         self.workers = workers
         self.window = window
         self.retry_s = retry_s
@@ -168,7 +171,8 @@ class Pack:
             self._offered(tx, reply, now)
         elif reply.kind == NAK and tx.kind == REQUEST:
             self.naks += 1
-            self.ledger.refused(tx.client, tx.wants, now)
+            if not self.reserved.may_lose(tx.client, tx.wants):
+                self.ledger.refused(tx.client, tx.wants, now)
             if not tx.beside:
                 tx.client.address = 0
             self._end(tx)
@@ -183,8 +187,10 @@ class Pack:
         client = tx.client
         self.offers += 1
         self.ledger.offered(client, reply.yiaddr, now)
+        self._look_at_reservations(tx, reply.yiaddr)
         if client.address and client.address != reply.yiaddr:
-            if self.ledger.live(client, client.address, now + 1):
+            keeps = not self.reserved.may_lose(client, client.address)
+            if keeps and self.ledger.live(client, client.address, now + 1):
                 self.moved.append(
                     f"{now:.3f} {client.number} holds {text(client.address)}, is offered "
                     f"{text(reply.yiaddr)}"
@@ -202,6 +208,7 @@ class Pack:
             self.ledger.complain(f"{client.number} asked for {text(tx.wants)}: {reply}")
             return
         self.ledger.acked(client, reply.yiaddr, reply.lease_s, tx.first_s, now)
+        self._look_at_reservations(tx, reply.yiaddr)
         forbidden = self.no_ack_since_s
         if forbidden is not None and tx.first_s > forbidden and client.link.lease_s is None:
             self.ledger.complain(
@@ -216,6 +223,10 @@ class Pack:
                 client.address, client.server_id = reply.yiaddr, reply.server_id
             self.done[tx.worker] += 1
             self._end(tx)
+
+    def _look_at_reservations(self, tx: Transaction, address: int) -> None:
+        if why := self.reserved.given(tx.client, address, tx.first_s):
+            self.ledger.complain(why)
 
     # ---- what goes
 
@@ -287,6 +298,7 @@ class Pack:
             relay = self._relays[client.link.giaddr]
             relay.sendto(self._writer.decline(client, self._xid), self._server)
             self.declines += 1
+            self.reserved.declined(client.address, now)
         else:
             self._local.sendto(self._writer.release(client, self._xid), self._server)
             self.releases += 1

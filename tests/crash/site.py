@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tests.crash.clients import Link, make_clients
-from tests.crash.ledger import boot_time
+from tests.crash.ledger import boot_time, text
 from tests.crash.pack import RETRY_S, Pack
+from tests.crash.reserved import CLASSES, NAMED, WHEN, Reserved
 from tests.lab import Lab
 from tests.lab.patience import PATIENCE_S, Stopwatch
 from tests.lab.servers import FastDHCP, Name
@@ -22,11 +23,21 @@ LONG = Link(int(ipaddress.IPv4Address("10.78.0.2")), grace_s=64)
 SHORT = Link(int(ipaddress.IPv4Address("10.79.0.2")), grace_s=1, lease_s=(2, 5))
 
 
-def configuration(clients: int, workers: int, **server: object) -> dict[str, object]:
+def long_pools(clients: int) -> list[tuple[int, int]]:
+    """First and last address of the pool of clients with option 61, a quarter of all, and of that
+    of the others: each has a quarter more than they need."""
+    first = int(ipaddress.IPv4Address("10.78.0.10"))
+    middle = first + clients // 4 * 5 // 4
+    return [(first, middle - 1), (middle, middle + clients * 5 // 8 * 5 // 4)]
+
+
+def configuration(
+    clients: int, workers: int, reserved: Reserved, csv: Path, **server: object
+) -> dict[str, object]:
     """A quarter more than are needed on the link of long leases; three addresses for four clients
     on the other. Few chunks: passes of the checkpoint end soon, and what no client asks for again
     is in no journal any more."""
-    last = ipaddress.IPv4Address("10.78.0.9") + clients * 7 // 8 * 5 // 4
+    named, others = (f"{text(low)}-{text(high)}" for low, high in long_pools(clients))
     last_short = ipaddress.IPv4Address("10.79.0.9") + max(clients // 8 * 3 // 4, 4)
     return {
         "server": {
@@ -35,13 +46,17 @@ def configuration(clients: int, workers: int, **server: object) -> dict[str, obj
             "max-addresses": 65536,
             "trust-wall-clock": "always",
             "journal-max-size": "1M",  # passes of the checkpoint all the time
+            "reservation-files": [str(csv)],
             **server,
         },
         "defaults": {"authoritative": True, "offer-hold": 5, "decline-time": 6},
+        "classes": CLASSES,
         "subnets": [
             {
                 "subnet": "10.78.0.0/19",
-                "pools": [f"10.78.0.10-{last}"],
+                "pools": [{"range": named, "allow": [NAMED]}, {"range": others, "deny": [NAMED]}],
+                "when": WHEN,
+                "reservations": reserved.tables(78),
                 "lease-time": "1h",
                 "lease-time-min": 300,
                 "lease-time-max": "30d",
@@ -49,6 +64,7 @@ def configuration(clients: int, workers: int, **server: object) -> dict[str, obj
             {
                 "subnet": "10.79.0.0/20",
                 "pools": [f"10.79.0.10-{last_short}"],
+                "reservations": reserved.tables(79),
                 "lease-time": 4,
                 "lease-time-min": 2,
                 "lease-time-max": 6,
@@ -74,29 +90,45 @@ class Site:
     ) -> None:
         self.lab = lab
         self.workers = workers
-        self.config = configuration(clients, workers, **server)
         lab.veth(f"server:srv0={SERVER}/24", f"clients:rel0={RELAY}/24")
         lab.ip("server", "route", "add", "10.78.0.0/15", "via", RELAY)
         # All addresses of both links are the pack's: it hears what is sent to any of them.
         lab.ip("clients", "route", "add", "local", "10.78.0.0/15", "dev", "lo")
         self.server: FastDHCP | None = None
-        members = make_clients(clients, LONG, SHORT)
-        self.pack = Pack(lab.netns("clients"), SERVER, members, workers, seed, retry_s=retry_s)
+        self.members = make_clients(clients, LONG, SHORT)
+        self.reserved = Reserved()
+        ends = [last for _, last in long_pools(clients)]
+        self.reserved.choose(self.members, [end - i for i in range(clients // 40) for end in ends])
+        namespace = lab.netns("clients")
+        self.pack = Pack(
+            namespace, SERVER, self.members, workers, seed, self.reserved, retry_s=retry_s
+        )
         lab.callback(self.pack)
+        self._settings = clients, workers, server
+        self._reload_at = 0
 
     # ---- start and end
 
     def spawn(self, crash: str | None = None) -> None:
         """``serve``, by exec; ``crash``: where processes are to kill themselves."""
         env = {"FASTDHCP_CRASH": crash} if crash else {}
-        self.server = FastDHCP(self.lab, "server", self.config, ready=False, name="node", env=env)
+        self.reserved.unsure()
+        config = self._config()
+        self.server = FastDHCP(self.lab, "server", config, ready=False, name="node", env=env)
         self._log_read = 0
+
+    def _config(self) -> dict[str, object]:
+        clients, workers, server = self._settings
+        csv = self.lab.folder / "reserved.csv"
+        csv.write_text(self.reserved.csv())
+        return configuration(clients, workers, self.reserved, csv, **server)
 
     def start(self, crash: str | None = None) -> float:
         """Spawns it and loads it on until it says that it is ready. Seconds that took."""
         began = time.monotonic()
         self.spawn(crash)
         self.expect(self.is_ready, PATIENCE_S, "ready")
+        self.reserved.since_s = boot_time()
         return time.monotonic() - began
 
     def is_ready(self) -> bool:
@@ -131,8 +163,23 @@ class Site:
         return self.server.processes()
 
     def reload(self) -> None:
-        """HUP: the same configuration, compiled and swapped in anew."""
+        """HUP: reservations come, or go again, on addresses that somebody holds."""
+        assert self.server is not None
+        now = boot_time()
+        self.reserved.choose_late(self.pack.ledger.held(now), self.members)
+        self.reserved.switch()
+        self.server.write(self._config())
+        self._reload_at = len(self.server.process.text())
         os.kill(self.pid, signal.SIGHUP)
+
+    def reloaded(self) -> bool:
+        """Whether the last reload is in force; one that was refused is asked for again."""
+        assert self.server is not None
+        log = self.server.process.text()[self._reload_at :]
+        if " reload-refused " in log:
+            self._reload_at += len(log)
+            os.kill(self.pid, signal.SIGHUP)
+        return " reloaded " in log
 
     def deaths(self) -> int:
         """How many processes the log says have died since the last start."""

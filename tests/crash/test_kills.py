@@ -43,6 +43,8 @@ def test_no_kill_loses_or_doubles_a_lease(
     pack = site.pack
     assert min(pack.done) > 1000, "there was no load"
     assert min(pack.releases, pack.ledger.changed_hands, sum(pack.again)) > 0
+    assert len(pack.reserved.late) > 20 and pack.reserved.switched > 1 and pack.reserved.told > 500
+    assert pack.reserved.had
     assert max(campaign.workers.ran_s) <= WORKER_BACK_S, report
     assert max(campaign.stores.ran_s) <= STORE_BACK_S, report
     assert max(campaign.orphans_s) <= ORPHANS_S, report
