@@ -9,13 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import fastdhcp
+from fastdhcp.config import later
 from fastdhcp.config.keys import LINK_LEVELS, Key, keys_of
 from fastdhcp.config.model import Control, Params, Server
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = Path(fastdhcp.__file__).parent / "config" / "reference.toml"
 PAGE = ROOT / "docs" / "reference.md"
-MODELS: dict[str, type] = {"[server]": Server, "[control]": Control, "[defaults]": Params}
+MODELS: dict[str, tuple[type, ...]] = {
+    "[server]": (Server, later.ServerKeys),
+    "[control]": (Control, later.ControlKeys),
+    "[leasequery]": (later.LeasequeryKeys,),
+    "[defaults]": (Params, later.ScopeKeys),
+    "[[subnets]]": (later.SubnetKeys,),
+}
 HEADER = re.compile(r"(\[\[?[a-z.-]+\]\]?)\s*")
 KEY = re.compile(r"(?P<key>[\w-]+|\"\d+\") = (?P<value>.*)")
 MARKS = re.compile(r"\[(?:no HUP|link)\] ?")
@@ -102,7 +109,7 @@ def _row(section: Section, key: str, example: str, what: str) -> str:
 
 
 def _model_row(section: str, key: str) -> Key | None:
-    rows = keys_of(MODELS[section]).values() if section in MODELS else ()
+    rows = (row for model in MODELS.get(section, ()) for row in keys_of(model).values())
     return next((row for row in rows if row.name == key), None)
 
 

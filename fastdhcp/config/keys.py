@@ -40,7 +40,7 @@ class Key:
     name: str
     kind: Kind
     reader: Callable[..., Any]
-    limits: tuple[int, ...]
+    limits: tuple[float, ...]
     default: object
     unset: Callable[[], Any]
     restart: bool
@@ -63,7 +63,7 @@ def key(
     kind: Kind,
     reader: Callable[..., Any],
     *,
-    limits: tuple[int, ...] = (),
+    limits: tuple[float, ...] = (),
     default: object = None,
     unset: object = None,
     restart: bool = False,

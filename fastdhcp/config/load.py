@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from fastdhcp.config import schema
+from fastdhcp.config import later, schema
 from fastdhcp.config.advice import advise, advise_on_addresses
 from fastdhcp.config.class_tables import check_programs
 from fastdhcp.config.classes import advise_on_classes, read_classes
@@ -40,7 +40,7 @@ from fastdhcp.config.vendor_options import check_vendor_options
 from fastdhcp.options import shown
 
 _MAGIC = re.compile(r"[*?\[]")
-_TABLES = ("server", "control", "defaults", "relays", "identifiers", *schema.LATER)
+_TABLES = ("server", "control", "defaults", "relays", "identifiers", *later.TABLES)
 _LISTS = (
     "option_definitions", "classes", "subnets", "reservations", "shared_networks", "vrfs"
 )  # fmt: skip
@@ -163,8 +163,10 @@ def _add(files: _Files, path: Path, source: Source, parsed: schema.File) -> None
             files.report.error(where, f"stands at {first} already; write it in one file only")
             continue
         files.tables[name] = (where, table)
-        if name in schema.LATER:
-            files.report.warn(where, "not served yet")
+        if name in later.TABLES:
+            files.report.warn(where, later.NOT_SERVED)
+        if name == "leasequery":
+            later.tell_later(files.report, where, table, later.LeasequeryKeys)
     for name, found in files.lists.items():
         key = name.replace("_", "-")
         for i, table in enumerate(getattr(parsed, name)):

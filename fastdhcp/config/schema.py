@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, defstruct, field
 
+from fastdhcp.config import later
 from fastdhcp.config.keys import keys_of
 from fastdhcp.config.model import Control as ControlKeys
 from fastdhcp.config.model import Params
@@ -40,6 +41,7 @@ def keyed(model: type, level: str | None = None) -> Callable[[type[T]], type[T]]
     return add
 
 
+@keyed(later.ScopeKeys)
 class Scope(Table):
     """What has values of its own: options, and keys of Params; the nearest wins."""
 
@@ -117,6 +119,7 @@ class AnywhereReservation(Client, kw_only=True):
 
 
 @keyed(Params, "subnet")
+@keyed(later.SubnetKeys)
 class Subnet(Guarded, kw_only=True):
     """A prefix, the pools and reservations in it."""
 
@@ -160,6 +163,7 @@ class Relays(Table):
 
 
 @keyed(ServerKeys)
+@keyed(later.ServerKeys)
 class Server(Table):
     """The server itself; most of it cannot change while it runs."""
 
@@ -167,10 +171,12 @@ class Server(Table):
 
 
 @keyed(ControlKeys)
+@keyed(later.ControlKeys)
 class Control(Table):
     """The HTTP interface."""
 
 
+@keyed(later.LeasequeryKeys)
 class Leasequery(Table):
     """RFC 4388: who may ask for leases."""
 
@@ -202,13 +208,11 @@ class File(Table):
     vrfs: list[Vrf] = []
     relays: Relays | UnsetType = UNSET
     identifiers: dict[str, str] | UnsetType = UNSET
-    # Names kept for later, with any content (LATER).
+    # Names kept for later, with any content (later.TABLES).
+    history: dict[str, object] | UnsetType = UNSET
     log: dict[str, object] | UnsetType = UNSET
     failover: dict[str, object] | UnsetType = UNSET
     limits: list[dict[str, object]] | UnsetType = UNSET
     alarms: dict[str, object] | UnsetType = UNSET
     ddns: dict[str, object] | UnsetType = UNSET
 
-
-# Tables that are read, and reported as not served yet.
-LATER = ("leasequery", "log", "failover", "limits", "alarms", "ddns")

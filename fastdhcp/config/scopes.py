@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import UNSET
 
 from fastdhcp.config.keys import keys_of
+from fastdhcp.config.later import ScopeKeys, tell_later
 from fastdhcp.config.model import INFINITE, Chosen, Given, Options, Params, Value
 from fastdhcp.config.report import Report, Where, unknown
 from fastdhcp.config.schema import Scope
@@ -178,6 +179,7 @@ def _names(definitions: Definitions) -> list[str]:
 
 def _read(report: Report, where: Where, scope: Scope, reserved: bool) -> dict[str, Value]:
     own: dict[str, Value] = {}
+    tell_later(report, where, scope, ScopeKeys)
     for field, key in _ROWS.items():
         # A level has no field for what it does not accept.
         written = getattr(scope, key.attribute, UNSET)
@@ -195,8 +197,6 @@ def _read(report: Report, where: Where, scope: Scope, reserved: bool) -> dict[st
             own[field] = key.read(written)
         except ValueError as error:
             report.error(here, error)
-        if key.later and own.get(field):
-            report.warn(here, "not served yet")
         if key.caution and own.get(field):
             report.warn(here, key.caution)
     return own

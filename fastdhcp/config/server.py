@@ -7,9 +7,10 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from fastdhcp._leases import BLOCK_SIZE
-from fastdhcp.config import schema
+from fastdhcp.config import later, schema
 from fastdhcp.config.errors import key_text
 from fastdhcp.config.keys import keys_of
+from fastdhcp.config.later import tell_later
 from fastdhcp.config.model import ADDRESSES_MAX, Configuration, Control, Server
 from fastdhcp.config.report import Report, Where
 from fastdhcp.options import shown
@@ -20,6 +21,7 @@ ADDRESSES_MIN = 1_000_000  # room is kept for at least a million
 def server_settings(report: Report, where: Where, written: schema.Server, folder: Path) -> Server:
     """[server] resolved; `folder` is where relative paths start. max_addresses is settled later."""
     found = read_keys(report, where, written, Server)
+    tell_later(report, where, written, later.ServerKeys)
     for name, value in found.items():
         if isinstance(value, Path):
             found[name] = folder / value
@@ -28,6 +30,7 @@ def server_settings(report: Report, where: Where, written: schema.Server, folder
 
 def control_settings(report: Report, where: Where, written: schema.Control) -> Control:
     """[control] resolved."""
+    tell_later(report, where, written, later.ControlKeys)
     return Control(**read_keys(report, where, written, Control))
 
 
@@ -42,8 +45,6 @@ def read_keys(report: Report, where: Where, written: Struct, model: type) -> dic
         except ValueError as error:
             report.error(where.at(key.name), error)
             found[field] = key.unset()
-        if value and value is not UNSET and key.later:
-            report.warn(where.at(key.name), "not served yet")
     return found
 
 

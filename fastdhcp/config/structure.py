@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import NODEFAULT, Struct, UnsetType
 
+from fastdhcp.config import later
 from fastdhcp.config.errors import key_text
 from fastdhcp.config.keys import ADDRESS_LEVELS, LINK_LEVELS, keys_of
 from fastdhcp.config.model import Params, Relays, Server
@@ -21,7 +22,7 @@ from fastdhcp.options import BY_NAME, shown
 _WANTED = {
     **{
         key.name: key.kind.wanted
-        for model in (Server, Relays, Params)
+        for model in (Server, Relays, Params, *later.MODELS)
         for key in keys_of(model).values()
     },
     "pools": 'a range such as "10.0.0.10-10.0.0.99", or a table with `range`',

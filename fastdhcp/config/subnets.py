@@ -12,6 +12,7 @@ from fastdhcp._leases import BLOCK_SIZE
 from fastdhcp.config import schema, values
 from fastdhcp.config.classes import Classes, read_guard, read_whens
 from fastdhcp.config.kept import read_address, read_reservation
+from fastdhcp.config.later import SubnetKeys, tell_later
 from fastdhcp.config.model import (
     DEFAULT_VRF,
     Guard,
@@ -84,6 +85,7 @@ def draft_subnet(
     last = first | (0xFFFFFFFF >> prefix_len)
     link = subnet.shared_network
     network = networks.get(link) if isinstance(link, str) else None
+    tell_later(report, where, subnet, SubnetKeys)
     scope = scope_values(report, where, subnet, network.values if network else defaults)
     options = scope_options(report, where, subnet, scope.definitions)
     pools = _pools(report, where, subnet, (first, last), scope, classes)

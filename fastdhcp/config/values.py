@@ -28,6 +28,7 @@ _TIME_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _FINE_UNITS = {"us": 1, "ms": 1000, "s": 1_000_000}
 _SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _NUMBER = re.compile(r"([0-9]{1,18})\s*([A-Za-z]*)", re.ASCII)
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%")
 _PREFIX_LEN = re.compile(r"[0-9]{1,2}")
 _PORT = re.compile(r"[0-9]{1,5}")
 _HARDWARE = re.compile(
@@ -94,6 +95,30 @@ def number(value: int, low: int, high: int) -> int:
     """A whole number within limits."""
     if not low <= value <= high:
         raise ValueError(f"{shown(value)} is out of range; write a number from {low} to {high}")
+    return value
+
+
+def fraction(value: float, low: float, high: float) -> float:
+    """A part of a whole, within limits."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError(f"{shown(value)} is out of range; write a number from {low} to {high}")
+    return float(value)
+
+
+def percent(text: str) -> float:
+    """A part of a whole of "1%" or "2.5%"."""
+    match = _PERCENT.fullmatch(text)
+    if match is None or float(match[1]) > 100:
+        raise ValueError(f'{shown(text)} is not a part of a whole; write one as in "1%"')
+    return float(match[1]) / 100
+
+
+def count_or_all(value: int | str) -> int | None:
+    """A whole number from 0; None of "all"."""
+    if value == "all":
+        return None
+    if isinstance(value, str) or value < 0:
+        raise ValueError(f'{shown(value)} is no count; write a whole number, or "all"')
     return value
 
 

@@ -4,6 +4,7 @@ What a key does is seen from outside: in what is answered, or in how long an add
 without an effect here is one that nobody has shown to work.
 """
 
+import json
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,7 +14,8 @@ from fastdhcp import _store
 from fastdhcp._codec import decode
 from fastdhcp._leases import BindingState
 from fastdhcp.config import check
-from fastdhcp.config.keys import ADDRESS_LEVELS, LEVELS, LINK_LEVELS, keys_of
+from fastdhcp.config.keys import ADDRESS_LEVELS, LEVELS, LINK_LEVELS, Key, keys_of
+from fastdhcp.config.later import ScopeKeys
 from fastdhcp.config.model import Params
 from tests._trial_replies import ReplyMaker
 from tests.world import World, number
@@ -176,7 +178,7 @@ EFFECTS = {
     "server-name": Effect('"far"', '"near"', b"near", octets(44, 108)),
     "options": Effect('{ tz-name = "far" }', '{ tz-name = "near" }', b"near", option(101)),
 }
-SERVED = [key for key in keys_of(Params).values() if not key.later]
+SERVED = [*keys_of(Params).values()]
 WALK = [
     (key, place, mac)
     for key in [*(key.name for key in SERVED), "options"]
@@ -208,14 +210,18 @@ def test_only_what_has_a_grace_of_its_own_is_held_by_it(tmp_path, far: str, leve
 
 @pytest.mark.parametrize(
     ("key", "level"),
-    [(key.name, place) for key in keys_of(Params).values() if key.later for place in PLACES],
+    [
+        pytest.param(key, place, id=f"{key.name} {place}")
+        for key in keys_of(ScopeKeys).values()
+        for place in PLACES
+    ],
 )
-def test_a_key_that_is_not_served_yet_says_so_everywhere(tmp_path, key: str, level: str) -> None:
+def test_a_key_that_is_not_served_yet_says_so_everywhere(tmp_path, key: Key, level: str) -> None:
     path = tmp_path / "fastdhcp.toml"
-    path.write_text(text(**{level: f"{key} = true"}))
+    path.write_text(text(**{level: f"{key.name} = {json.dumps(key.default)}"}))
     errors, warnings = check(path)
     assert errors == []
-    assert [w.text for w in warnings if w.key.endswith(key)] == ["not served yet"]
+    assert [w.text for w in warnings if w.key.endswith(key.name)] == ["not served yet"]
 
 
 @pytest.mark.parametrize(

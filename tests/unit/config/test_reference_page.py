@@ -8,7 +8,8 @@ from tests.reference_page import MODELS, PAGE, page, sections
 TEXT = PAGE.read_text()
 ROWS = [
     pytest.param(section, key, id=f"{section}.{key.name}")
-    for section, model in MODELS.items()
+    for section, models in MODELS.items()
+    for model in models
     for key in keys_of(model).values()
 ]
 
