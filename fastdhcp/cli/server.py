@@ -44,7 +44,7 @@ def check(file: Path | None, config: Path | None, as_json: bool) -> None:
     assert file is not None
     import json
 
-    from fastdhcp.config.classes import ceiling
+    from fastdhcp.config.cost import costs
     from fastdhcp.config.load import examine
     from fastdhcp.words import printable
 
@@ -62,6 +62,6 @@ def check(file: Path | None, config: Path | None, as_json: bool) -> None:
         count = len(warnings)
         some = f"good, with {count} warning{'s' if count > 1 else ''}" if warnings else "good"
         click.echo(f"{printable(str(file))}: {some}")
-        if configuration is not None and (count := ceiling(configuration.classes)):
-            click.echo(f"the tests of classes take at most about {count} instructions a packet")
+        for line in costs(configuration) if configuration is not None else ():
+            click.echo(line)
     sys.exit(EXIT_CONFIG if errors else 0)

@@ -273,6 +273,20 @@ def test_check_takes_its_file_as_the_other_commands_do(tmp_path: Path) -> None:
     assert run("check", str(path), "-c", str(path)).exit_code == 2
 
 
+def test_check_says_what_classes_cost(tmp_path: Path) -> None:
+    path = tmp_path / "fastdhcp.toml"
+    path.write_text(
+        '[[subnets]]\nsubnet = "10.0.0.0/24"\npools = ["10.0.0.0/25"]\n[[classes]]\nname = "a"\n'
+        "test = \"option[60].hex == 'a'\"\noptions = { tz-name = 'x' }\n"
+    )
+    result = run("check", str(path))
+    assert result.exit_code == 0
+    _, instructions, kinds, size = result.stdout.splitlines()
+    assert instructions.startswith("the tests of classes take at most about ")
+    assert kinds.startswith("1 subnet and 1 pool, by 1 class with options, make up to 4 kinds of ")
+    assert size.startswith("the policy takes ")
+
+
 def test_check_of_a_bad_configuration(tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
     path.write_text(BAD)
