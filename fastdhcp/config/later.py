@@ -109,6 +109,8 @@ class SubnetKeys:
 
 MODELS: tuple[type, ...] = (ServerKeys, ControlKeys, LeasequeryKeys, ScopeKeys, SubnetKeys)
 _ROWS = {model: tuple(keys_of(model).values()) for model in MODELS}
+NAMES = frozenset(found.name for rows in _ROWS.values() for found in rows)
+"""What nobody is told to write in place of another key."""
 
 
 def tell_later(report: Report, where: Where, written: object, model: type) -> None:

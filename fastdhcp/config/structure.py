@@ -114,7 +114,7 @@ def _struct(report: Report, where: Where, kind: type[Struct], raw: object) -> St
 def unknown_key(kind: type[Struct], key: str) -> str:
     """What is said of a key that a table has not."""
     known = [field.encode_name for field in msgspec.structs.fields(kind)]
-    known = [name for name in known if name != OTHERS]
+    known = [name for name in known if name != OTHERS and name not in later.NAMES]
     if issubclass(kind, Scope):
         if key in _OF_LINKS:
             return "belongs to a whole link; write it in the subnet, or in [defaults]"
