@@ -131,7 +131,12 @@ class _Reading:
 
     def _heads(self, line: str) -> list[int] | None:
         """What the columns hold. None: that cannot be said (and is told)."""
-        self.columns = [name.strip() for name in _split(line)]
+        try:
+            self.columns = [name.strip() for name in _split(line)]
+        except csv.Error as error:
+            told = "ends its lines in CR alone; save it with LF, or with CR and LF"
+            self._error(1, "", told if "\r" in line else f"is not CSV: {error}")
+            return None
         known = {**self.names.kinds, **_COLUMNS}
         for place, name in enumerate(self.columns):
             if name not in known:

@@ -5,6 +5,7 @@ import socket
 import time
 
 from fastdhcp.config import ConfigError, Configuration, load, reload_refusals
+from fastdhcp.config.compile import Ids
 from fastdhcp.exits import EXIT_IN_USE
 from fastdhcp.interfaces import read_interfaces
 from fastdhcp.log import log
@@ -104,6 +105,7 @@ class Reloads:
         tcp = await self._new_http(config)
         try:
             async with self._policy.lock:
+                numbers = server.generation.ids
                 await self._policy.adopt(config, read_interfaces())
                 server.config, before = config, server.config
         except BaseException:
@@ -116,11 +118,14 @@ class Reloads:
                 child.stop()  # its successor gets the new socket
         for warning in config.warnings:
             log.warning("configuration-warning", problem=str(warning))
-        await self._look_at_reservations(config, before)
+        await self._look_at_reservations(before, numbers)
 
-    async def _look_at_reservations(self, config: Configuration, before: Configuration) -> None:
-        memory, ids = self._server.memory, self._server.generation.ids
-        now, was = (c.reservations.made(ids.vrfs, ids.classes) for c in (config, before))
+    async def _look_at_reservations(self, before: Configuration, numbers: Ids) -> None:
+        """`numbers`: those that were in force with it; the new ones may lack a VRF of it."""
+        server = self._server
+        memory, config, ids = server.memory, server.config, server.generation.ids
+        was = before.reservations.made(numbers.vrfs, numbers.classes)
+        now = config.reservations.made(ids.vrfs, ids.classes)
         kinds = config.kinds
         found = await in_thread(lambda: list(held_by_others(memory, now, was, kinds)))
         text = "its owner gets it when that lease has ended: see `fastdhcp leases release`"

@@ -188,6 +188,21 @@ def test_a_reservation_of_the_servers_own_address_is_said(lab: Lab, link: LinkCl
     assert dora(link.ask, mac(1)).yiaddr != SERVER
 
 
+def test_a_vrf_goes_with_its_reservations(lab: Lab, link: LinkClient) -> None:
+    """Its number is no longer known when the reservations of before are looked at."""
+    config = lan()
+    blue = {
+        "subnet": "10.77.0.0/22", "vrf": "blue",
+        "reservations": [{"hw-address": mac(1).hex(":"), "address": "10.77.0.9"}],
+    }  # fmt: skip
+    server = FastDHCP(lab, "server", {**config, "subnets": [*config["subnets"], blue]})
+    server.write(config)
+    server.reload(r" reloaded .*generation=2")
+    server.reload(r" reloaded .*generation=3")
+    assert " internal-error " not in server.process.text()
+    assert dora(link.ask, mac(1)).yiaddr
+
+
 def test_a_reservation_on_an_address_that_somebody_else_holds_is_said(
     lab: Lab, link: LinkClient
 ) -> None:

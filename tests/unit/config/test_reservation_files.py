@@ -103,6 +103,10 @@ WRONG = [
     ("fields", "hw-address,address\n02:ee:00:00:00:01\n02:ee:00:00:00:02,10.1.0.1,x\n", [
         (2, "hw-address", "the row has 1 fields, and the first line names 2"),
         (3, "address", "the row has 3 fields, and the first line names 2")]),
+    ("lines that end in CR", "hw-address,address\r02:ee:00:00:00:01,10.1.0.1\r", [
+        (1, "", "ends its lines in CR alone; save it with LF, or with CR and LF")]),
+    ("a quote in the first line", '"hw-address,address\n02:ee:00:00:00:01,10.1.0.1\n', [
+        (1, "", "is not CSV: unexpected end of data")]),
     ("no identifier in a row", "hw-address,address\n,10.1.0.1\n", [
         (2, "hw-address", "the row has no identifier; write hw-address")]),
     ("two in a row", "hw-address,circuit-id,address\n02:ee:00:00:00:01,x,10.1.0.1\n", [
