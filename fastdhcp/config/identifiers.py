@@ -1,6 +1,6 @@
 """[identifiers]: names for expressions over what a lease keeps, for `identity` and reservations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fastdhcp.config import values
@@ -24,9 +24,17 @@ class Identifier:
 
 
 def read_identifiers(
-    report: Report, where: Where, written: Mapping[str, str], known: Mapping[str, int]
+    report: Report,
+    where: Where,
+    written: Mapping[str, str],
+    known: Mapping[str, int],
+    identity: Sequence[str],
 ) -> tuple[Identifier, ...]:
-    """The identifiers in their order; `known`: kinds that have these names already."""
+    """The identifiers in the order of their kinds; `known`: kinds that have these names already.
+
+    Those that `identity` names come first, in its order: the kind is in the keys of their clients,
+    so what else is written must not move it.
+    """
     found = []
     if len(written) > IDENTIFIERS_MAX:
         words = f"has {len(written)} names; write at most {IDENTIFIERS_MAX}"
@@ -48,6 +56,8 @@ def read_identifiers(
             found.append(Identifier(name, expression))
         except (ValueError, ExpressionError) as error:
             report.error(here, error)
+    ranks = {name: rank for rank, name in enumerate(identity)}
+    found.sort(key=lambda one: ranks.get(one.name, len(ranks)))
     return tuple(found[:IDENTIFIERS_MAX])
 
 

@@ -186,8 +186,8 @@ def _resolve(files: _Files) -> Configuration:
     links = shared_networks(report, files.lists["shared_networks"], defaults)
     classes = read_classes(report, files.lists["classes"], definitions)
     places_of_classes = {found.name: place for place, found in enumerate(classes.written, 1)}
-    identifiers_where, identifiers_table = files.table("identifiers", dict)
-    identifiers = read_identifiers(report, identifiers_where, identifiers_table, IDENTITY_KINDS)
+    names_at, written = files.table("identifiers", dict)
+    identifiers = read_identifiers(report, names_at, written, IDENTITY_KINDS, server.identity)
     named = Names({**IDENTITY_KINDS, **kinds_of(identifiers)}, places_of_classes)
     check_identity(report, server_where, server, named.kinds)
     drafts = [

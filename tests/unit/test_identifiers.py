@@ -49,6 +49,35 @@ def test_one_lease_a_port_and_a_swapped_box_has_the_address_at_once(world: World
     assert world.discover(2, options={82: b"\1\0019\2\7dslam-7"}, **AGENT).address != address
 
 
+@pytest.mark.parametrize("names", [
+    f'line = "relay4[1].hex"\n{PORT}', f'{PORT}\nline = "relay4[1].hex"',
+    f'a = "pkt4.mac"\nline = "relay4[1].hex"\n{PORT}\nz = "option[61].hex"',
+], ids=["before", "behind", "between"])  # fmt: skip
+def test_a_name_more_moves_no_clients_key(world: World, names: str) -> None:
+    """Its kind is in the key; that only `identity`, or what it names, may change."""
+    address = world.bind(1, options=LINE_7, **AGENT)
+    world.settle()
+    before = load(world.folder / "fastdhcp.toml")
+    world.configure(text(names=names))
+    after = load(world.folder / "fastdhcp.toml")
+    assert (reload_refusals(before, after), after.kinds["port"]) == ([], before.kinds["port"])
+    assert world.renew(address, 1).text == f"ACK {address}"
+    assert world.discover(1, options=LINE_7, **AGENT).address == address
+    assert world.bind(3, options=LINE_8, **AGENT) == "10.77.0.8"  # by the reservation's kind
+
+
+def test_kinds_are_in_the_order_of_identity(tmp_path: Path) -> None:
+    (tmp_path / "ports.csv").write_text("port,address\n")
+    path = tmp_path / "fastdhcp.toml"
+    names = f'line = "relay4[1].hex"\n{PORT}'
+    kinds = []
+    for identity in ('["port", "line"]', '["line", "hw-address", "port"]', '["hw-address"]'):
+        path.write_text(text(server=SERVER.replace('["port"]', identity), names=names))
+        found = load(path).kinds
+        kinds.append((found["port"], found["line"]))
+    assert kinds == [(5, 6), (6, 5), (6, 5)]
+
+
 def test_who_comes_by_no_port_has_no_key(world: World) -> None:
     assert world.discover(1).text == "silence: no-client-address"
 
