@@ -109,7 +109,7 @@ cdef void take_relay_info(Packet* packet) noexcept nogil:
     if said.vss.at != NULL:
         packet.has |= HAS_VSS
         packet.vss = said.vss
-    if said.flags.len == 1:
+    if said.flags.len:
         packet.has |= HAS_RELAY_FLAGS
         if said.flags.at[0] & RELAY_FLAG_UNICAST:
             packet.has |= HAS_RELAY_UNICAST

@@ -5,16 +5,16 @@ from libc.string cimport memcpy
 
 from fastdhcp._codec cimport SCRATCH_SIZE
 from fastdhcp._relay cimport relay_next
-from fastdhcp._scope cimport VSS_USED_AGENTS, VSS_USED_NONE
+from fastdhcp._scope cimport VSS_USED_AGENTS
 from fastdhcp._wire cimport (
     NAK, OPTION_SUBNET_SELECTION, OPTION_VSS, RELAY_VSS_CONTROL, write_option_u32,
 )
 
 
-# RFC 6607 7.1: a client that selects a VPN is told which one was used.
+# RFC 6607 7.1: a client that selects a VPN is told which one was used; 9: if that is enabled.
 cdef inline Span vss_told(const Packet* packet, const Handled* handled) noexcept nogil:
     cdef Span nothing = Span(NULL, 0)
-    if not packet.has & HAS_VSS_OPTION or handled.scope.vss == VSS_USED_NONE:
+    if not handled.scope.heeded & HAS_VSS_OPTION:
         return nothing
     return packet.vss if handled.scope.vss == VSS_USED_AGENTS else packet.vss_option
 
@@ -22,25 +22,26 @@ cdef inline Span vss_told(const Packet* packet, const Handled* handled) noexcept
 cdef uint32_t echo_selections_size(const Packet* packet, const Handled* handled) noexcept nogil:
     cdef Span vss = vss_told(packet, handled)
     cdef uint32_t size = 0
-    if packet.has & HAS_SUBNET_SELECTION:
+    if handled.scope.heeded & HAS_SUBNET_SELECTION:
         size += option_size(4)
     if vss.len:
         size += option_size(vss.len)
     return size
 
 
-# RFC 3011: who selects a subnet is told so, asked for or not. RFC 2131 table 3: by a NAK nobody is.
+# RFC 3011 2: who selects a subnet is told so, asked for or not; who is not heeded must not be. RFC
+# 2131 table 3: by a NAK nobody is.
 cdef void echo_selections(Writer* w, const Packet* packet, const Handled* handled) noexcept nogil:
     cdef Span vss = vss_told(packet, handled)
     if handled.reply_type == NAK:
         return
-    if packet.has & HAS_SUBNET_SELECTION:
+    if handled.scope.heeded & HAS_SUBNET_SELECTION:
         write_option_u32(w, OPTION_SUBNET_SELECTION, packet.subnet_selection)
     if vss.len:
         write_option(w, OPTION_VSS, vss)
 
 
-# RFC 6607 8: a server that has used 82.151 takes 82.152 out; so the relay agent knows that it did.
+# RFC 6607 7.2: a server that has used 82.151 takes 82.152 out; so the relay agent knows that it did.
 # `room` has SCRATCH_SIZE bytes.
 cdef inline Span without_control(Span option, uint8_t* room) noexcept nogil:
     cdef Span left = option

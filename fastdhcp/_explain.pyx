@@ -15,7 +15,7 @@ from libc.string cimport memset
 from fastdhcp._body cimport (
     LAYER_NONE, Bodies, BodyKey, Source, bodies_close, bodies_open, body_source,
 )
-from fastdhcp._codec cimport Packet, Scratch, codec_decode
+from fastdhcp._codec cimport HAS_SUBNET_SELECTION, Packet, Scratch, codec_decode
 from fastdhcp._engine cimport Place, Verdict, View, engine_asked
 from fastdhcp._gather cimport gather_claim
 from fastdhcp._handle cimport Handled, consider, decide, describe, handled_clear
@@ -58,6 +58,7 @@ cdef dict scope_dict(const Scope* scope):
     return {
         "vrf": scope.vrf, "network": scope.network, "subnet": index_of(scope.link_subnet),
         "server_id": scope.server_id,
+        "subnet_selected": bool(scope.heeded & HAS_SUBNET_SELECTION),
     }
 
 

@@ -56,6 +56,7 @@ cdef enum RelayRule:
     RELAYS_LISTED = 1            # there are agents
     RELAYS_ONLY_KNOWN = 2        # others are not answered
     RELAYS_UNTRUSTED = 4         # there are interfaces whose option 82 is not believed
+    RELAYS_CLIENTS_SELECT = 8    # options 118 and 221 are heeded
 
 # What any program of the image reads beside the message itself.
 cdef enum ProgramsRead:

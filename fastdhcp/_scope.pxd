@@ -43,6 +43,7 @@ cdef struct Scope:
                                  # NOWHERE
     uint32_t mtu                 # of the interface, where the reply leaves on it; 0: no bound
     uint32_t vss                 # VssUsed
+    uint32_t heeded              # HAS_SUBNET_SELECTION and HAS_VSS_OPTION: which of them have a say
 
 
 # An address that a host can have: not 0/8, 127/8, multicast, or class E with broadcast.

@@ -11,8 +11,9 @@ from fastdhcp._codec cimport (
     HAS_VSS_OPTION, Packet,
 )
 from fastdhcp._image cimport (
-    NOWHERE, RELAYS_ONLY_KNOWN, Agent, Image, Interface, image_find_agent, image_find_interface,
-    image_find_subnet, image_find_vpn, image_is_own, image_network, image_subnet, image_table,
+    NOWHERE, RELAYS_CLIENTS_SELECT, RELAYS_ONLY_KNOWN, Agent, Image, Interface, image_find_agent,
+    image_find_interface, image_find_subnet, image_find_vpn, image_is_own, image_network,
+    image_subnet, image_table,
 )
 from fastdhcp._stats cimport (
     DROP_BAD_SOURCE, DROP_NO_SERVER_ADDRESS, DROP_NO_SUBNET, DROP_NONE, DROP_RELAY_UNKNOWN,
@@ -22,7 +23,8 @@ from fastdhcp._wire cimport REQUEST
 
 cdef enum:
     CLIENT_SAYS = HAS_VSS_OPTION | HAS_SUBNET_SELECTION
-    SAYS = CLIENT_SAYS | HAS_VSS | HAS_LINK_SELECTION | HAS_SERVER_OVERRIDE
+    AGENT_SAYS = HAS_VSS | HAS_LINK_SELECTION | HAS_SERVER_OVERRIDE
+    SAYS = CLIENT_SAYS | AGENT_SAYS
 
 
 # ---- the VRF: what the packet says, else its relay agent's, else its interface's; never guessed
@@ -82,12 +84,12 @@ cdef inline DropReason link_of(const Image* image, const Packet* packet, const A
     return link_of_interface(image, interface, scope)
 
 
-# RFC 3527 3: what a relay agent selects goes before all. RFC 3011: what a client does, before
-# giaddr. What no host could have for an address selects nothing. 0: nothing is selected.
+# RFC 3527 3: what a relay agent selects goes before all; what no host could have for an address
+# selects nothing. RFC 3011 1: what a client does, before giaddr. 0: nothing is selected.
 cdef uint32_t selected(const Packet* packet, uint32_t says) noexcept nogil:
     if says & HAS_LINK_SELECTION and scope_is_host(packet.link_selection):
         return packet.link_selection
-    if says & HAS_SUBNET_SELECTION and scope_is_host(packet.subnet_selection):
+    if says & HAS_SUBNET_SELECTION:
         return packet.subnet_selection
     return 0
 
@@ -111,23 +113,38 @@ cdef inline uint32_t own_address(const Image* image, const Packet* packet, const
 
 # ---- all of it
 
+# What a client selects is heeded only where that is configured (RFC 3011 6, RFC 6607 9). What no
+# host could have for an address selects nothing.
+cdef inline uint32_t heeded(const Image* image, const Packet* packet,
+                            const Interface* interface) noexcept nogil:
+    cdef uint32_t says = packet.has & CLIENT_SAYS
+    if not image.relay_rules & RELAYS_CLIENTS_SELECT:
+        return 0
+    if packet.giaddr == 0 and interface != NULL and interface.untrusted:
+        return 0
+    if says & HAS_SUBNET_SELECTION and not scope_is_host(packet.subnet_selection):
+        says &= ~<uint32_t>HAS_SUBNET_SELECTION
+    return says
+
+
 # By the rules of [relays], or by the packet's own words. RFC 3046 2.1: option 82 without a relay
-# agent, by a circuit that is not trusted, is a client's own making; nor is it heeded there what a
-# client selects. RFC 5107 4: what a relay agent puts into 82.11 is what its clients know us by.
+# agent, by a circuit that is not trusted, is a client's own making. RFC 5107 4: what a relay agent
+# puts into 82.11 is what its clients know us by.
 cdef DropReason select_by_word(const Image* image, const Packet* packet, const Arrival* arrival,
                                const Interface* interface, Scope* scope) noexcept nogil:
     cdef const Agent* agent = NULL
-    cdef uint32_t says = packet.has & SAYS
+    cdef uint32_t says = packet.has & AGENT_SAYS
     cdef DropReason reason = DROP_NONE
     cdef uint32_t address
     if packet.giaddr:
         agent = image_find_agent(image, packet.giaddr)
         if agent == NULL and image.relay_rules & RELAYS_ONLY_KNOWN:
             return DROP_RELAY_UNKNOWN
-    elif interface != NULL and interface.untrusted:
-        if packet.relay_info.at != NULL:
-            return DROP_RELAY_UNTRUSTED
-        says &= ~<uint32_t>CLIENT_SAYS
+    elif interface != NULL and interface.untrusted and packet.relay_info.at != NULL:
+        return DROP_RELAY_UNTRUSTED
+    if packet.has & CLIENT_SAYS:
+        scope.heeded = heeded(image, packet, interface)
+        says |= scope.heeded
     if says & HAS_SERVER_OVERRIDE and scope_is_host(packet.server_override):
         scope.server_id = packet.server_override
     if says & (HAS_VSS | HAS_VSS_OPTION):

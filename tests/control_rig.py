@@ -38,6 +38,8 @@ NOW = 100_000
 """Node time at the start, in seconds."""
 WORKERS = 2
 POLICY = """
+[relays]
+client-selections = true
 [[subnets]]
 subnet = "10.77.0.0/22"
 pools = ["10.77.1.1-10.77.1.250", "10.77.2.0/24"]

@@ -270,6 +270,7 @@ class Relays:
     """The [relays] table."""
 
     only_known: bool = key("only-known", TRUTH, bool, default=False)
+    client_selections: bool = key("client-selections", TRUTH, bool, default=False)
     untrusted_interfaces: tuple[str, ...] = key(
         "untrusted-interfaces", TEXTS, values.each(values.interface_name), default=[]
     )

@@ -8,7 +8,7 @@ from fastdhcp.config.model import Agent, Configuration, Relays, Vrf
 from fastdhcp.config.tables import NOWHERE, Blob
 
 # RelayRule (_image.pxd).
-LISTED, ONLY_KNOWN, UNTRUSTED = 1, 2, 4
+LISTED, ONLY_KNOWN, UNTRUSTED, CLIENTS_SELECT = 1, 2, 4, 8
 
 
 def relay_rules(relays: Relays) -> int:
@@ -17,6 +17,7 @@ def relay_rules(relays: Relays) -> int:
         LISTED * bool(relays.agents)
         | ONLY_KNOWN * relays.only_known
         | UNTRUSTED * bool(relays.untrusted_interfaces)
+        | CLIENTS_SELECT * relays.client_selections
     )
 
 

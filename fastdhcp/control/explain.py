@@ -152,17 +152,18 @@ def _link(
         vrf_name=catalog.vrfs.get(scope["vrf"]),
         network=catalog.networks[scope["network"]],
         subnet=subnet,
-        found_by=_found_by(question, packet, subnet),
+        found_by=_found_by(question, packet, subnet, scope["subnet_selected"]),
     )
 
 
-def _found_by(question: Question, packet: Packet, subnet: str | None) -> str:
-    """In the order in which a link is chosen (_scope.pxd)."""
+def _found_by(question: Question, packet: Packet, subnet: str | None, selected: bool) -> str:
+    """In the order in which a link is chosen (_scope.pxd). `selected`: option 118 is heeded."""
     inside = f"lies in {subnet}" if subnet else "is known to the configuration"
     relay = words.relay_sub_options(packet.options.get(_RELAY_INFO, b""))
+    client = packet.options.get(_SUBNET_SELECTION) if selected else None
     for octets, told in (
         (relay.get(_LINK_SELECTION), "link selection {} of option 82 (RFC 3527)"),
-        (packet.options.get(_SUBNET_SELECTION), "subnet selection {}, option 118 (RFC 3011)"),
+        (client, "subnet selection {}, option 118 (RFC 3011)"),
     ):
         if octets is not None and len(octets) == 4 and _is_host(octets):
             return f"{told.format(words.address_text(int.from_bytes(octets)))} {inside}"

@@ -112,8 +112,8 @@ def number(value: bytes | None) -> int | None:
 
 
 def said_unicast(flags: bytes | None) -> bool | None:
-    """RFC 5010 3."""
-    return None if flags is None or len(flags) != 1 else flags[0] >= 0x80
+    """RFC 5010 3; 5: of more than one octet the first counts."""
+    return flags[0] >= 0x80 if flags else None
 
 
 def twin_decode_request(data: bytes) -> dict[str, object]:

@@ -252,7 +252,8 @@ def test_rfc3046_2_1_option_82_of_a_client_is_dropped_where_clients_are_not_trus
 
 def test_rfc3011_2_a_client_selects_a_subnet_and_is_told_so(lab: Lab, connect: Connect) -> None:
     relay = connect(SELF)
-    FastDHCP(lab, "server", served(subnet(), subnet("10.89.0")))
+    relays = {"client-selections": True}
+    FastDHCP(lab, "server", served(subnet(), subnet("10.89.0"), relays=relays))
     ack = dora(relay.exchange, mac(1), giaddr=SELF, options={118: "10.89.0.0"})
     assert (ack.yiaddr, ack.options[118]) == ("10.89.0.10", bytes((10, 89, 0, 0)))
 

@@ -22,6 +22,7 @@ lease-time = 3600
 authoritative = true
 [defaults.options]
 domain-name = "campus.example"
+{relays}
 [[subnets]]
 subnet = "10.77.0.0/22"
 pools = ["10.77.1.1-10.77.1.20"]
@@ -39,7 +40,7 @@ BLUE = "00" + b"blue".hex()
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    return World(tmp_path, TEXT, LINKS)
+    return World(tmp_path, TEXT.format(relays="[relays]\nclient-selections = true"), LINKS)
 
 
 def answer(world: World, options: str, *, source_port: int = 67, **fields) -> dict:
@@ -91,17 +92,17 @@ ECHOED = [
     ("RFC 3011 2, 3527 3: also where the relay agent's selection counted",
      SELECTED + info("05040a580000"), SELECTED + info("05040a580000")),
     ("RFC 3011 2: what cannot be read is not there", "7603" "0a5800", ""),
-    ("RFC 6607 8: 152 is taken out where 151 was used",
+    ("RFC 6607 7.2: 152 is taken out where 151 was used",
      info(CIRCUIT + VSS + CONTROL), info(CIRCUIT + VSS)),
-    ("RFC 6607 8: wherever it stands, and all else stays",
+    ("RFC 6607 7.2: wherever it stands, and all else stays",
      info(CONTROL + VSS + CONTROL + CIRCUIT + "98017f"), info(VSS + CIRCUIT)),
-    ("RFC 6607 8: and what cannot be read", info(VSS + CONTROL + "0209aa"),
+    ("RFC 6607 7.2: and what cannot be read", info(VSS + CONTROL + "0209aa"),
      info(VSS + "0209aa")),
-    ("RFC 6607 8: for the global VPN too", info("9701ff" + CONTROL), info("9701ff")),
-    ("RFC 6607 7.2: without 151 it says that nothing was used", info(CIRCUIT + CONTROL),
+    ("RFC 6607 7.2: for the global VPN too", info("9701ff" + CONTROL), info("9701ff")),
+    ("RFC 3046 2.2: 152 without 151, as it came", info(CIRCUIT + CONTROL),
      info(CIRCUIT + CONTROL)),
     ("RFC 6607 7.1: 221 to who sends it", "dd05" + BLUE, "dd05" + BLUE),
-    ("RFC 6607 7.2: 152 stays where 221 was used", "dd05" + BLUE + info(CONTROL),
+    ("RFC 3046 2.2: also where 221 was used", "dd05" + BLUE + info(CONTROL),
      "dd05" + BLUE + info(CONTROL)),
     ("RFC 6607 7.1, 7.3: 221 says what was used",
      "dd0400726564" + info(VSS + CONTROL), "dd05" + BLUE + info(VSS)),
@@ -119,6 +120,30 @@ def test_what_came_returns(world: World, came: str, wanted: str) -> None:
     assert (ack[242], tail(ack)) == (5, wanted)
 
 
+UNHEEDED = [
+    ("RFC 3011 2: 118 where it is not enabled", "", {"giaddr": GIADDR}, SELECTED),
+    ("RFC 6607 7.1: 221 where it is not enabled", "", {"giaddr": GIADDR}, "dd05" + BLUE),
+    ("RFC 6607 7.1: nor what the relay agent said in its place", "", {"giaddr": GIADDR},
+     "dd05" + BLUE + info(VSS + CONTROL)),
+    ("RFC 3011 2, 6607 7.1: of a link whose clients are not heeded",
+     '[relays]\nclient-selections = true\nuntrusted-interfaces = ["srv0"]', {},
+     SELECTED + "dd05" + BLUE),
+    ("ours: what selects nothing", "[relays]\nclient-selections = true", {"giaddr": GIADDR},
+     "760400000000"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("relays", "way", "came"), [case[1:] for case in UNHEEDED],
+                         ids=[case[0] for case in UNHEEDED])
+def test_what_is_not_heeded_does_not_return(
+    tmp_path: Path, relays: str, way: dict, came: str
+) -> None:
+    world = World(tmp_path, TEXT.format(relays=relays), LINKS)
+    offer = answer(world, "350101" + came, **way)["message"]
+    assert offer[242] == 2
+    assert not decode(offer).options.keys() & {118, 221}
+
+
 PARTS = st.lists(
     st.tuples(st.sampled_from([1, 2, 9, 151, 152, 152, 255]), st.binary(max_size=12)), max_size=9
 )
@@ -127,7 +152,7 @@ PARTS = st.lists(
 @given(parts=PARTS, rest=st.sampled_from([b"", b"\x98", b"\x98\x05ab", b"\x01"]))
 @settings(max_examples=300, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
-def test_6607_8_nothing_but_152_is_taken_out(
+def test_6607_7_2_nothing_but_152_is_taken_out(
     world: World, parts: list[tuple[int, bytes]], rest: bytes
 ) -> None:
     def laid(found: list[tuple[int, bytes]]) -> str:
@@ -187,7 +212,7 @@ def test_3046_2_2_all_of_it_or_nothing_to_the_last_octet(world: World) -> None:
 
 @pytest.mark.parametrize(("sub_options", "port"), [("", 67), (CIRCUIT, 67), ("1300", 40123),
                                                    (CIRCUIT + "1300", 40123)])
-def test_8357_4_the_reply_goes_to_the_port_that_the_relay_agent_asks_for(
+def test_8357_5_1_the_reply_goes_to_the_port_that_the_relay_agent_asks_for(
     world: World, sub_options: str, port: int
 ) -> None:
     came = info(sub_options) if sub_options else ""
@@ -195,7 +220,7 @@ def test_8357_4_the_reply_goes_to_the_port_that_the_relay_agent_asks_for(
     assert (reply["destination"], reply["port"]) == (number("10.88.0.1"), port)
 
 
-def test_8357_4_without_a_relay_agent_it_asks_for_nothing(world: World) -> None:
+def test_8357_5_1_without_a_relay_agent_it_asks_for_nothing(world: World) -> None:
     reply = answer(world, "350101" + info("1300"), source_port=40123)
     assert reply["port"] == 68
 
@@ -206,6 +231,6 @@ def test_5107_4_the_source_stays_an_address_of_ours(world: World) -> None:
     assert decode(reply["message"]).options[54] == bytes((10, 88, 0, 2))
 
 
-def test_1542_5_a_reply_has_no_hops(world: World) -> None:
+def test_2131_table_3_a_reply_has_no_hops(world: World) -> None:
     reply = answer(world, "350101", giaddr=GIADDR, hops=9)["message"]
     assert (reply[3], reply[24:28].hex()) == (0, GIADDR)

@@ -56,6 +56,8 @@ agents = [
     { address = "192.0.2.80/28", vrf = "red", link = "10.88.0.0/24" },
 ]
 """
+CLIENTS = "[relays]\nclient-selections = true\n"
+SELECTING = RELAYS.replace("[relays]", CLIENTS)
 ONLY_KNOWN = RELAYS.replace("[relays]", "[relays]\nonly-known = true")
 BLUE, RED = b"\0blue", bytes.fromhex("0100000100000007")
 OTHER = "10.88.0.1"  # a giaddr of the default VRF and of the others
@@ -84,18 +86,24 @@ CASES = [
      {"giaddr": OTHER, "options": {82: sub(link_selection("172.16.0.0"))}}, "silence: no-subnet"),
     ("ours: 0.0.0.0 selects nothing", "",
      {"giaddr": OTHER, "options": {82: sub(link_selection("0.0.0.0"))}}, "OFFER 10.88.0.10"),
-    ("RFC 3011 2: subnet selection before giaddr", "",
+    ("RFC 3011 1: subnet selection before giaddr", CLIENTS,
      {"giaddr": OTHER, "options": {118: packed("10.66.0.0")}}, "OFFER 10.66.0.10"),
-    ("RFC 3011 2: and before the interface", "", {"options": {118: packed("10.66.0.0")}},
+    ("RFC 3011 1: and before the interface", CLIENTS, {"options": {118: packed("10.66.0.0")}},
      "OFFER 10.66.0.10"),
-    ("RFC 3011 2: a subnet that is not served", "", {"options": {118: packed("172.16.0.0")}},
+    ("RFC 3011 6: unless that is enabled it is passed over", "",
+     {"options": {118: packed("10.66.0.0")}}, "OFFER 10.77.1.1"),
+    ("RFC 3011 6: through a relay agent too", RELAYS,
+     {"giaddr": OTHER, "options": {118: packed("10.66.0.0")}}, "OFFER 10.88.0.10"),
+    ("RFC 3011 2: a subnet that is not served", CLIENTS, {"options": {118: packed("172.16.0.0")}},
      "silence: no-subnet"),
-    ("RFC 3527 3: link selection before subnet selection", "",
+    ("ours: 0.0.0.0 selects nothing of a client either", CLIENTS,
+     {"options": {118: packed("0.0.0.0")}}, "OFFER 10.77.1.1"),
+    ("RFC 3527 3: link selection before subnet selection", CLIENTS,
      {"giaddr": OTHER,
       "options": {118: packed("10.66.0.0"), 82: sub(link_selection("10.77.0.0"))}},
      "OFFER 10.77.1.1"),
-    ("RFC 3011 2: not the address but its link", "", {"options": {118: packed("198.51.100.1")}},
-     "OFFER 198.51.100.10"),
+    ("RFC 3011 2: not the address but its link", CLIENTS,
+     {"options": {118: packed("198.51.100.1")}}, "OFFER 198.51.100.10"),
     ("RFC 2131 4.1: a giaddr that no host has", "", {"giaddr": "127.0.0.1"},
      "silence: bad-source"),
     ("ours: a giaddr in no subnet", "", {"giaddr": "192.0.2.9"}, "silence: no-subnet"),
@@ -130,8 +138,10 @@ CASES = [
     ("RFC 3046 2.1: who comes without it is served", RELAYS, {"ifindex": 4}, "OFFER 10.66.0.10"),
     ("RFC 3046 2.1: so is a relay agent on that link", RELAYS,
      {"ifindex": 4, "giaddr": OTHER, "options": {82: sub((1, b"a"))}}, "OFFER 10.88.0.10"),
-    ("ours: nor is it believed what a client there selects", RELAYS,
+    ("RFC 3011 6, 6607 9: nor is it heeded what a client there selects", SELECTING,
      {"ifindex": 4, "options": {118: packed("10.77.0.0"), 221: BLUE}}, "OFFER 10.66.0.10"),
+    ("RFC 3011 6, 6607 9: what one selects through a relay agent on that link is", SELECTING,
+     {"ifindex": 4, "giaddr": OTHER, "options": {118: packed("10.77.0.0")}}, "OFFER 10.77.1.1"),
     ("RFC 6607 3.5: VSS by name", "", {"giaddr": OTHER, "options": {82: sub((151, BLUE))}},
      "OFFER 10.88.0.30"),
     ("RFC 6607 3.5: VSS by VPN-ID", "", {"giaddr": OTHER, "options": {82: sub((151, RED))}},
@@ -154,13 +164,15 @@ CASES = [
      "OFFER 10.88.0.30"),
     ("RFC 6607 3.2: an agent's link in another VRF is not meant", RELAYS,
      {"giaddr": "192.0.2.85", "options": {82: sub((151, BLUE))}}, "silence: no-subnet"),
-    ("RFC 6607 3.1: the client's VSS", "", {"giaddr": OTHER, "options": {221: RED}},
+    ("RFC 6607 3.1: the client's VSS", CLIENTS, {"giaddr": OTHER, "options": {221: RED}},
      "OFFER 10.88.0.50"),
-    ("RFC 6607 7.3: the relay agent's goes before it", "",
+    ("RFC 6607 9: unless that is enabled it is passed over", "",
+     {"giaddr": OTHER, "options": {221: RED}}, "OFFER 10.88.0.10"),
+    ("RFC 6607 7.3: the relay agent's goes before it", CLIENTS,
      {"giaddr": OTHER, "options": {221: RED, 82: sub((151, BLUE))}}, "OFFER 10.88.0.30"),
-    ("RFC 6607 3.1: another VRF than the link's has no link here", "", {"options": {221: RED}},
-     "silence: no-subnet"),
-    ("RFC 6607 3.1: but one that is selected", "",
+    ("RFC 6607 3.1: another VRF than the link's has no link here", CLIENTS,
+     {"options": {221: RED}}, "silence: no-subnet"),
+    ("RFC 6607 3.1: but one that is selected", CLIENTS,
      {"options": {221: RED, 118: packed("10.88.0.0")}}, "OFFER 10.88.0.50"),
     ("ours: an interface that is not met is of no VRF", "", {"giaddr": OTHER, "ifindex": 9},
      "silence: vrf-unknown"),
@@ -180,7 +192,7 @@ def test_whose_packet_it_is(tmp_path: Path, relays: str, fields: dict, text: str
 
 def test_what_selected_the_link_tells_the_reply_its_source_and_54(tmp_path: Path) -> None:
     """RFC 2131 4.1: an address of ours: that the packet came to, or its interface's."""
-    world = World(tmp_path, SUBNETS, LINKS)
+    world = World(tmp_path, CLIENTS + SUBNETS, LINKS)
     unicast = {"to": "192.0.2.1", "local": "192.0.2.1", "ifindex": 5}
     for fields, source in (
         ({"giaddr": OTHER} | unicast, "192.0.2.1"),
@@ -221,7 +233,7 @@ def test_one_address_in_three_vrfs_is_three_leases(tmp_path: Path) -> None:
     assert states == [1, 0, 1]
 
 
-def test_1542_5_hops_say_nothing_to_a_server(tmp_path: Path) -> None:
+def test_1542_4_1_1_hops_say_nothing_to_a_server(tmp_path: Path) -> None:
     from fastdhcp._codec import encode
     from tests._trial import handle
 

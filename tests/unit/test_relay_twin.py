@@ -10,7 +10,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fastdhcp._image import ImageView
-from tests.unit.test_relay_selection import BLUE, LINKS, ONLY_KNOWN, RED, RELAYS, SUBNETS, sub
+from tests.unit.test_relay_selection import (
+    BLUE,
+    LINKS,
+    ONLY_KNOWN,
+    RED,
+    RELAYS,
+    SELECTING,
+    SUBNETS,
+    sub,
+)
 from tests.world import OFFER, World
 
 VRFS = {b"\xff": 0, BLUE: 1, RED: 2}
@@ -51,7 +60,7 @@ def agent_of(giaddr: str) -> tuple[int | None, str | None] | None:
     return next(((vrf, net) for prefix, vrf, net in AGENTS if holds(prefix, giaddr)), None)
 
 
-def twin(said: Said, only_known: bool) -> tuple[str, int, str | None]:
+def twin(said: Said, only_known: bool, selecting: bool) -> tuple[str, int, str | None]:
     """Reason (empty: it is answered), VRF, network."""
     giaddr, ciaddr = str(said["giaddr"]), str(said["ciaddr"])
     relayed, ifindex = giaddr != "0.0.0.0", said["ifindex"]
@@ -65,8 +74,8 @@ def twin(said: Said, only_known: bool) -> tuple[str, int, str | None]:
         return "relay-unknown", 0, None
     if not trusted and any(part is not None for part in info):
         return "relay-untrusted", 0, None
-    vrf = 0
-    named = said["vss"] or (said["vss_option"] if trusted else None)
+    vrf, heeded = 0, trusted and selecting
+    named = said["vss"] or (said["vss_option"] if heeded else None)
     if named is not None:
         if named not in VRFS:
             return "vrf-unknown", 0, None
@@ -75,17 +84,17 @@ def twin(said: Said, only_known: bool) -> tuple[str, int, str | None]:
         vrf = agent[0]
     elif ifindex == 9:
         return "vrf-unknown", 0, None
-    network = link(said, vrf, agent, trusted)
+    network = link(said, vrf, agent, heeded)
     return ("" if network else "no-subnet"), vrf, network
 
 
 def link(
-    said: Said, vrf: int, agent: tuple[int | None, str | None] | None, trusted: bool
+    said: Said, vrf: int, agent: tuple[int | None, str | None] | None, heeded: bool
 ) -> str | None:
     giaddr, ciaddr = str(said["giaddr"]), str(said["ciaddr"])
     if said["selection"] is not None and is_host(said["selection"]):
         return network_at(vrf, str(said["selection"]))
-    if trusted and said["subnet"] is not None and is_host(said["subnet"]):
+    if heeded and said["subnet"] is not None and is_host(said["subnet"]):
         return network_at(vrf, str(said["subnet"]))
     if giaddr != "0.0.0.0":
         found = network_at(vrf, giaddr)
@@ -97,10 +106,12 @@ def link(
     return INTERFACES.get(said["ifindex"]) if vrf == 0 else None  # type: ignore[call-overload]
 
 
-@pytest.fixture(scope="module", params=[RELAYS, ONLY_KNOWN], ids=["any", "only known"])
-def ground(request: pytest.FixtureRequest) -> Iterator[tuple[World, bool]]:
+@pytest.fixture(scope="module", params=[RELAYS, ONLY_KNOWN, SELECTING],
+                ids=["any", "only known", "clients select"])  # fmt: skip
+def ground(request: pytest.FixtureRequest) -> Iterator[tuple[World, bool, bool]]:
+    told = request.param
     with TemporaryDirectory() as folder:
-        yield World(Path(folder), request.param + SUBNETS, LINKS), request.param is ONLY_KNOWN
+        yield World(Path(folder), told + SUBNETS, LINKS), told is ONLY_KNOWN, told is SELECTING
 
 
 PLAIN = {"giaddr": "0.0.0.0", "ciaddr": "0.0.0.0", "ifindex": 3, "to": "255.255.255.255",
@@ -116,9 +127,11 @@ PLAIN = {"giaddr": "0.0.0.0", "ciaddr": "0.0.0.0", "ifindex": 3, "to": "255.255.
 @example(said=PLAIN)
 @example(said=PLAIN | {"giaddr": "192.0.2.85", "vss": BLUE})
 @settings(max_examples=400, deadline=None)
-def test_vrf_and_link_are_what_the_twin_says(ground: tuple[World, bool], said: Said) -> None:
-    world, only_known = ground
-    reason, vrf, network = twin(said, only_known)
+def test_vrf_and_link_are_what_the_twin_says(
+    ground: tuple[World, bool, bool], said: Said
+) -> None:
+    world, *rules = ground
+    reason, vrf, network = twin(said, *rules)
     parts = []
     if said["selection"] is not None:
         parts.append((5, ipaddress.IPv4Address(str(said["selection"])).packed))

@@ -237,7 +237,7 @@ def test_the_image_finds_them(tmp_path: Path) -> None:
 
 def test_who_lists_nothing_pays_for_nothing(tmp_path: Path) -> None:
     assert ImageView(bytes(compile_text(ONE).image)).header()["relay_rules"] == 0
-    for text in ("only-known = true", 'untrusted-interfaces = ["a"]',
+    for text in ("only-known = true", "client-selections = true", 'untrusted-interfaces = ["a"]',
                  'agents = [{ address = "10.1.0.1" }]'):  # fmt: skip
         image = ImageView(bytes(compile_text(f"{ONE}[relays]\n{text}\n").image))
         assert image.header()["relay_rules"]
