@@ -88,6 +88,11 @@ cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key,
                              const uint64_t* classes, Span list, uint32_t room,
                              uint32_t name_size, Counters* counters) noexcept nogil
 
+# The value of one option for who is answered so, asked for or not; at = NULL: there is none, or it
+# is never to be sent. `key` has subnet, pool and own set.
+cdef Span body_value(const Image* image, BodyKey* key, const uint64_t* classes,
+                     uint8_t code) noexcept nogil
+
 # Which layer gives an option, whether it is asked for or not. `key` has subnet, pool and own set.
 cdef Source body_source(const Image* image, BodyKey* key, const uint64_t* classes,
                         uint8_t code) noexcept nogil

@@ -23,7 +23,6 @@ cdef enum:
     LAYERS_MAX = 3 + 2 * WHENS_MAX + 64 * CLASS_WORDS
     OPTION_ROUTERS = 3
     OPTION_STATIC_ROUTES = 33
-    OPTION_V6_ONLY = 108
     OPTION_CLASSLESS_ROUTES = 121
     OPTION_VENDOR_OPTIONS = 125
     OPTION_PORT_PARAMETERS = 159
@@ -38,8 +37,8 @@ for _code in (OPTION_PAD, OPTION_REQUESTED_ADDRESS, OPTION_LEASE_TIME, OPTION_OV
               OPTION_RELAY_INFO, OPTION_END):
     NOT_IN_BODY[<int>_code] = 1
 
-# Without option 55 these stay away all the same: RFC 8925 3.3, 2563 3 and 7618 bind them to being
-# asked for.
+# Without option 55 these stay away all the same: RFC 8925 3.3, 2563 2.3 and 7618 8 bind them to
+# being asked for.
 cdef uint8_t ASKED_ONLY[256]
 for _code in (OPTION_V6_ONLY, OPTION_AUTO_CONFIG, OPTION_PORT_PARAMETERS):
     ASKED_ONLY[<int>_code] = 1
@@ -463,6 +462,16 @@ cdef Source source_of(const Choice* c, uint8_t code) noexcept nogil:
         if option != NULL:
             return Source(c.sources[i].kind, option.level, c.sources[i].number)
     return Source(LAYER_NONE, 0, 0)
+
+
+cdef Span body_value(const Image* image, BodyKey* key, const uint64_t* classes,
+                     uint8_t code) noexcept nogil:
+    cdef Choice c
+    key.words = key.bootp = 0
+    if image.classes.count:
+        put_classes(key, image, classes)
+    choice_begin(&c, image, key, classes)
+    return Span(NULL, 0) if c.done[code] else nearest_value(&c, code)
 
 
 cdef Source body_source(const Image* image, BodyKey* key, const uint64_t* classes,

@@ -41,7 +41,7 @@ cdef void echo_selections(Writer* w, const Packet* packet, const Handled* handle
         write_option(w, OPTION_VSS, vss)
 
 
-# RFC 6607 7.2: a server that has used 82.151 takes 82.152 out; so the relay agent knows that it did.
+# RFC 6607 7.2: a server that has used 82.151 takes 82.152 out: so the relay agent knows it.
 # `room` has SCRATCH_SIZE bytes.
 cdef inline Span without_control(Span option, uint8_t* room) noexcept nogil:
     cdef Span left = option

@@ -18,12 +18,11 @@ from libc.string cimport memcmp, memset
 from fastdhcp._classes cimport classes_params
 from fastdhcp._codec cimport (
     HAS_LEASE_TIME, HAS_RAPID_COMMIT, HAS_REQUESTED, HAS_SERVER_ID, HAS_SERVER_OVERRIDE, Packet,
-    codec_has,
 )
 from fastdhcp._image cimport (
-    INFINITE, NOWHERE, PARAMS_AUTHORITATIVE, PARAMS_BOOTP, PARAMS_RAPID_COMMIT, Image, Layer,
-    Network, Option, Params, Subnet, image_find_option, image_is_own, image_layer, image_network,
-    image_params, image_pool, image_subnet, image_table,
+    INFINITE, NOWHERE, PARAMS_AUTHORITATIVE, PARAMS_BOOTP, PARAMS_RAPID_COMMIT, PARAMS_V6_ONLY,
+    Image, Network, Params, Subnet, image_is_own, image_network, image_params, image_pool,
+    image_subnet, image_table,
 )
 from fastdhcp._journal cimport (
     CHANGE_BIND, CHANGE_DECLINE, CHANGE_END, CHANGE_LAPSE, CHANGE_NONE, CHANGE_OFFER, CHANGE_RENEW,
@@ -32,6 +31,7 @@ from fastdhcp._leases cimport (
     ACTIVE, FREE, PENDING, RECORD_OVERRIDE, RECORD_RELEASED, RECORD_RESERVED, TIME_INFINITE,
     Binding,
 )
+from fastdhcp._refusal cimport Refusal, refusal_find
 from fastdhcp._scope cimport Scope
 from fastdhcp._stats cimport (
     DROP_BOOTP_UNKNOWN, DROP_CLASS_NOT_ALLOWED, DROP_NONE, DROP_NOT_AUTHORITATIVE, DROP_NOT_HOLDER,
@@ -39,8 +39,7 @@ from fastdhcp._stats cimport (
     DROP_UNKNOWN_CLIENT,
 )
 from fastdhcp._wire cimport (
-    ACK, AT_SNAME, BOOTP, DECLINE, DISCOVER, INFORM, NAK, OFFER, OPTION_AUTO_CONFIG, RELEASE,
-    REQUEST,
+    ACK, AT_SNAME, BOOTP, DECLINE, DISCOVER, INFORM, NAK, OFFER, RELEASE, REQUEST,
 )
 
 cdef enum:
@@ -169,12 +168,27 @@ cdef inline void deny(Verdict* out) noexcept nogil:
     out.lease_s = 0
 
 
+# RFC 8925 3.3: who prefers IPv6 alone where that is configured gets no address, and so no rapid
+# commit. RFC 4039 3.1: by that a DISCOVER is answered as the REQUEST for this offer would be.
+cdef bint answers_otherwise(const Image* image, const Packet* packet, const View* v,
+                            const Place* p, Verdict* out) noexcept nogil:
+    cdef Refusal said
+    if out.params.flags & PARAMS_V6_ONLY:
+        refusal_find(&said, image, packet, p.subnet, p.pool, out.reservation, v.classes)
+        if said.v6_only.at != NULL:
+            out.reply_type = OFFER
+            return True
+    if packet.has & HAS_RAPID_COMMIT and out.params.flags & PARAMS_RAPID_COMMIT:
+        bind(packet, v, p, lease_time(out.params, packet), out)
+        return True
+    return False
+
+
 cdef void offer(const Image* image, const Packet* packet, const View* v, const Place* p,
                 Verdict* out) noexcept nogil:
     use_place(image, v, p, out)
-    if packet.has & HAS_RAPID_COMMIT and out.params.flags & PARAMS_RAPID_COMMIT:
-        # RFC 4039 3.1: the DISCOVER is answered as the REQUEST for this offer would be.
-        bind(packet, v, p, lease_time(out.params, packet), out)
+    if (out.params.flags & (PARAMS_V6_ONLY | PARAMS_RAPID_COMMIT)
+            and answers_otherwise(image, packet, v, p, out)):
         return
     out.reply_type = OFFER
     out.lease_s = lease_time(out.params, packet)
@@ -267,24 +281,19 @@ cdef inline uint8_t none_free(const View* v) noexcept nogil:
     return DROP_CLASS_NOT_ALLOWED if v.refused and not v.let_in else DROP_POOL_EXHAUSTED
 
 
-# Is it configured that clients make up no address of their own (RFC 2563 2: 0)?
-cdef bint forbids_making_up(const Image* image, const Subnet* link) noexcept nogil:
-    cdef const Layer* layer = image_layer(image, link.layer)
-    cdef const Option* option = image_find_option(image, layer, OPTION_AUTO_CONFIG)
-    return (option != NULL and option.value_len == 1
-            and (<const uint8_t*>image)[option.value_at] == 0)
-
-
-# RFC 2563 4: who asks for it is told by an OFFER of no address that it must not make up one.
+# Who can do without an address is told so (RFC 2563 2.3, RFC 8925 3.3.1), by the policy of the link
+# and of the client.
 cdef void refuse_address(const Image* image, const Packet* packet, const Scope* scope,
                          const View* v, Verdict* out) noexcept nogil:
     cdef uint32_t subnet = subnet_of_link(image, scope)
-    cdef const Subnet* link = image_subnet(image, subnet)
+    cdef Refusal said
     be_silent(out, none_free(v))
-    if codec_has(packet, OPTION_AUTO_CONFIG) and forbids_making_up(image, link):
+    refusal_find(&said, image, packet, subnet, NOWHERE, v.reservation, v.classes)
+    if said.v6_only.at != NULL or said.makes_up_none:
         out.reply_type = OFFER
         out.place.subnet = subnet
-        out.params = image_params(image, link.params)
+        out.reservation = v.reservation
+        out.params = image_params(image, image_subnet(image, subnet).params)
 
 
 cdef void decide_discover(const Image* image, const Packet* packet, const Scope* scope,

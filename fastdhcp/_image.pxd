@@ -40,6 +40,7 @@ cdef enum ParamsFlag:
     PARAMS_BOOTP = 4
     PARAMS_LEASE_MIN = 8         # lease_min_s is written, here or farther: else it is lease_s
     PARAMS_LEASE_MAX = 16        # lease_max_s, likewise
+    PARAMS_V6_ONLY = 32          # something of this image gives option 108: it has to be looked for
 
 cdef enum ClassFlag:
     CLASS_DROP = 1               # its clients get no answer

@@ -9,6 +9,7 @@ from fastdhcp._codec cimport HAS_FQDN, HAS_RELAY_PORT, Packet, codec_option_size
 from fastdhcp._echo cimport echo_size, echo_write
 from fastdhcp._handle cimport Handled
 from fastdhcp._image cimport INFINITE, Image, Params
+from fastdhcp._refusal cimport Refusal, refusal_find, refusal_write
 from fastdhcp._reservations cimport (
     Reservation, reservation_boot_file, reservation_hostname,
 )
@@ -322,10 +323,13 @@ cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image
     write_options(w, body, name, room)
 
 
-# RFC 2563 4: an OFFER of no address says by 116 that the client must not make one up, and no more.
-cdef bint write_refusal(Reply* reply, Writer* w, const Packet* packet, const Handled* handled,
-                        Counters* counters) noexcept nogil:
-    write_option_u8(w, OPTION_AUTO_CONFIG, 0)
+# An OFFER of no address says why (108, 116), and no more.
+cdef bint write_refusal(Reply* reply, Writer* w, const Image* image, const Packet* packet,
+                        const Handled* handled, Counters* counters) noexcept nogil:
+    cdef Refusal said
+    refusal_find(&said, image, packet, handled.subnet, handled.pool, handled.reservation,
+                 handled.classes)
+    refusal_write(w, &said)
     return finish(reply, w, packet, handled, counters)
 
 
@@ -387,7 +391,7 @@ cdef bint write_lease(Reply* reply, Writer* w, Bodies* bodies, const Image* imag
         if packet.has & HAS_FQDN:
             write_fqdn(reply, w, packet, handled)
     elif handled.reply_type == OFFER:
-        return write_refusal(reply, w, packet, handled, counters)
+        return write_refusal(reply, w, image, packet, handled, counters)
     write_body(reply, w, bodies, image, packet, handled, counters)
     return finish(reply, w, packet, handled, counters)
 

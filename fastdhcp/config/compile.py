@@ -33,6 +33,7 @@ from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, OverlayTable, Para
 from fastdhcp.words import address_text
 
 BLOCK_BITS_ALL = (1 << 256) - 1
+V6_ONLY = 108  # RFC 8925 3.1
 
 
 # Rows of another size would be read past their end: a field is missing here or there, or what was
@@ -285,7 +286,7 @@ def compile_image(
             "subnets": rows.subnets,
             "pools": rows.pools,
             "masks": rows.masks,
-            "params": run.params.rows,
+            "params": run.params.packed(_look_for(run.layers)),
             "layers": run.layers.rows,
             "options": run.layers.options,
             "interfaces": [run.pack_link(link, link.name in untrusted) for link in links],
@@ -321,6 +322,11 @@ def pool_masks(first: int, last: int, holes: Sequence[Range]) -> list[tuple[int,
             high = min(hole_last, block << 8 | 255) & 255
             masks[block] = masks.get(block, BLOCK_BITS_ALL) & ~((2 << high) - (1 << low))
     return sorted((block, bits) for block, bits in masks.items() if bits != BLOCK_BITS_ALL)
+
+
+def _look_for(layers: LayerTable) -> int:
+    """ParamsFlag of options that an offer hangs on (RFC 8925 3.3)."""
+    return tables.FLAGS["v6_only"] if V6_ONLY in layers.codes else 0
 
 
 def _has_own_graces(subnet: Subnet) -> bool:

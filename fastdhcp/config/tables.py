@@ -57,11 +57,12 @@ def _params_row() -> Row:
     return Row(**codes, flags="I")
 
 
-# ParamsFlag: a bit for each truth.
+# ParamsFlag: a bit for each truth; and one that all rows of an image have, or none.
 FLAGS = {
     name: 1 << place
     for place, name in enumerate(field.name for field in fields(Params) if field.type is bool)
 }
+FLAGS["v6_only"] = 1 << len(FLAGS)
 # OptionFlag.
 ALWAYS, NEVER, BY_VENDOR, NO_VALUE = 1, 2, 4, 8
 SENDING = {"": 0, "always": ALWAYS, "never": NEVER}
@@ -175,7 +176,7 @@ class ParamsTable:
     """Params, equal ones once."""
 
     def __init__(self, blob: Blob) -> None:
-        self.rows: list[bytes] = []
+        self._rows: list[tuple[dict[str, int], int]] = []  # values, flags
         self._blob = blob
         self._places: dict[Params, int] = {}
         self._last: tuple[Params | None, int] = (None, 0)
@@ -186,12 +187,16 @@ class ParamsTable:
             return self._last[1]
         found = self._places.get(params)
         if found is None:
-            found = self._places[params] = len(self.rows)
-            self.rows.append(self._pack(params))
+            found = self._places[params] = len(self._rows)
+            self._rows.append(self._values(params))
         self._last = (params, found)
         return found
 
-    def _pack(self, params: Params) -> bytes:
+    def packed(self, flags: int) -> list[bytes]:
+        """All rows, with `flags` beside their own."""
+        return [PARAMS.pack(**values, flags=own | flags) for values, own in self._rows]
+
+    def _values(self, params: Params) -> tuple[dict[str, int], int]:
         values: dict[str, int] = {}
         flags = 0
         for field in fields(Params):
@@ -203,7 +208,7 @@ class ParamsTable:
                 flags |= FLAGS[field.name] * value
             else:
                 values[field.name] = value
-        return PARAMS.pack(**values, flags=flags)
+        return values, flags
 
 
 class OverlayTable:
@@ -257,6 +262,8 @@ class LayerTable:
     def __init__(self, blob: Blob) -> None:
         self.rows = [LAYER.pack(option_first=0, option_count=0)]
         self.options: list[bytes] = []
+        self.codes: set[int] = set()
+        """Of all options of all layers."""
         self._blob = blob
         self._places: dict[tuple[tuple[int, Given, str], ...], int] = {(): 0}
 
@@ -271,6 +278,7 @@ class LayerTable:
             row = LAYER.pack(option_first=len(self.options), option_count=len(key))
             self.rows.append(row)
             self.options += [self._pack(code, said) for code, said, _ in key]
+            self.codes |= options.keys()
         return found
 
     def _pack(self, code: int, said: Given) -> bytes:

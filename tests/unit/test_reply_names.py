@@ -1,4 +1,4 @@
-"""What a reply says of itself to who asks: names (RFC 4702), no address (RFC 2563)."""
+"""What a reply says of a client's name to who asks (RFC 4702)."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from fastdhcp._codec import decode, encode
 from tests._trial_replies import ReplyMaker
 from tests.policies import compile_text
-from tests.world import World, number
+from tests.world import number
 
 DISCOVER, OFFER, REQUEST, ACK, NAK, INFORM = 1, 2, 3, 5, 6, 8
 S, O, E, N = 1, 2, 4, 8  # noqa: E741 - as RFC 4702 calls them
@@ -20,15 +20,14 @@ domain-name = "campus.example"
 [[subnets]]
 subnet = "10.77.0.0/22"
 interface = "srv0"
-pools = [{pools}]
-{options}
+pools = ["10.77.1.1-10.77.1.1"]
 """
 WIRE = b"\6laptop\6campus\7example\0"
 ASCII = b"laptop.campus.example"
 
 
-def text(pools: str = '"10.77.1.1-10.77.1.1"', options: str = "", long: int = 4) -> str:
-    return POLICY.format(pools=pools, options=options, long="ab" * long)
+def text(long: int = 4) -> str:
+    return POLICY.format(long="ab" * long)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +44,6 @@ def reply(maker: ReplyMaker, kind: int, reply_type: int, options: dict[int, byte
     assert made is not None
     return decode(made["message"]).options
 
-
-# ---- RFC 4702
 
 FLAGS = [
     ("the client wants the server to update", S | E, N | E | O),
@@ -105,53 +102,3 @@ def test_rfc2132_9_10_the_name_never_passes_option_57(size: int) -> None:
     assert made is not None
     assert len(made["message"]) <= 548
     assert (81 in decode(made["message"]).options) == (size <= 172)
-
-
-# ---- RFC 2563
-
-NONE = "options = { auto-config = 0 }"
-
-
-def test_rfc2563_4_who_asks_and_gets_no_address_is_told_to_make_up_none(tmp_path) -> None:
-    world = World(tmp_path, text(options=NONE))
-    world.bind(1)
-    answer = world.discover(2, options={116: b"\1", 61: b"\0me", 55: b"\x0f"})
-    assert (answer.text, answer.lease_s) == ("OFFER", 0)
-    made = ReplyMaker(world.image).make(
-        world.data, reply_type=OFFER, server_id=number("10.77.0.1"), subnet=world.out["subnet"])
-    message = decode(made["message"])
-    assert message.yiaddr == "0.0.0.0"
-    assert message.options == {53: b"\2", 54: bytes((10, 77, 0, 1)), 116: b"\0", 61: b"\0me"}
-    assert made["way"] == "broadcast"
-
-
-@pytest.mark.parametrize("options", [{}, {55: bytes((116,))}])
-def test_rfc2563_4_who_does_not_ask_is_met_with_silence(tmp_path, options) -> None:
-    world = World(tmp_path, text(options=NONE))
-    world.bind(1)
-    assert world.discover(2, options=options).text == "silence: pool-exhausted"
-
-
-@pytest.mark.parametrize("options", ["", "options = { auto-config = 1 }"])
-def test_rfc2563_4_where_clients_may_make_one_up_there_is_silence(tmp_path, options: str) -> None:
-    world = World(tmp_path, text(options=options))
-    world.bind(1)
-    assert world.discover(2, options={116: b"\1"}).text == "silence: pool-exhausted"
-
-
-def test_rfc2563_4_it_is_found_in_file_and_sname_too(tmp_path) -> None:
-    from tests._trial import handle
-    from tests.unit.packets import frame
-
-    world = World(tmp_path, text(options=NONE))
-    world.bind(1)
-    for overload, field in ((1, "file"), (2, "sname")):
-        data = frame(f"3501013401{overload:02x}ff", **{field: "740101ff"})
-        data = data[:28] + b"\2\xee\0\0\0\2" + data[34:]
-        out = handle(world.memory, data, ifindex=3, local=number("10.77.0.1"), now=world.now)
-        assert (out["reply_type"], out["yiaddr"]) == (OFFER, 0)
-
-
-def test_rfc2563_4_an_address_is_given_without_it() -> None:
-    own = ReplyMaker(bytes(compile_text(text(options=NONE)).image))
-    assert 116 not in reply(own, DISCOVER, OFFER, {116: b"\1"})
