@@ -55,7 +55,7 @@ cdef void reply_address(Reply* reply, const Packet* packet, const Arrival* arriv
     reply.port = PORT_CLIENT
     reply.way = WAY_UDP
     if packet.giaddr:
-        # RFC 8357 4: a relay agent that says so is answered at the port that it sent from.
+        # RFC 8357 5.1: a relay agent that says so is answered at the port that it sent from.
         reply.port = arrival.source_port if packet.has & HAS_RELAY_PORT else PORT_SERVER
         reply.destination = packet.giaddr
     elif handled.reply_type == NAK or (packet.flags & FLAG_BROADCAST and not packet.ciaddr):

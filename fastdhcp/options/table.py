@@ -170,7 +170,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(94, "client-ndi", record((U8, U8, U8), "[1, 3, 16]"), "4578 2.2"),
     Option(95, "ldap-url", TEXT, "3679"),
     Option(97, "uuid-guid", BYTES, "4578 2.3"),
-    Option(98, "uap-servers", TEXT, "2485 2"),
+    Option(98, "uap-servers", TEXT, "2485"),
     Option(99, "geoconf-civic", BYTES, "4776 3.1"),
     Option(100, "posix-timezone", TEXT, "4833 2"),
     Option(101, "tz-name", TEXT, "4833 2"),
@@ -203,7 +203,10 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         146,
         "rdnss-selection",
-        record((U8, ADDRESS, ADDRESS, NAMES), '[0, "10.0.0.1", "10.0.0.2", ["lab.example"]]'),
+        record(
+            (number("u8", 1, allowed=(0, 1, 3)), ADDRESS, ADDRESS, NAMES),
+            '[0, "10.0.0.1", "10.0.0.2", ["lab.example"]]',
+        ),
         "6731 4.3",
     ),
     Option(147, "v4-dots-ri", NAME, "8973"),

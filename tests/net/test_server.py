@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.lab import Lab, LinkClient, RelayAgent, build
-from tests.lab.packet import ACK, DISCOVER, MAGIC, OFFER, REQUEST, mac
+from tests.lab.packet import ACK, DISCOVER, MAGIC, OFFER, REQUEST, frame, mac
 from tests.lab.servers import FastDHCP
 from tests.lab.wire import dora, leases_of
 
@@ -85,6 +85,15 @@ NAMED = {
 
 def counted(server: FastDHCP, reason: str, times: float) -> bool:
     return server.dropped().get(reason, 0) == times
+
+
+def test_rfc1542_5_1_what_is_sent_to_port_68_draws_nothing(lab: Lab, link: LinkClient) -> None:
+    server = FastDHCP(lab, "server", lan(workers=1))
+    ask = build(DISCOVER, mac(1), 1)
+    link.socket.send(frame(ask, ("0.0.0.0", 68), ("255.255.255.255", 68), mac(1)))
+    assert not link.answers(1, count=None, timeout=0.5)
+    assert server.dropped() == {}
+    assert link.ask(build(DISCOVER, mac(1), 2)).type == OFFER
 
 
 def test_each_refusal_has_its_name(lab: Lab, link: LinkClient) -> None:

@@ -101,9 +101,9 @@ GOOD = [
          {"message_type": 1, "hostname": b"\xff\0\xff"}),
     Good("RFC 2131 3: unknown options are passed over", frame("e0020102" "350101" "fe00" "ff"),
          {"message_type": 1}),
-    Good("RFC 1542 2.1: cookie without option 53 is BOOTP", frame("ff", size=300),
+    Good("RFC 1534 2: cookie without option 53 is BOOTP", frame("ff", size=300),
          {"message_type": 0}),
-    Good("RFC 1542 2.1: cookie and nothing else is BOOTP", frame(), {"message_type": 0}),
+    Good("RFC 1534 2: cookie and nothing else is BOOTP", frame(), {"message_type": 0}),
     Good("RFC 951 3: a vend field of zeros is BOOTP", frame(cookie="", size=300),
          {"message_type": 0, "client_id": None}),
     Good("RFC 951 3: no vend field at all is BOOTP", frame(cookie="", size=236),
@@ -122,7 +122,7 @@ GOOD = [
          {"hostname": None}),
     Good("RFC 2132 2: a NUL within text stays", frame("350101" "0c03" "610062" "ff"),
          {"hostname": b"a\0b"}),
-    Good("RFC 3118 5.2: an authentication option (90) is passed over", frame(
+    Good("RFC 3118 2: an authentication option (90) is passed over", frame(
         "5a0b" "0100000000000000000000" "350101" "ff"), {"message_type": 1}),
     Good("RFC 4702 2: option 81 of two octets counts as absent", frame("350101" "51020100" "ff"),
          {"fqdn": None}),
@@ -242,7 +242,7 @@ GOOD = [
     Good("RFC 6607 3.1: the client's VSS", frame("350101" "dd08" "0100000100000007" "ff"),
          {"vss": None, "vss_option": bytes.fromhex("0100000100000007")}),
     Good("RFC 6607 3.1: the client's, empty", frame("350101" "dd00" "ff"), {"vss_option": None}),
-    Good("RFC 7724 6.1: the last message type", frame("350112ff"), {"message_type": 18}),
+    Good("RFC 7724 5.2.1: the last message type", frame("350112ff"), {"message_type": 18}),
     Good("ours: the largest message", frame("350101", size=2048), {"message_type": 1}),
 ]  # fmt: skip
 
@@ -277,7 +277,7 @@ BAD = [
     Bad("RFC 2132 9.3: overload of two bytes", frame("350101" "34020101" "ff"), "bad-overload"),
     Bad("RFC 2132 9.3: overload twice", frame("350101" "340101" "340101" "ff"), "bad-overload"),
     Bad("RFC 2132 9.6: type 0", frame("350100ff"), "bad-message-type"),
-    Bad("RFC 7724 6.1: type 19", frame("350113ff"), "bad-message-type"),
+    Bad("RFC 7724 5.2.1: type 19", frame("350113ff"), "bad-message-type"),
     Bad("RFC 2132 9.6: type of no bytes", frame("3500ff"), "bad-message-type"),
     Bad("RFC 2132 9.6: type of two bytes", frame("35020103ff"), "bad-message-type"),
     Bad("RFC 3396 7: two types are one of two bytes", frame("350101" "350103" "ff"),

@@ -217,6 +217,13 @@ def test_rfc951_7_3_the_boot_file(written: str, named: bytes, told: bytes) -> No
     assert decode(reply(own, file=named)["message"]).file == told
 
 
+@pytest.mark.parametrize(("written", "told"), [("", "0.0.0.0"), ('next-server = "10.77.0.8"',
+                                                                 "10.77.0.8")])  # fmt: skip
+def test_rfc951_7_3_siaddr_is_next_server(written: str, told: str) -> None:
+    own = ReplyMaker(bytes(compile_text(text(defaults="bootp = true\n" + written)).image))
+    assert decode(reply(own, siaddr="10.77.0.77")["message"]).siaddr == told
+
+
 HOME, RELAY = "10.77.1.1", "10.77.0.9"
 WHERE = [
     ({}, ("frame", HOME, 68)),

@@ -127,7 +127,7 @@ ENCODINGS = [
     ("2241 2", "nds-servers", ["192.0.2.1"], "c0000201"),
     ("2241 3", "nds-tree-name", "tree", "74726565"),
     ("2241 4", "nds-context", "ou", "6f75"),
-    ("2485 2", "uap-servers", "a:// b://", "613a2f2f 20 623a2f2f"),
+    ("2485", "uap-servers", "a:// b://", "613a2f2f 20 623a2f2f"),
     ("2563 2", "auto-config", 0, "00"),
     ("2610 3", "slp-directory-agent", [True, ["192.0.2.1", "192.0.2.2"]], "01 c0000201 c0000202"),
     ("2610 4", "slp-service-scope", [False, "campus"], "00 63616d707573"),
@@ -227,6 +227,8 @@ REFUSALS = [
         "2147483648 is not right; write a number from -2147483648 to 2147483647",
     ),
     ("netbios-node-type", 3, "3 is not right; write 1, 2, 4 or 8"),
+    ("rdnss-selection", [2, "10.0.0.1", "10.0.0.2", ["a.b"]],
+     "2 is not right; write 0, 1 or 3"),
     (
         "static-routes",
         [["0.0.0.0", "10.0.0.1"]],

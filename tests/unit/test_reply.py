@@ -147,6 +147,14 @@ def test_rfc6842_3_option_61_comes_back_whatever_its_length(
     assert decode(message).options[61] == octets
 
 
+@pytest.mark.parametrize("asked", [{}, {55: bytes((15, 6, 3, 1, 224))}], ids=["all", "a list"])
+def test_rfc2131_3_1_the_ack_has_what_the_offer_had(maker: ReplyMaker, asked: dict) -> None:
+    offer, ack = (decode(make(maker, request(sent, options=asked), kind)).options
+                  for sent, kind in ((DISCOVER, OFFER), (REQUEST, ACK)))  # fmt: skip
+    assert (offer.pop(53), ack.pop(53)) == (b"\2", b"\5")
+    assert list(ack.items()) == list(offer.items())
+
+
 NEAREST = [
     ("the subnet's over the defaults", {"pool": 0}, {15: b"campus.example"}),
     ("the pool's over the subnet's", {"pool": 1}, {15: b"pool.example"}),

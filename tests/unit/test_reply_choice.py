@@ -12,7 +12,7 @@ from .test_reply_options import maker_of
 
 CODES = (3, 6, 12, 33, 42, 108, 116, 121, 125, 159, 224, 249)
 FRAME = {51, 53, 54, 58, 59}
-BOUND = {108, 116, 159}  # RFC 8925 3.3, 2563 3, 7618: to being asked for
+BOUND = {108, 116, 159}  # RFC 8925 3.3, 2563 2.3, 7618 8: to being asked for
 LEVELS = ("defaults", "subnet", "pool", "kept")  # the farthest first
 MASK = bytes((255, 255, 252, 0))
 

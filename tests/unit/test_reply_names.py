@@ -83,6 +83,11 @@ def test_rfc4702_4_who_sends_none_gets_none(maker) -> None:
     assert 81 not in reply(maker, REQUEST, ACK, {55: bytes((81, 15))})
 
 
+def test_rfc4702_4_a_host_name_beside_it_changes_nothing(maker) -> None:
+    named = {81: bytes((S | E, 0, 0)) + WIRE}
+    assert reply(maker, REQUEST, ACK, named | {12: b"other"}) == reply(maker, REQUEST, ACK, named)
+
+
 def test_rfc4702_2_a_long_name_in_parts_is_one(maker) -> None:
     name = b"\x3f" + b"a" * 63
     sent = bytes((S | E, 0, 0)) + name * 4 + b"\0"

@@ -104,8 +104,8 @@ def test_a_reservations_name_obeys_both() -> None:
     ("section", "option"),
     [
         ("8925 3.3", "v6-only-preferred = 300"),
-        ("2563 3", "auto-config = 1"),
-        ("7618", "v4-portparams = [6, 8, 0]"),
+        ("2563 2.3", "auto-config = 1"),
+        ("7618 8", "v4-portparams = [6, 8, 0]"),
     ],
 )
 def test_what_is_bound_to_being_asked_for_stays_away(section: str, option: str) -> None:
