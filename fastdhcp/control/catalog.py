@@ -107,6 +107,7 @@ class Catalog:
     """One generation's names, each list in the order of the image's table."""
 
     generation: int = 0
+    compile_s: float = 0.0
     durable: bool = True
     networks: Sequence[str] = ()
     subnets: Sequence[SubnetName] = ()
@@ -123,12 +124,16 @@ class Catalog:
 
     @classmethod
     def read(
-        cls, image_fd: int, reservations_fd: int, identifiers: Sequence[str] = ()
+        cls,
+        image_fd: int,
+        reservations_fd: int,
+        identifiers: Sequence[str] = (),
+        compile_s: float = 0.0,
     ) -> "Catalog":
         """From a policy image and its file table; `identifiers`: names of [identifiers]. Raises
         ValueError if they are of another layout."""
         table = ReservationsView(_mapped(reservations_fd))
-        return _read(_mapped(image_fd), Reservations(table, identifiers))
+        return _read(_mapped(image_fd), Reservations(table, identifiers), compile_s)
 
     def subnet_at(self, vrf: int, address: int) -> SubnetName | None:
         """The subnet that holds an address."""
@@ -158,12 +163,13 @@ def _mapped(fd: int) -> mmap.mmap:
     return mmap.mmap(fd, os.fstat(fd).st_size, prot=mmap.PROT_READ)
 
 
-def _read(image: mmap.mmap, reservations: Reservations) -> Catalog:
+def _read(image: mmap.mmap, reservations: Reservations, compile_s: float) -> Catalog:
     header = tables.read_header(image)
     subnets = [_subnet(image, row) for row in tables.read_rows(image, "subnets")]
     classes = [_class(image, row) for row in tables.read_rows(image, "classes")]
     return Catalog(
         generation=header.generation,
+        compile_s=compile_s,
         durable=bool(header.durable),
         networks=[
             _text(image, row.name_at, row.name_len) for row in tables.read_rows(image, "networks")

@@ -221,6 +221,10 @@ def _server(page: Exposition, memory: Memory, catalog: Catalog) -> None:
         [({}, catalog.generation)],
     )  # fmt: skip
     page.family(
+        "policy_compile_seconds", "gauge", "Time that the policy in force took to compile.",
+        [({}, catalog.compile_s)],
+    )  # fmt: skip
+    page.family(
         "reservations", "gauge", "Reservations in force, by where they are kept.",
         [({"origin": "file"}, len(catalog.reservations))],
     )  # fmt: skip

@@ -139,8 +139,9 @@ class Control:
     def _take_image(self, fds: Mapping[str, int]) -> None:
         image, reservations = fds["image"], fds["reservations"]
         try:
-            names = self._context.facts.get("identifiers", ())
-            catalog = Catalog.read(image, reservations, names)
+            facts = self._context.facts
+            names, compile_s = facts.get("identifiers", ()), facts.get("compile_s", 0.0)
+            catalog = Catalog.read(image, reservations, names, compile_s)
             self._memory.set_image(image, reservations)
             self._context.table.set_catalog(catalog)
         finally:

@@ -79,4 +79,5 @@ def facts(path: Path, generation: Generation) -> Message:
         "workers": server.workers,
         "state_directory": str(server.state_directory),
         "identifiers": [one.name for one in generation.config.identifiers],
+        "compile_s": generation.compile_s,
     }

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import time
 from collections.abc import Mapping
 
 from fastdhcp.channel import Message, close_all
@@ -25,7 +26,7 @@ def ids_of(message: Message) -> Ids:
 @dataclasses.dataclass(frozen=True)
 class Generation:
     """``image`` and ``reservations`` are sealed memfds; ``not_given``: reservations that are in
-    them for nothing, in words."""
+    them for nothing, in words; ``compile_s``: how long it took to make them."""
 
     number: int
     config: Configuration
@@ -34,6 +35,7 @@ class Generation:
     image: int
     reservations: int
     not_given: tuple[str, ...]
+    compile_s: float
 
     @property
     def vrfs(self) -> Mapping[str, int]:
@@ -106,10 +108,12 @@ def compile_generation(
     places: HintPlaces,
 ) -> Generation:
     """Takes about as long as the configuration is large. Raises OverflowError, OSError."""
+    began = time.monotonic()
     hints = places.take(pool_keys(config, ids.vrfs))
     made = compile_image(config, ids, interfaces, number, hints)
     image, reservations = made.memfds()
-    return Generation(number, config, interfaces, ids, image, reservations, made.not_given)
+    took_s = time.monotonic() - began
+    return Generation(number, config, interfaces, ids, image, reservations, made.not_given, took_s)
 
 
 def _networks(config: Configuration) -> dict[tuple[str, str], int]:

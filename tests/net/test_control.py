@@ -167,6 +167,14 @@ def test_reload_by_command_says_what_came_of_it(server: FastDHCP) -> None:
     assert f"generation {answer['generation']} stays in force" in done.stdout
 
 
+def test_how_long_the_policy_in_force_took_to_compile_is_a_metric(server: FastDHCP) -> None:
+    first = server.metrics()["fastdhcp_policy_compile_seconds"]
+    server.write(lan("10.77.1.1-10.77.1.9"))
+    assert rows(server, "reload")[0]["taken"] is True
+    second = server.metrics()["fastdhcp_policy_compile_seconds"]
+    assert 0 < first < 60 and 0 < second < 60 and first != second
+
+
 def test_status_of_a_server_with_a_process_killed(server: FastDHCP, link: LinkClient) -> None:
     """Control's death costs nobody a packet, and its successor answers on the same socket."""
     assert eventually(lambda: bool(server.pids("control")))  # it starts after `ready`

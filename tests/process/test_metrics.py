@@ -50,6 +50,7 @@ def test_the_names_of_the_contract(rig: ControlRig) -> None:
         "kernel_drops": "counter", "pool_addresses": "gauge", "commit_seconds": "histogram",
         "reply_seconds": "histogram", "journal_sequence": "gauge",
         "journal_checkpoint_sequence": "gauge", "reservations": "gauge",
+        "policy_compile_seconds": "gauge",
     }  # fmt: skip
     assert {name: found[name].type for name in kinds} == kinds
 

@@ -36,7 +36,7 @@ class Rig:
         self.config = load(path)
 
     def see(self, *interfaces: Interface) -> list[tuple[object, object]]:
-        generation = Generation(1, self.config, interfaces, Ids({}, []), -1, -1, ())
+        generation = Generation(1, self.config, interfaces, Ids({}, []), -1, -1, (), 0.0)
         self.outages.look(generation)
         return [(alarm["subject"], alarm["text"]) for alarm in self.alarms.listed()]
 
