@@ -122,6 +122,10 @@ GOOD = [
          {"hostname": None}),
     Good("RFC 2132 2: a NUL within text stays", frame("350101" "0c03" "610062" "ff"),
          {"hostname": b"a\0b"}),
+    Good("RFC 2132 8.4, 3925 4: vendor options (43, 125) are passed over", frame(
+        "2b03" "350107" "7d05" "0000118b09" "350101" "ff"), {"message_type": 1}),
+    Good("RFC 2132 9.13: a vendor class of any octets", frame("3c02" "ff00" "350101" "ff"),
+         {"message_type": 1, "vendor_class": b"\xff\0"}),
     Good("RFC 3118 2: an authentication option (90) is passed over", frame(
         "5a0b" "0100000000000000000000" "350101" "ff"), {"message_type": 1}),
     Good("RFC 4702 2: option 81 of two octets counts as absent", frame("350101" "51020100" "ff"),

@@ -120,6 +120,26 @@ def test_what_came_returns(world: World, came: str, wanted: str) -> None:
     assert (ack[242], tail(ack)) == (5, wanted)
 
 
+@pytest.mark.parametrize("selects", ["", "76040a4d0000", info("05040a4d0000"),
+                                     info("05040a4d0000") + SELECTED])  # fmt: skip
+def test_3011_2_3527_3_the_reply_goes_where_it_would_without_a_selection(
+    world: World, selects: str
+) -> None:
+    relayed = answer(world, "350101" + selects, giaddr=GIADDR)
+    assert (relayed["way"], relayed["destination"]) == ("udp", number("10.88.0.1"))
+    subnet = "10.77.1." if selects else "10.88.0."
+    assert decode(relayed["message"]).yiaddr.startswith(subnet)
+    assert answer(world, "350101" + selects)["way"] == "frame"
+    assert answer(world, "350101" + selects, flags=0x8000)["way"] == "broadcast"
+
+
+def test_6607_4_3_a_vrf_that_the_relay_agent_did_not_say_is_not_told_to_it(tmp_path: Path) -> None:
+    relays = '[relays]\nagents = [{ address = "10.88.0.1", vrf = "blue" }]'
+    world = World(tmp_path, TEXT.format(relays=relays), LINKS)
+    offer = answer(world, "350101" + info(CIRCUIT), giaddr=GIADDR)["message"]
+    assert (offer[16:20].hex(), tail(offer)) == ("0a58000a", info(CIRCUIT))
+
+
 UNHEEDED = [
     ("RFC 3011 2: 118 where it is not enabled", "", {"giaddr": GIADDR}, SELECTED),
     ("RFC 6607 7.1: 221 where it is not enabled", "", {"giaddr": GIADDR}, "dd05" + BLUE),

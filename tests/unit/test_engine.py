@@ -291,6 +291,26 @@ def test_4_3_5_inform_is_never_denied(world):
     assert world.inform("192.0.2.5", 1).text == "ACK"
 
 
+def test_3_4_inform_is_answered_alike_whoever_has_the_address(world):
+    address = world.bind(2)
+    expiry = world.memory.lease(0, 0x0A4D0101).expiry
+    world.set_now(world.now + 60)
+    for mac in (1, 2):
+        answer = world.inform(address, mac)
+        assert (answer.text, answer.lease_s, answer.waits) == ("ACK", 0, False)
+    lease = world.memory.lease(0, 0x0A4D0101)
+    assert (lease.state, lease.expiry) == (BindingState.ACTIVE, expiry)
+
+
+def test_3_4_the_address_of_an_inform_says_whose_options_it_gets(tmp_path):
+    world = World(tmp_path, SHARED)
+    told = {}
+    for address in ("10.77.3.9", "10.90.0.200", "192.0.2.5"):
+        assert world.inform(address, 1).text == "ACK"
+        told[address] = world.out["subnet"]
+    assert told == {"10.77.3.9": 0, "10.90.0.200": 1, "192.0.2.5": 0}
+
+
 # ---- who is who
 
 def test_option_61_of_length_0_or_1_names_nobody(world):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fastdhcp._codec import decode
+from fastdhcp._codec import decode, encode
 from fastdhcp._leases import BindingState
 from fastdhcp.config import check
 from tests._trial_replies import ReplyMaker
@@ -83,6 +83,17 @@ def test_4_the_ack_says_why_it_is_one(world, asks, codes) -> None:
     assert (80 in options) == codes
     assert options.get(80, b"") == b""
     assert list(options)[:2] == [53, 54]
+
+
+@pytest.mark.parametrize(("kind", "reply_type"), [(1, 2), (3, 5), (3, 6)])
+def test_3_no_other_message_has_it_asked_for_or_not(world, kind: int, reply_type: int) -> None:
+    asked = ASKS | {55: b"\x50\x01"}
+    data = encode(xid=1, chaddr=b"\2\xee\0\0\0\1", message_type=kind, options=asked)
+    lease_s = 0 if reply_type == 6 else 3600
+    made = ReplyMaker(world.image).make(data, reply_type=reply_type, server_id=1, subnet=0, pool=0,
+                                        yiaddr=number("10.77.1.1"), lease_s=lease_s)
+    assert made is not None
+    assert 80 not in decode(made["message"]).options
 
 
 def test_3_2_check_says_that_the_server_must_be_alone(tmp_path) -> None:

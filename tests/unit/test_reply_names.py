@@ -83,6 +83,12 @@ def test_rfc4702_4_who_sends_none_gets_none(maker) -> None:
     assert 81 not in reply(maker, REQUEST, ACK, {55: bytes((81, 15))})
 
 
+@pytest.mark.parametrize("came", [b"\0\0", b"\7\x09", b"\xff\xff"])
+def test_rfc4702_2_2_whatever_the_rcodes_say_they_go_out_as_255(maker, came: bytes) -> None:
+    told = reply(maker, REQUEST, ACK, {81: bytes((E,)) + came + WIRE})[81]
+    assert told == bytes((N | E, 255, 255)) + WIRE
+
+
 def test_rfc4702_4_a_host_name_beside_it_changes_nothing(maker) -> None:
     named = {81: bytes((S | E, 0, 0)) + WIRE}
     assert reply(maker, REQUEST, ACK, named | {12: b"other"}) == reply(maker, REQUEST, ACK, named)
