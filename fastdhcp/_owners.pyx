@@ -56,18 +56,32 @@ cdef bint is_held(const Table* t, const Reservation* cell, uint32_t now) noexcep
             and not is_owner(t, cell, &copy))
 
 
+# The next such cell from `at` on; `count`: there is none.
+cdef uint32_t next_held(const Table* t, const Reservations* now, const Reservations* was,
+                        uint32_t at, uint32_t now_s) noexcept nogil:
+    cdef const Reservation* cell
+    while at < now.count:
+        cell = reservations_cell(now, at)
+        if (cell.address and not reservation_same(cell, reservations_at(
+                was, cell.vrf, cell.address)) and is_held(t, cell, now_s)):
+            return at
+        at += 1
+    return at
+
+
 def held_anew(Memory memory, const unsigned char[::1] buffer, const unsigned char[::1] before):
-    """The reservations of a file table that `before` has not, whose addresses others hold."""
+    """The reservations of a file table that `before` has not, whose addresses others hold. It goes
+    over all of them without the GIL."""
     cdef Table* t = &memory.table
     cdef const Reservations* now = <const Reservations*>&buffer[0]
     cdef const Reservations* was = <const Reservations*>&before[0]
-    cdef const Reservation* cell
-    cdef uint32_t i
+    cdef uint32_t at = 0
     cdef uint32_t now_s = node_now(t)
     found = []
-    for i in range(now.count):
-        cell = reservations_cell(now, i)
-        if (cell.address and not reservation_same(cell, reservations_at(
-                was, cell.vrf, cell.address)) and is_held(t, cell, now_s)):
-            found.append(reservation_dict(cell))
-    return found
+    while True:
+        with nogil:
+            at = next_held(t, now, was, at, now_s)
+        if at == now.count:
+            return found
+        found.append(reservation_dict(reservations_cell(now, at)))
+        at += 1

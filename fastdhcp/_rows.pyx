@@ -1,6 +1,6 @@
 """Rows of reservations as they are read: from TOML one by one, from CSV a million at a time."""
 
-from cpython.bytearray cimport PyByteArray_AS_STRING
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_Resize
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
@@ -38,14 +38,14 @@ cdef class Rows:
     def __len__(self):
         return self.stored.count
 
-    # Room for so many in all.
+    # Room for so many in all; what is new of it is not zero.
     cdef reserve(self, Py_ssize_t rows, Py_ssize_t octets):
         if octets > 0xFFFFFFFF:
             raise OverflowError("reservations with more than 4 GiB of names do not fit")
         for room, wanted in ((self.cells, rows * sizeof(Reservation)), (self.lines, rows * 4),
                              (self.octets, octets)):
             if len(room) < wanted:
-                room += bytes(wanted - len(room))
+                PyByteArray_Resize(room, wanted)
         self.stored.cells = <Reservation*>PyByteArray_AS_STRING(self.cells)
         self.stored.lines = <uint32_t*>PyByteArray_AS_STRING(self.lines)
         self.stored.octets = <uint8_t*>PyByteArray_AS_STRING(self.octets)
