@@ -413,6 +413,11 @@ def test_a_reservation_gives_its_address_inside_or_outside_the_pools(reserved):
     assert (answer.lease_s, answer.expiry) == (0xFFFFFFFF, 0xFFFFFFFF)
 
 
+def test_4361_6_3_a_reservation_by_hardware_is_found_though_option_61_comes(reserved):
+    assert reserved.discover(1, options={61: b"\xff\0\0\0\1\0\1ab"}).text == "OFFER 10.77.0.50"
+    assert reserved.discover(2, options={61: b"\xff\0\0\0\1\0\1ab"}).text == "OFFER 10.77.1.1"
+
+
 def test_nobody_else_gets_a_reserved_address(reserved):
     given = {reserved.discover(mac).address for mac in range(10, 29)}
     assert len(given) == 19
