@@ -132,7 +132,7 @@ SIP_SERVERS = Type("names or addresses", _write_sip, _read_sip, open=True)
 _RESOLVER_KEYS = ("name", "priority", "addresses", "alpn", "port", "dohpath")
 _RESOLVER_EXAMPLE = '[{ name = "dns.example", addresses = ["10.0.0.1"], alpn = ["dot"] }]'
 _ALPN, _PORT, _DOHPATH = 1, 3, 7  # RFC 9460 14.3.2, RFC 9461 5
-_HINTS = (4, 6)  # ipv4hint, ipv6hint: RFC 9463 3.1.5 has none of them
+_HINTS = (4, 6)  # ipv4hint, ipv6hint: RFC 9463 5.1 has none of them
 _SINGLE_PRIORITY = 1
 
 
@@ -156,7 +156,7 @@ def _write_resolver(value: object) -> bytes:
     addresses = within("addresses", ADDRESSES.write, value["addresses"])
     if not 4 <= len(addresses) <= 252:
         raise OptionError("takes 1 to 63 addresses", "addresses")
-    if "alpn" not in parameters:  # RFC 9463 3.1.5: how the resolver is spoken to
+    if "alpn" not in parameters:  # RFC 9463 5.1: how the resolver is spoken to
         raise OptionError('`alpn` is missing; write it as in alpn = ["dot", "h2"]')
     body = b""
     for number, octets in sorted(parameters.values()):

@@ -266,13 +266,13 @@ BAD: list[tuple[str, str, list[str]]] = [
     ("a resolver's key", 'defaults.options = { v4-dnr = [{ name = "a.b", adn = 1 }] }\n',
      ["1: defaults.options.v4-dnr[0].adn: is not a key here; write one of name, priority, "
       "addresses, alpn, port, dohpath"]),
-    ("9463 3.1.5 a resolver without protocols",
+    ("9463 5.1 a resolver without protocols",
      'defaults.options = { v4-dnr = [{ name = "a.b", addresses = ["10.0.0.1"] }] }\n',
      ['1: defaults.options.v4-dnr[0]: `alpn` is missing; write it as in alpn = ["dot", "h2"]']),
     ("9463 3.1.6 parameters without addresses",
      'defaults.options = { v4-dnr = [{ name = "a.b", port = 853 }] }\n',
      ["1: defaults.options.v4-dnr[0]: `addresses` is missing beside port"]),
-    ("9463 3.1.5 hints", 'defaults.options = { v4-dnr = [{ name = "a.b", key4 = "hex:00" }] }\n',
+    ("9463 5.1 hints", 'defaults.options = { v4-dnr = [{ name = "a.b", key4 = "hex:00" }] }\n',
      ["1: defaults.options.v4-dnr[0].key4: may not be written by its number here; leave it out"]),
     # RFC 3361.
     ("3361 3 both encodings", 'defaults.options = { sip-servers = ["a.b", "10.0.0.1"] }\n',
