@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastdhcp import words
+from fastdhcp._codec import decode
 from fastdhcp._leases import BindingState
 from fastdhcp._stats import drop_names
 
@@ -73,6 +74,8 @@ def why(message_type: int, found: Mapping[str, Any]) -> str:
         return _why_refused(found)
     if message_type == INFORM:
         return "it asks for options alone: its address was set by hand"
+    if not found["yiaddr"]:
+        return _why_without_address(found)
     return "; ".join([*_passed_over(found), _why_given(message_type, found)])
 
 
@@ -120,6 +123,20 @@ def _passed_over(found: Mapping[str, Any]) -> list[str]:
         return []
     address = words.address_text(reserved["address"])
     return [f"a reservation keeps {address} for the client, but it {place_text(reserved)}"]
+
+
+# ---- an OFFER without an address
+
+_WITHOUT = {
+    108: "the client can do without an address: it asks for option 108, which says that IPv6 is "
+    "enough here (RFC 8925 3.3)",
+    116: "no address is free for it, and option 116 says that it must not make up one (RFC 2563)",
+}
+
+
+def _why_without_address(found: Mapping[str, Any]) -> str:
+    told = decode(found["reply"]).options
+    return next(text for code, text in _WITHOUT.items() if code in told)
 
 
 # ---- refused

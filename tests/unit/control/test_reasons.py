@@ -53,6 +53,19 @@ def world(tmp_path: Path) -> Iterator[Told]:
     yield Told(tmp_path)
 
 
+def test_rfc8925_3_3_and_rfc2563_2_3_an_offer_without_an_address(world: Told) -> None:
+    given = "options = { v6-only-preferred = 1800, auto-config = 0 }"
+    world.configure(POLICY.replace("authoritative = true", f"authoritative = true\n{given}"))
+    assert world.discover(1, options={55: b"\x6c", 116: b"\1"}).text == "OFFER"
+    assert world.words.startswith("the client can do without an address: it asks for option 108")
+    for mac in (1, 2):
+        world.bind(mac)
+    assert world.discover(3, options={116: b"\1"}).text == "OFFER"
+    assert world.words == (
+        "no address is free for it, and option 116 says that it must not make up one (RFC 2563)"
+    )
+
+
 def test_rfc2131_4_3_1_an_offer(world: Told) -> None:
     world.discover(1)
     assert world.words == "10.77.1.1 is the next free address; another client may get it first"
