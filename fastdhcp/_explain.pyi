@@ -6,6 +6,8 @@ from fastdhcp._memory import Memory
 
 CLAIMS: tuple[str, ...]
 LAYERS: tuple[str, ...]
+LINKS: tuple[str, ...]
+WORDS: dict[str, int]
 
 class Explainer:
     """Decides about messages as a worker would. `hints`: the segment's descriptor, which stays the

@@ -15,16 +15,24 @@ from libc.string cimport memset
 from fastdhcp._body cimport (
     LAYER_NONE, Bodies, BodyKey, Source, bodies_close, bodies_open, body_source,
 )
-from fastdhcp._codec cimport HAS_SUBNET_SELECTION, Packet, Scratch, codec_decode
+from fastdhcp._codec cimport Packet, Scratch, codec_decode
 from fastdhcp._engine cimport Place, Verdict, View, engine_asked
+from fastdhcp._classes cimport classes_has
 from fastdhcp._gather cimport gather_claim
-from fastdhcp._handle cimport Handled, consider, decide, describe, handled_clear
-from fastdhcp._image cimport CLASS_WORDS, NOWHERE, Image, image_slots
-from fastdhcp._leases cimport TIME_INFINITE, Table, boot_ns, leases_store_fails, node_now
+from fastdhcp._handle cimport Handled, consider, decide, describe, handle_recall, handled_clear
+from fastdhcp._identity cimport Identifiers
+from fastdhcp._image cimport (
+    CLASS_WORDS, NOWHERE, Image, Pool, Subnet, When, image_class, image_levels, image_overlay,
+    image_overlay_values, image_pool, image_pool_gives, image_slots, image_subnet, image_when,
+)
+from fastdhcp._leases cimport (
+    TIME_INFINITE, Copy, Table, boot_ns, leases_store_fails, node_now,
+)
 from fastdhcp._memory cimport Memory
+from fastdhcp._overlay cimport overlay_has
 from fastdhcp._reply cimport Reply, reply_write
 from fastdhcp._reservations cimport Reservation, reservation_hostname, reservation_identity
-from fastdhcp._scope cimport Arrival, Scope
+from fastdhcp._scope cimport Arrival, Scope, scope_link_by
 from fastdhcp._stats cimport DROP_NONE, DROP_REPLY_TOO_LONG, Counters, DropReason
 from fastdhcp._wire cimport HLEN_MAX, Span
 
@@ -33,6 +41,12 @@ from fastdhcp.bpf import steer
 CLAIMS = ("none", "had", "ended", "offered", "held")  # by Claim
 LAYERS = ("none", "reservation", "when of the pool", "when of the subnet", "class", "pool",
           "subnet")  # by LayerKind
+LINKS = ("link-selection", "subnet-selection", "giaddr", "ciaddr", "interface")  # by LinkBy
+# Words of Params by their place in it.
+WORDS = {
+    "lease_s": 0, "lease_min_s": 1, "lease_max_s": 2, "renewal_s": 3, "rebinding_s": 4,
+    "bootp_lease_s": 8, "next_server": 9, "boot_file": 11, "server_name": 13,
+}
 
 
 cdef object index_of(uint32_t index):
@@ -40,13 +54,15 @@ cdef object index_of(uint32_t index):
 
 
 # An address that was looked at, and what it is to the client; None: there was none.
-cdef dict place_dict(const View* v, const Place* p):
+cdef dict place_dict(const Image* image, const View* v, const Place* p):
     if not p.known:
         return None
     cdef bint recorded = p.binding.number != NOWHERE
     return {
         "address": p.binding.address, "subnet": index_of(p.subnet), "pool": index_of(p.pool),
-        "allowed": bool(p.allowed), "claim": CLAIMS[<int>gather_claim(v, &p.binding)],
+        "allowed": bool(p.allowed), "gives": p.pool != NOWHERE and image_pool_gives(
+            image, image_pool(image, p.pool), p.binding.address),
+        "claim": CLAIMS[<int>gather_claim(v, &p.binding)],
         "state": p.binding.state, "offered": recorded and p.binding.offer_until > v.now,
         "chaddr": p.binding.chaddr[:min(p.binding.hlen, <int>HLEN_MAX)] if recorded else b"",
         "left_s": None if p.binding.expiry == <uint32_t>TIME_INFINITE
@@ -58,7 +74,6 @@ cdef dict scope_dict(const Scope* scope):
     return {
         "vrf": scope.vrf, "network": scope.network, "subnet": index_of(scope.link_subnet),
         "server_id": scope.server_id,
-        "subnet_selected": bool(scope.heeded & HAS_SUBNET_SELECTION),
     }
 
 
@@ -94,6 +109,86 @@ cdef dict sources_of(const Image* image, const Handled* out):
         if source.kind != LAYER_NONE:
             found[code] = LAYERS[<int>source.kind], source.level, source.number
     return found
+
+
+# ---- values
+
+cdef bint lays(const Image* image, uint32_t overlay, uint32_t word) noexcept nogil:
+    cdef uint32_t value
+    return overlay_has(image_overlay(image, overlay), image_overlay_values(image), word, &value)
+
+
+# The class of the nearest `when` of a place that has a word; NOWHERE: none has.
+cdef uint32_t when_that_lays(const Image* image, const Handled* out, uint32_t first,
+                             uint32_t count, uint32_t word) noexcept nogil:
+    cdef const When* when
+    cdef uint32_t i
+    for i in range(count):
+        when = image_when(image, first + i)
+        if classes_has(out.classes, when.number) and lays(image, when.overlay, word):
+            return when.number
+    return NOWHERE
+
+
+cdef uint32_t class_that_lays(const Image* image, const Handled* out,
+                              uint32_t word) noexcept nogil:
+    cdef uint32_t number
+    for number in range(image.classes.count):
+        if (classes_has(out.classes, number)
+                and lays(image, image_class(image, number).overlay, word)):
+            return number
+    return NOWHERE
+
+
+# Layer, level and class of a word of the values that a reply goes by, as sources_of has them.
+cdef tuple source_of(const Image* image, const Handled* out, uint32_t word):
+    cdef const Subnet* subnet = image_subnet(image, out.subnet)
+    cdef const Pool* pool = NULL if out.pool == NOWHERE else image_pool(image, out.pool)
+    cdef uint32_t number = NOWHERE
+    if out.reservation != NULL and (
+            lays(image, out.reservation.overlay, word)
+            or (word == <uint32_t>WORDS["next_server"] and out.reservation.next_server)
+            or (word == <uint32_t>WORDS["boot_file"] and out.reservation.boot_file_len)):
+        return "reservation", 0, 0
+    if pool != NULL:
+        number = when_that_lays(image, out, pool.when_first, pool.when_count, word)
+    if number != NOWHERE:
+        return "when of the pool", 0, number
+    number = when_that_lays(image, out, subnet.when_first, subnet.when_count, word)
+    if number != NOWHERE:
+        return "when of the subnet", 0, number
+    number = class_that_lays(image, out, word)
+    if number != NOWHERE:
+        return "class", 0, number
+    if pool != NULL:
+        return "place", image_levels(image, image.subnets.count + out.pool).of[word], 0
+    return "place", image_levels(image, out.subnet).of[word], 0
+
+
+# Of each key of [defaults] that a reply tells of: the word itself, and what gave it.
+cdef dict values_of(const Image* image, const Handled* out):
+    cdef const uint32_t* words = <const uint32_t*>out.params
+    return {name: (words[<uint32_t>word], source_of(image, out, word))
+            for name, word in WORDS.items()}
+
+
+# ---- the way
+
+cdef tuple link_by(const Packet* packet, const Arrival* arrival, const Scope* scope):
+    cdef uint32_t address = 0
+    by = LINKS[<int>scope_link_by(packet, arrival, scope, &address)]
+    return by, address
+
+
+# Option 82 as policy has read it: of the message, else what is kept of an earlier one.
+cdef bytes recalled(const Table* t, const Packet* packet, const Arrival* arrival,
+                    const Handled* out):
+    cdef Copy copy
+    cdef Identifiers who
+    if out.scope.network_number == 0:
+        return b""
+    handle_recall(t, packet, arrival, &out.scope, &copy, &who)
+    return who.relay_info.at[:who.relay_info.len]
 
 
 cdef class Explainer:
@@ -161,7 +256,7 @@ cdef class Explainer:
         if reason != DROP_NONE:
             return {"reason": <int>reason}
         self._table(&t, packet.chaddr[:HLEN_MAX])
-        view.reservation = NULL
+        memset(&view, 0, sizeof(View))
         view.now = node_now(&t) if now is None else now
         with nogil:
             reason = consider(&t, &packet, &arrival, view.now, &view, &out)
@@ -178,10 +273,10 @@ cdef class Explainer:
         found["decided"] = bool(decided)
         found["reservation"] = reservation_dict(view.reservation)
         if decided:
-            found["reserved"] = place_dict(&view, &view.reserved)
-            found["mine"] = place_dict(&view, &view.mine)
-            found["asked"] = place_dict(&view, &view.asked)
-            found["free"] = place_dict(&view, &view.free)
+            found["reserved"] = place_dict(t.image, &view, &view.reserved)
+            found["mine"] = place_dict(t.image, &view, &view.mine)
+            found["asked"] = place_dict(t.image, &view, &view.asked)
+            found["free"] = place_dict(t.image, &view, &view.free)
         return found
 
     cdef dict _reply(self, const Table* t, const Packet* packet, const Arrival* arrival,
@@ -202,4 +297,7 @@ cdef class Explainer:
             "scope": scope_dict(&out.scope), "linked": out.scope.network_number != 0,
             "classes": classes_of(out),
             "sources": sources_of(t.image, out) if reply else {},
+            "values": values_of(t.image, out) if reply and out.params != NULL else {},
+            "link_by": link_by(packet, arrival, &out.scope),
+            "policy_relay_info": recalled(t, packet, arrival, out),
         }

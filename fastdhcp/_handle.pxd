@@ -8,8 +8,9 @@ from libc.string cimport memset
 
 from fastdhcp._codec cimport Packet
 from fastdhcp._engine cimport Verdict, View
-from fastdhcp._image cimport CLASS_WORDS, NOWHERE, Params
-from fastdhcp._leases cimport Table
+from fastdhcp._identity cimport Identifiers
+from fastdhcp._image cimport CLASS_WORDS, NOWHERE, Network, Params
+from fastdhcp._leases cimport Copy, Table
 from fastdhcp._reservations cimport Reservation
 from fastdhcp._scope cimport Arrival, Scope
 from fastdhcp._stats cimport DropReason

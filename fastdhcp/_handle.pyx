@@ -29,7 +29,7 @@ from fastdhcp._leases cimport (
     ACTIVE, BLOCK_SIZE, PENDING, RECORD_OVERRIDE, Binding, Copy, Record, Table, leases_block,
     leases_copy, leases_enter, leases_read,
 )
-from fastdhcp._program cimport Input, input_packet
+from fastdhcp._program cimport Input, input_packet, program_test
 from fastdhcp._relay cimport RelayInfo, relay_read
 from fastdhcp._reservations cimport RESERVED_CLASSES, Reservation, reservations_find
 from fastdhcp._scope cimport Arrival, Scope, scope_is_host, scope_select
@@ -210,6 +210,21 @@ cdef bint recall_relay_info(const Table* t, const Packet* packet, const Scope* s
     return True
 
 
+# The same for a message that is past its relay agent, if anybody reads what that says. False: the
+# record stayed locked.
+cdef inline bint recall(const Table* t, const Packet* packet, const Arrival* arrival,
+                        const Scope* scope, Copy* copy, Identifiers* who) noexcept nogil:
+    return (not (is_past_relay_agents(packet, arrival)
+                 and is_relay_info_read(t.image, image_network(t.image, scope.network)))
+            or recall_relay_info(t, packet, scope, copy, who))
+
+
+cdef bint handle_recall(const Table* t, const Packet* packet, const Arrival* arrival,
+                        const Scope* scope, Copy* copy, Identifiers* who) noexcept nogil:
+    who.relay_info = packet.relay_info
+    return recall(t, packet, arrival, scope, copy, who)
+
+
 # Of a network's reservations, and of those of no subnet, only the kinds that they use are looked
 # for. The network's own come first.
 cdef const Reservation* find_reservation(const Table* t, const Scope* scope,
@@ -259,8 +274,7 @@ cdef DropReason identify(const Table* t, const Packet* packet, const Arrival* ar
     who.subscriber_id = packet.subscriber_id
     who.relay_info = packet.relay_info
     identifiers_hardware(who, packet.htype, packet.chaddr, packet.hlen)
-    if (is_past_relay_agents(packet, arrival) and is_relay_info_read(t.image, network)
-            and not recall_relay_info(t, packet, scope, copy, who)):
+    if not recall(t, packet, arrival, scope, copy, who):
         return DROP_LOCK_TIMEOUT
     if kinds & NAMED_KINDS:
         say_names(t.image, packet, arrival, kinds, who)
@@ -288,7 +302,8 @@ cdef void give_classes(const Image* image, const Reservation* reservation,
 
 # Which classes it is of.
 cdef DropReason classify(Table* t, const Packet* packet, const Arrival* arrival,
-                         const Identifiers* who, View* v, uint64_t* classes) noexcept nogil:
+                         const Scope* scope, const Identifiers* who, View* v,
+                         uint64_t* classes) noexcept nogil:
     cdef Input input
     input_packet(&input, packet, arrival)
     input.relay_info = who.relay_info
@@ -348,7 +363,7 @@ cdef DropReason consider(Table* t, const Packet* packet, const Arrival* arrival,
     if reason == DROP_NONE:
         reason = identify(t, packet, arrival, &out.scope, &copy, &who, v)
     if reason == DROP_NONE and t.image.classes.count:
-        reason = classify(t, packet, arrival, &who, v, out.classes)
+        reason = classify(t, packet, arrival, &out.scope, &who, v, out.classes)
     if reason == DROP_NONE:
         reason = name_client(t, packet, &who, v)
     return reason

@@ -12,10 +12,11 @@ from fastdhcp._wire cimport Span
 
 cdef enum:
     IMAGE_MAGIC = 0x46444950     # "FDIP"
-    IMAGE_LAYOUT = 3
+    IMAGE_LAYOUT = 4
     NOWHERE = 0xFFFFFFFF         # "none" for every index
     INFINITE = 0xFFFFFFFF        # RFC 2132 9.2: a lease time without end
     ORDER_MAX = 16               # places of `identity`; 0 ends it
+    LEVELS_COUNT = 16            # words of Params, with room
     BLOCK_WORDS = 4              # words of 64 bits, one bit an address, of a block of 256
     CLASS_WORDS = 4              # words of 64 bits, one bit a class
 
@@ -117,6 +118,7 @@ cdef struct Image:
     Table_ whens                 # When
     Table_ overlays              # Overlay; overlay 0 is empty
     Table_ overlay_values        # uint32_t: words of Params
+    Table_ levels                # Levels: of each subnet, then of each pool; for who asks why
     Table_ blob                  # bytes: option values, names, identifiers (count = size)
 
 
@@ -198,6 +200,11 @@ cdef struct Params:
     uint32_t server_name_at
     uint32_t server_name_len     # at most 63, likewise sname
     uint32_t flags               # ParamsFlag
+
+
+# Where the words of a place's Params were written: PARAMS_LEVELS of config/model.py.
+cdef struct Levels:
+    uint8_t of[LEVELS_COUNT]
 
 
 cdef struct Layer:
@@ -375,6 +382,10 @@ cdef inline const When* image_when(const Image* image, uint32_t index) noexcept 
 
 cdef inline const Overlay* image_overlay(const Image* image, uint32_t index) noexcept nogil:
     return <const Overlay*>image_table(image, &image.overlays) + index
+
+
+cdef inline const Levels* image_levels(const Image* image, uint32_t index) noexcept nogil:
+    return <const Levels*>image_table(image, &image.levels) + index
 
 
 cdef inline const uint32_t* image_overlay_values(const Image* image) noexcept nogil:

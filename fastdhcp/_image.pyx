@@ -223,7 +223,7 @@ STRUCT_SIZES = {
     "class_sets": sizeof(ClassSets), "class_steps": sizeof(ClassStep),
     "class_places": sizeof(ClassPlace), "class_candidates": sizeof(ClassCandidate),
     "guards": sizeof(Guard), "whens": sizeof(When), "overlays": sizeof(Overlay),
-    "overlay_values": 4, "blob": 1,
+    "overlay_values": 4, "levels": sizeof(Levels), "blob": 1,
 }
 
 

@@ -46,6 +46,15 @@ cdef struct Scope:
     uint32_t heeded              # HAS_SUBNET_SELECTION and HAS_VSS_OPTION: which of them have a say
 
 
+# What chose the link, in the order in which it is looked at.
+cdef enum LinkBy:
+    LINK_BY_LINK_SELECTION       # sub-option 82.5 (RFC 3527)
+    LINK_BY_SUBNET_SELECTION     # option 118 (RFC 3011)
+    LINK_BY_GIADDR               # its subnet's, or the link that its agent speaks for
+    LINK_BY_CIADDR               # of what came by unicast
+    LINK_BY_INTERFACE
+
+
 # An address that a host can have: not 0/8, 127/8, multicast, or class E with broadcast.
 cdef inline bint scope_is_host(uint32_t address) noexcept nogil:
     cdef uint32_t first = address >> 24
@@ -55,3 +64,8 @@ cdef inline bint scope_is_host(uint32_t address) noexcept nogil:
 # DROP_NONE, or why no link of ours is meant. `scope` is clear.
 cdef DropReason scope_select(const Image* image, const Packet* packet, const Arrival* arrival,
                              Scope* scope) noexcept nogil
+
+# For who asks: what chose the link of a packet whose scope is selected, and the address that did
+# (0: none).
+cdef LinkBy scope_link_by(const Packet* packet, const Arrival* arrival, const Scope* scope,
+                          uint32_t* address) noexcept nogil

@@ -94,6 +94,14 @@ cdef uint32_t selected(const Packet* packet, uint32_t says) noexcept nogil:
     return 0
 
 
+cdef inline const Interface* find_interface(const Image* image,
+                                            const Arrival* arrival) noexcept nogil:
+    cdef uint32_t index = image_find_interface(image, arrival.ifindex)
+    if index == NOWHERE:
+        return NULL
+    return <const Interface*>image_table(image, &image.interfaces) + index
+
+
 # ---- what we answer as
 
 # RFC 2131 4.3.2: who names an address of ours in a REQUEST is answered by that one, wherever the
@@ -165,16 +173,14 @@ cdef DropReason select_by_word(const Image* image, const Packet* packet, const A
 
 cdef DropReason scope_select(const Image* image, const Packet* packet, const Arrival* arrival,
                              Scope* scope) noexcept nogil:
-    cdef uint32_t index = image_find_interface(image, arrival.ifindex)
-    cdef const Interface* interface = NULL
+    cdef const Interface* interface = find_interface(image, arrival)
     cdef DropReason reason
     if packet.giaddr:
         if not scope_is_host(packet.giaddr):
             return DROP_BAD_SOURCE
     elif packet.ciaddr and not scope_is_host(packet.ciaddr):
         return DROP_BAD_SOURCE
-    if index != NOWHERE:
-        interface = <const Interface*>image_table(image, &image.interfaces) + index
+    if interface != NULL:
         scope.own_vrf = scope.vrf = interface.vrf
     if image.relay_rules or packet.has & SAYS:
         reason = select_by_word(image, packet, arrival, interface, scope)
@@ -190,3 +196,22 @@ cdef DropReason scope_select(const Image* image, const Packet* packet, const Arr
     if scope.server_id == 0:
         scope.server_id = scope.source
     return DROP_NONE if scope.source else DROP_NO_SERVER_ADDRESS
+
+
+# ---- for who asks
+
+cdef LinkBy scope_link_by(const Packet* packet, const Arrival* arrival, const Scope* scope,
+                          uint32_t* address) noexcept nogil:
+    cdef uint32_t says = packet.has & AGENT_SAYS | scope.heeded
+    address[0] = selected(packet, says)
+    if address[0]:
+        if address[0] == selected(packet, says & HAS_LINK_SELECTION):
+            return LINK_BY_LINK_SELECTION
+        return LINK_BY_SUBNET_SELECTION
+    address[0] = packet.giaddr
+    if packet.giaddr:
+        return LINK_BY_GIADDR
+    if packet.ciaddr and not arrival.broadcast:
+        address[0] = packet.ciaddr
+        return LINK_BY_CIADDR
+    return LINK_BY_INTERFACE

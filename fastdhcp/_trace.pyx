@@ -215,6 +215,13 @@ cdef object classes_of(const Found* found):
             if found.policy.classes[number >> 6] >> (number & 63) & 1]
 
 
+# The cell in the file table of its generation; None: it had no reservation, or nothing is kept.
+cdef object reservation_of(const Found* found):
+    if found.policy.number != found.number + 1 or found.policy.reservation == 0:
+        return None
+    return found.policy.reservation - 1
+
+
 cdef dict decision(const Found* found):
     cdef const TraceEntry* e = &found.entry
     cdef uint64_t number = found.number
@@ -230,7 +237,7 @@ cdef dict decision(const Found* found):
         "relay_unicast": bool(e.flags & TRACE_RELAY_UNICAST) if e.flags & TRACE_RELAY_FLAGS
         else None,
         "circuit_id_len": e.circuit_id_len, "parameters_hash": e.parameters_hash,
-        "classes": classes_of(found),
+        "classes": classes_of(found), "reservation": reservation_of(found),
     }
 
 

@@ -185,15 +185,17 @@ def _pairs(found: Found) -> Iterator[tuple[str, str | None]]:
         network = f"{link['network']}, " if link["network"] != link["subnet"] else ""
         yield "link", f"{vrf}{network}{link['subnet'] or 'no subnet of its own'}"
         yield "found by", link["found-by"]
-    if found["decision"] is None:
+    if found["decision"] is None or found["reservation"]:
         yield "reservation", found["reservation"] or "none"
     yield "answer", _answer(found)
     yield "why", found["why"]
     yield "pool", found["pool"]
-    yield "lease", _times(found)
+    yield "lease", _lease(found)
+    yield "T1", _time(found, "renewal-time")
+    yield "T2", _time(found, "rebinding-time")
     yield "server", found["server-id"]
     for name in ("next-server", "server-name", "boot-file"):
-        yield name, found[name]
+        yield name, _given(found, name, found[name])
     decision = found["decision"]
     if decision is not None:
         yield "time", render.instant(decision["time"])
@@ -214,16 +216,20 @@ def _answer(found: Found) -> str:
     return f"{found['reply'].upper()} {found['address'] or ''}".rstrip()
 
 
-def _times(found: Found) -> str | None:
+def _lease(found: Found) -> str | None:
     if found["infinite"]:
-        return "without end"
-    if found["lease-time"] is None:
-        return None
-    told = [render.duration(found["lease-time"])]
-    for name, key in (("T1", "renewal-time"), ("T2", "rebinding-time")):
-        if found[key] is not None:
-            told.append(f"{name} {render.duration(found[key])}")
-    return ", ".join(told)
+        return _given(found, "lease-time", "without end")
+    return _time(found, "lease-time")
+
+
+def _time(found: Found, key: str) -> str | None:
+    return None if found[key] is None else _given(found, key, render.duration(found[key]))
+
+
+def _given(found: Found, key: str, text: str | None) -> str | None:
+    """With who gave it."""
+    by = found["given-by"].get(key)
+    return f"{text}, by {by}" if text and by else text
 
 
 def _value(value: Any) -> str:

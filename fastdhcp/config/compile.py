@@ -85,6 +85,8 @@ class _Rows:
 
     subnets: list[bytes] = field(default_factory=list)
     pools: list[bytes] = field(default_factory=list)
+    subnet_levels: list[bytes] = field(default_factory=list)
+    pool_levels: list[bytes] = field(default_factory=list)
     masks: list[bytes] = field(default_factory=list)
 
 
@@ -141,6 +143,7 @@ class _Compiler:
         for pool in subnet.pools:
             self.add_pool(vrf, pool, index)
         when_first, when_count = self.classes.whens(subnet.whens)
+        self.rows.subnet_levels.append(tables.levels_row(subnet.levels))
         self.rows.subnets.append(
             tables.SUBNET.pack(
                 vrf=vrf,
@@ -176,6 +179,7 @@ class _Compiler:
         block_count = (pool.last >> 8) - block_first + 1
         when_first, when_count = self.classes.whens(pool.whens)
         name = pool.name.encode()
+        rows.pool_levels.append(tables.levels_row(pool.levels))
         rows.pools.append(
             tables.POOL.pack(
                 vrf=vrf,
@@ -298,6 +302,7 @@ def compile_image(
             **class_rows,
             "overlays": run.overlays.rows,
             "overlay_values": run.overlays.values,
+            "levels": [*rows.subnet_levels, *rows.pool_levels],
         },
     )
     with reserved.mapped() as table:

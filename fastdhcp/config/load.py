@@ -258,6 +258,7 @@ def _subnets(drafts: list[Draft], places: dict[tuple[str, bool, str], int]) -> t
             pools=draft.pools,
             guard=draft.guard,
             whens=draft.whens,
+            levels=draft.levels,
         )
         for draft in drafts
     )

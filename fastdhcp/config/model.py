@@ -7,7 +7,7 @@ hold the nearest value of each key; its options are those of its own layer alone
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fastdhcp._leases import BLOCK_SIZE, WORKERS_MAX
@@ -50,6 +50,11 @@ Chosen = Mapping[str, Value]
 """What is written of a scope's keys, by the field of Params."""
 
 
+Levels = Mapping[str, int]
+"""Where what counts of a scope's keys was written, by the field of Params: places in
+PARAMS_LEVELS; it changes nothing, and is kept for who asks."""
+PARAMS_LEVELS = ("", "defaults", "shared network", "subnet", "pool")
+
 # Where an option of a layer was written: in what the layer is of, or farther, folded into it.
 OPTION_LEVELS = ("", "shared network", "defaults")
 
@@ -90,12 +95,11 @@ def layered(farther: Options, nearer: Options) -> Options:
 
 
 def _over(far: Given, near: Given) -> Given:
-    value, by_vendor, level = near.value, near.by_vendor, near.level
-    if value is None:
-        value, by_vendor, level = far.value, far.by_vendor, far.level
-    elif by_vendor and far.by_vendor and far.value is not None:
-        value = b"".join({**vendors(far.value), **vendors(value)}.values())
-    return Given(value, near.sending or far.sending, by_vendor, level)
+    giver = far if near.value is None else near
+    value = giver.value
+    if giver is near and near.by_vendor and far.by_vendor and far.value is not None:
+        value = b"".join({**vendors(far.value), **vendors(near.value or b"")}.values())
+    return replace(giver, value=value, sending=near.sending or far.sending)
 
 
 def option_values(options: Options) -> Mapping[int, bytes]:
@@ -201,6 +205,7 @@ class Pool:
     options: Options
     guard: Guard = EVERYBODY
     whens: tuple[When, ...] = ()
+    levels: Levels = field(default_factory=dict, compare=False)
 
     @property
     def size(self) -> int:
@@ -222,6 +227,7 @@ class Subnet:
     pools: tuple[Pool, ...]
     guard: Guard = EVERYBODY
     whens: tuple[When, ...] = ()
+    levels: Levels = field(default_factory=dict, compare=False)
 
     @property
     def last(self) -> int:

@@ -8,7 +8,16 @@ from msgspec import UNSET
 
 from fastdhcp.config.keys import keys_of
 from fastdhcp.config.later import ScopeKeys, tell_later
-from fastdhcp.config.model import INFINITE, Chosen, Given, Options, Params, Value
+from fastdhcp.config.model import (
+    INFINITE,
+    PARAMS_LEVELS,
+    Chosen,
+    Given,
+    Levels,
+    Options,
+    Params,
+    Value,
+)
 from fastdhcp.config.report import Report, Where, unknown
 from fastdhcp.config.schema import Scope
 from fastdhcp.options import BY_NAME, CODE_MAX, STANDARD, Definitions, OptionError, shown
@@ -30,19 +39,20 @@ _NAME_MAX = 253  # characters of a domain name that takes 255 octets in its enco
 @dataclass(frozen=True, slots=True)
 class ScopeValues:
     """What is written for a scope, farther scopes included, and what follows from it; `own`: what
-    is written in itself."""
+    is written in itself; `levels`: where each was written."""
 
     chosen: Chosen
     params: Params
     definitions: Definitions
     own: Chosen
+    levels: Levels
 
 
 def outermost(definitions: Definitions = STANDARD) -> ScopeValues:
     """The values when nothing is written; `definitions`: what may be named in all scopes."""
     defaults = {field: key.unset() for field, key in _ROWS.items()}
     chosen = {field: value for field, value in defaults.items() if value is not None}
-    return ScopeValues(chosen, _derive(chosen), definitions, {})
+    return ScopeValues(chosen, _derive(chosen), definitions, {}, {})
 
 
 def scope_values(
@@ -62,7 +72,16 @@ def scope_values(
     params = _derive(chosen)
     _check_lease(report, where, own, params)
     _check_renewal(report, where, own, params)
-    return ScopeValues(chosen, params, parent.definitions, own)
+    levels = {**parent.levels, **dict.fromkeys(own, _params_level(where))}
+    return ScopeValues(chosen, params, parent.definitions, own, levels)
+
+
+def _params_level(where: Where) -> int:
+    """The place in PARAMS_LEVELS of a scope."""
+    first = where.path[0] if where.path else "defaults"
+    if first in _LEVELS:
+        return PARAMS_LEVELS.index(_LEVELS[first])
+    return PARAMS_LEVELS.index("pool" if "pools" in where.path else "subnet")
 
 
 def own_values(report: Report, where: Where, scope: Scope) -> Chosen:
@@ -84,8 +103,6 @@ def scope_options(
     report: Report, where: Where, scope: Scope, definitions: Definitions = STANDARD
 ) -> Options:
     """A scope's own options, encoded, by code; and what it always sends, and never."""
-    if not (scope.options or scope.always_send or scope.never_send):
-        return NO_OPTIONS
     found: dict[int, Given] = {}
     level = _LEVELS.get(where.path[0], "") if where.path else ""
     for name, value in scope.options.items():

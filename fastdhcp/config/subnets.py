@@ -16,6 +16,7 @@ from fastdhcp.config.later import SubnetKeys, tell_later
 from fastdhcp.config.model import (
     DEFAULT_VRF,
     Guard,
+    Levels,
     Options,
     Params,
     Pool,
@@ -52,6 +53,7 @@ class Draft:
     reservations: tuple[tuple[Where, Reservation], ...]
     guard: Guard
     whens: tuple[When, ...]
+    levels: Levels
 
     @property
     def last(self) -> int:
@@ -105,6 +107,7 @@ def draft_subnet(
         reservations=kept,
         guard=read_guard(report, where, subnet, classes),
         whens=read_whens(report, where, subnet, classes),
+        levels=scope.levels,
     )
 
 
@@ -245,6 +248,7 @@ def _pools(
             options=options,
             guard=read_guard(report, here, table, classes),
             whens=read_whens(report, here, table, classes),
+            levels=own.levels,
         )
         pools.append((i, _Range(here, pool, own)))
     pools.sort(key=lambda numbered: numbered[1].pool.first)

@@ -10,14 +10,14 @@ from dataclasses import fields
 from mmap import mmap
 from typing import Any
 
-from fastdhcp.config.model import OPTION_LEVELS, Chosen, Given, Options, Params
+from fastdhcp.config.model import OPTION_LEVELS, Chosen, Given, Levels, Options, Params
 
 LINE = 64  # tables start on a cache line
 SIZE_MAX = 0xFFFFFFFF  # places in the image are 32 bits wide
 NOWHERE = 0xFFFFFFFF
 
 IMAGE_MAGIC = 0x46444950
-IMAGE_LAYOUT = 3
+IMAGE_LAYOUT = 4
 
 
 class Row:
@@ -117,6 +117,7 @@ CLASS_PLACE = Row(
 CLASS_CANDIDATE = Row(number="I")
 GUARD = Row(allow="32s", deny="32s")
 WHEN = Row(number="I", overlay="I", layer="I", spare="4x")
+LEVELS = Row(of="16s")
 OVERLAY = Row(keys="I", value_first="I", flags_given="I", flags="I")
 
 CLASS_TABLES = (
@@ -127,7 +128,7 @@ CLASS_TABLES = (
 TABLES = (
     "networks", "members", "subnets", "pools", "masks", "params", "layers", "options",
     "interfaces", "own", "agents", "vpns", "definitions", "instructions", "programs", "slots",
-    *CLASS_TABLES, "overlays", "overlay_values", "blob",
+    *CLASS_TABLES, "overlays", "overlay_values", "levels", "blob",
 )  # fmt: skip
 ROWS = {
     "networks": NETWORK, "members": INDEX, "subnets": SUBNET, "pools": POOL, "masks": MASK,
@@ -136,7 +137,7 @@ ROWS = {
     "instructions": INSTRUCTION, "programs": PROGRAM, "slots": SLOT_TABLE,
     "classes": CLASS, "class_ids": CLASS_ID, "class_sets": CLASS_SETS, "class_steps": CLASS_STEP,
     "class_places": CLASS_PLACE, "class_candidates": CLASS_CANDIDATE, "guards": GUARD,
-    "whens": WHEN, "overlays": OVERLAY, "overlay_values": INDEX,
+    "whens": WHEN, "overlays": OVERLAY, "overlay_values": INDEX, "levels": LEVELS,
 }  # fmt: skip
 """Of each table but `blob`, which has none."""
 HEADER_SIZE = HEADER.size + TABLE.size * len(TABLES)
@@ -209,6 +210,15 @@ class ParamsTable:
             else:
                 values[field.name] = value
         return values, flags
+
+
+def levels_row(levels: Levels) -> bytes:
+    """Where each word of a place's Params was written."""
+    found = bytes(levels.get(name, 0) for name in _FIELDS)
+    return LEVELS.pack(of=found.ljust(LEVELS.size, b"\0"))
+
+
+_FIELDS = [name.removesuffix("_at").removesuffix("_len") for name in PARAMS.fields]
 
 
 class OverlayTable:

@@ -24,23 +24,31 @@ _KINDS = {number: name for name, number in IDENTITY_KINDS.items()}
 
 @dataclass(frozen=True, slots=True)
 class SubnetName:
-    """`id` is the number that records carry; the addresses are within it."""
+    """`id` is the number that records carry; the addresses are within it. `network`: its place in
+    Catalog.networks; `guard`: in Catalog.guards."""
 
     id: int
     vrf: int
     name: str
     first: int
     last: int
+    network: int
+    guard: int
 
 
 @dataclass(frozen=True, slots=True)
 class PoolName:
-    """`size`: addresses that it may give, without exclusions and the server's own."""
+    """`size`: addresses that it may give, without exclusions and the server's own. `place`: of its
+    subnet, in Catalog.subnets; `guard`: beside that of its subnet, in Catalog.guards."""
 
     vrf: int
     subnet: str
     name: str
     size: int
+    first: int
+    last: int
+    place: int
+    guard: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,14 @@ class ClassName:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardNames:
+    """Who may have addresses, by places in Catalog.classes. `allow` empty: any of them."""
+
+    allow: Sequence[int]
+    deny: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """One generation's names, each list in the order of the image's table."""
 
@@ -115,6 +131,7 @@ class Catalog:
     names_by_id: Mapping[int, str] = field(default_factory=dict)
     classes: Sequence[ClassName] = ()
     classes_by_id: Mapping[int, str] = field(default_factory=dict)
+    guards: Sequence[GuardNames] = ()
     reservations: Reservations = field(default_factory=Reservations)
     vrfs: Mapping[int, str] = field(default_factory=dict)
     """Names by number; the default VRF has none."""
@@ -139,6 +156,12 @@ class Catalog:
         """The subnet that holds an address."""
         at = bisect_right(self.subnets, (vrf, address), key=lambda s: (s.vrf, s.first)) - 1
         found = self.subnets[at] if at >= 0 else None
+        return found if found and found.vrf == vrf and address <= found.last else None
+
+    def pool_at(self, vrf: int, address: int) -> PoolName | None:
+        """The pool whose range holds an address."""
+        at = bisect_right(self.pools, (vrf, address), key=lambda p: (p.vrf, p.first)) - 1
+        found = self.pools[at] if at >= 0 else None
         return found if found and found.vrf == vrf and address <= found.last else None
 
     def vrf_number(self, said: int | str) -> int:
@@ -181,6 +204,7 @@ def _read(image: mmap.mmap, reservations: Reservations, compile_s: float) -> Cat
         ),
         names_by_id={subnet.id: subnet.name for subnet in subnets},
         classes=classes,
+        guards=[_guard(row, len(classes)) for row in tables.read_rows(image, "guards")],
         classes_by_id={found.id: found.name for found in classes if found.id},
         reservations=reservations,
         vrfs={
@@ -204,12 +228,25 @@ def _class(image: mmap.mmap, row: Any) -> ClassName:
 def _subnet(image: mmap.mmap, row: Any) -> SubnetName:
     last = row.address | ~row.mask & 0xFFFFFFFF
     name = _text(image, row.name_at, row.name_len)
-    return SubnetName(row.id, row.vrf, name, row.address, last)
+    return SubnetName(row.id, row.vrf, name, row.address, last, row.network, row.guard)
 
 
 def _pool(image: mmap.mmap, row: Any, subnets: Sequence[SubnetName]) -> PoolName:
     name = _text(image, row.name_at, row.name_len)
-    return PoolName(row.vrf, subnets[row.subnet].name, name, row.size)
+    subnet = subnets[row.subnet].name
+    return PoolName(
+        row.vrf, subnet, name, row.size, row.first, row.last, row.subnet, row.guard
+    )
+
+
+def _guard(row: Any, classes: int) -> GuardNames:
+    allow, deny = (int.from_bytes(side, "little") for side in (row.allow, row.deny))
+    numbers = range(classes)
+    everybody = allow == (1 << 8 * len(row.allow)) - 1
+    return GuardNames(
+        [] if everybody else [number for number in numbers if allow >> number & 1],
+        [number for number in numbers if deny >> number & 1],
+    )
 
 
 def _agent(image: mmap.mmap, row: Any) -> AgentName:

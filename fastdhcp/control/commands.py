@@ -291,7 +291,7 @@ async def explain(context: Context, request: messages.ExplainRequest) -> message
         text = f"the trace has no message of {words.hardware_text(chaddr)} any more"
         raise CommandError(Kind.NOT_FOUND, text)
     (found,) = decisions(rows, _names(context))
-    return explanation_of(found, context.table.catalog.generation)
+    return explanation_of(found, context.table.catalog)
 
 
 def _names(context: Context) -> Names:
@@ -303,6 +303,7 @@ def _names(context: Context) -> Names:
         vrfs=catalog.vrfs,
         relay=catalog.agent_name,
         classes=[found.name for found in catalog.classes],
+        reservation=catalog.reservations.named,
         generation=catalog.generation,
     )
 

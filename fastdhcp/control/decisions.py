@@ -20,13 +20,15 @@ OUTCOMES = {o: o.name.removeprefix("OUTCOME_").lower().replace("_", "-") for o i
 @dataclass(frozen=True, slots=True)
 class Names:
     """What numbers in an entry stand for: subnets by id, interfaces by index, VRFs by number, relay
-    agents by giaddr, classes by their bit in the policy of `generation`."""
+    agents by giaddr, classes by their bit and reservations by their cell in the policy of
+    `generation`."""
 
     subnets: Mapping[int, str]
     interfaces: Mapping[int, str]
     vrfs: Mapping[int, str]
     relay: Callable[[int], str | None]
     classes: Sequence[str] = ()
+    reservation: Callable[[int], str | None] = lambda cell: None
     generation: int = 0
 
 
@@ -69,6 +71,7 @@ def _decision(row: Row, worker: int, boot_s: float, names: Names) -> Decision:
         circuit_id_length=row["circuit_id_len"],
         parameters=f"{row['parameters_hash']:08x}" if row["parameters_hash"] else None,
         classes=_classes(row, names),
+        reservation=_reservation(row, names),
         generation=row["generation"],
     )
 
@@ -78,6 +81,12 @@ def _classes(row: Row, names: Names) -> list[str] | None:
     if row["classes"] is None or row["generation"] != names.generation:
         return None
     return [names.classes[number] for number in row["classes"]]
+
+
+def _reservation(row: Row, names: Names) -> str | None:
+    if row["reservation"] is None or row["generation"] != names.generation:
+        return None
+    return names.reservation(row["reservation"])
 
 
 def _address(address: int) -> str | None:

@@ -1,17 +1,15 @@
 """What explain answers: a decision, of what the engine looked at, in words of operators."""
 
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 from fastdhcp import words
 from fastdhcp._codec import DecodeError, decode
 from fastdhcp._explain import Explainer
-from fastdhcp._leases import BindingState
-from fastdhcp._memory import Memory
 from fastdhcp._stats import drop_names
 from fastdhcp.config.parts import Way
 from fastdhcp.control.catalog import Catalog, Reservation
+from fastdhcp.control.given import given_by
 from fastdhcp.control.layers import classes_of, option_of
 from fastdhcp.control.messages import (
     Decision,
@@ -20,21 +18,19 @@ from fastdhcp.control.messages import (
     ExplainRequest,
     Explanation,
 )
-from fastdhcp.control.question import BROADCAST, Question, links_of, question_of, with_server
+from fastdhcp.control.question import Question, links_of, question_of, with_server
 from fastdhcp.control.reasons import SILENCE, why
 from fastdhcp.packet import Packet
 
 INFINITE = 0xFFFFFFFF
-_LEASE_TIME, _RENEWAL_TIME, _REBINDING_TIME, _CLIENT_ID, _RELAY_INFO = 51, 58, 59, 61, 82
-_SUBNET_SELECTION, _LINK_SELECTION = 118, 5
+_LEASE_TIME, _RENEWAL_TIME, _REBINDING_TIME, _CLIENT_ID = 51, 58, 59, 61
 Found = Mapping[str, Any]
 
 
 class Explaining:
     """Answers what is asked about the policy in force."""
 
-    def __init__(self, memory: Memory, explainer: Explainer) -> None:
-        self._memory = memory
+    def __init__(self, explainer: Explainer) -> None:
         self._explainer = explainer
 
     def explain(
@@ -69,52 +65,40 @@ class Explaining:
         _name_owners(found, catalog)
         reply = decode(found["reply"]) if found["reply"] else None
         place = found["pool"] if found["yiaddr"] else None
-        way = self._way(question, packet, found)
         return Explanation(
             message=words.message_name(packet.message_type or 0),
             hw_address=words.hardware_text(packet.chaddr),
             client_id=words.identifier_text(packet.options.get(_CLIENT_ID, b"")),
             relay=_shown(packet.giaddr),
             interface=question.interface,
-            link=_link(question, packet, found, catalog),
+            link=_link(question, found, catalog),
             reservation=found["own_reservation"],
-            classes=classes_of(question.message, way, catalog) if found["linked"] else [],
+            classes=_classes(question, found, catalog),
             address=words.address_text(found["yiaddr"]) if found["yiaddr"] else None,
             pool=None if place is None else catalog.pools[place].name,
             reply=words.message_name(found["reply_type"]) if found["reply_type"] else None,
             reason=drop_names()[found["reason"]] if found["reason"] else None,
-            why=why(packet.message_type or 0, found),
+            why=why(packet.message_type or 0, found, catalog),
             server_id=_server_id(found),
             generation=catalog.generation,
-            **_told(reply, found, catalog),
+            **_told(packet, reply, found, catalog),
         )
 
-    def _way(self, question: Question, packet: Packet, found: Found) -> Way:
-        """What tests look at beside the message."""
-        recalled = None
-        if question.destination != BROADCAST and not _shown(packet.giaddr):
-            recalled = self._recalled(packet, found["scope"]["vrf"])
-        return Way(
-            relay_info=recalled,
-            known=found["reservation"] is not None,
-            classes=found["classes"],
-            interface=question.interface or "",
-            source=question.source,
-            destination=question.destination,
-        )
 
-    def _recalled(self, packet: Packet, vrf: int) -> bytes | None:
-        """What the relay agent said when this client last came by it: a message that is unicast
-        past it does not say it. As `recall_relay_info` of _handle.pyx."""
-        if packet.options.get(_RELAY_INFO) or not _shown(packet.ciaddr):
-            return None
-        with contextlib.suppress(TimeoutError):
-            lease = self._memory.lease(vrf, words.address_number(packet.ciaddr))
-            if lease is not None and lease.state in (BindingState.ACTIVE, BindingState.PENDING):
-                own = (lease.htype, lease.chaddr) == (packet.htype, packet.chaddr)
-                if own or (lease.client_id and lease.client_id == packet.options.get(_CLIENT_ID)):
-                    return lease.relay_info or None
-        return None
+def _classes(question: Question, found: Found, catalog: Catalog) -> list[ExplainedClass]:
+    return classes_of(question.message, _way(question, found), catalog) if found["linked"] else []
+
+
+def _way(question: Question, found: Found) -> Way:
+    """What tests look at beside the message."""
+    return Way(
+        relay_info=found["policy_relay_info"] or None,
+        known=found["reservation"] is not None,
+        classes=found["classes"],
+        interface=question.interface or "",
+        source=question.source,
+        destination=question.destination,
+    )
 
 
 def _nothing(question: Question, reason: str, catalog: Catalog) -> Explanation:
@@ -123,7 +107,7 @@ def _nothing(question: Question, reason: str, catalog: Catalog) -> Explanation:
         message="undecoded", hw_address=None, client_id=None, relay=None,
         interface=question.interface, link=None, reservation=None, classes=[], address=None,
         pool=None, reply=None, reason=reason, why=SILENCE[reason], server_id=None,
-        generation=catalog.generation, **_told(None, {}, catalog),
+        generation=catalog.generation, **_told(None, None, {}, catalog),
     )  # fmt: skip
 
 
@@ -139,9 +123,7 @@ def _server_id(found: Found) -> str | None:
 # ---- link and reservation
 
 
-def _link(
-    question: Question, packet: Packet, found: Found, catalog: Catalog
-) -> ExplainedLink | None:
+def _link(question: Question, found: Found, catalog: Catalog) -> ExplainedLink | None:
     """None: no link of the configuration."""
     if not found["linked"]:
         return None
@@ -152,30 +134,22 @@ def _link(
         vrf_name=catalog.vrfs.get(scope["vrf"]),
         network=catalog.networks[scope["network"]],
         subnet=subnet,
-        found_by=_found_by(question, packet, subnet, scope["subnet_selected"]),
+        found_by=_found_by(question, found, subnet),
     )
 
 
-def _found_by(question: Question, packet: Packet, subnet: str | None, selected: bool) -> str:
-    """In the order in which a link is chosen (_scope.pxd). `selected`: option 118 is heeded."""
+def _found_by(question: Question, found: Found, subnet: str | None) -> str:
     inside = f"lies in {subnet}" if subnet else "is known to the configuration"
-    relay = words.relay_sub_options(packet.options.get(_RELAY_INFO, b""))
-    client = packet.options.get(_SUBNET_SELECTION) if selected else None
-    for octets, told in (
-        (relay.get(_LINK_SELECTION), "link selection {} of option 82 (RFC 3527)"),
-        (client, "subnet selection {}, option 118 (RFC 3011)"),
-    ):
-        if octets is not None and len(octets) == 4 and _is_host(octets):
-            return f"{told.format(words.address_text(int.from_bytes(octets)))} {inside}"
-    if _shown(packet.giaddr):
-        return f"giaddr {packet.giaddr} {inside}"
-    if _shown(packet.ciaddr) and question.destination != BROADCAST:
-        return f"ciaddr {packet.ciaddr} {inside} (RFC 2131 4.3.2)"
-    return f"interface {question.interface or question.ifindex}"
-
-
-def _is_host(address: bytes) -> bool:
-    return address[0] not in (0, 127) and address[0] < 224
+    by, number = found["link_by"]
+    address = words.address_text(number)
+    told = {
+        "link-selection": f"link selection {address} of option 82 (RFC 3527) {inside}",
+        "subnet-selection": f"subnet selection {address}, option 118 (RFC 3011) {inside}",
+        "giaddr": f"giaddr {address} {inside}",
+        "ciaddr": f"ciaddr {address} {inside} (RFC 2131 4.3.2)",
+        "interface": f"interface {question.interface or question.ifindex}",
+    }
+    return told[by]
 
 
 def _name_owners(found: dict[str, Any], catalog: Catalog) -> None:
@@ -199,8 +173,11 @@ def _name_owners(found: dict[str, Any], catalog: Catalog) -> None:
 # ---- what the reply says
 
 
-def _told(reply: Packet | None, found: Found, catalog: Catalog) -> dict[str, Any]:
+def _told(
+    asked: Packet | None, reply: Packet | None, found: Found, catalog: Catalog
+) -> dict[str, Any]:
     options = reply.options if reply else {}
+    given = given_by(asked, reply, found, catalog) if asked else {}
     lease_s = _number(options.get(_LEASE_TIME))
     return {
         "next_server": _shown(reply.siaddr) if reply else None,
@@ -210,7 +187,10 @@ def _told(reply: Packet | None, found: Found, catalog: Catalog) -> dict[str, Any
         "infinite": lease_s == INFINITE,
         "renewal_time": _number(options.get(_RENEWAL_TIME)),
         "rebinding_time": _number(options.get(_REBINDING_TIME)),
-        "options": [option_of(code, value, found, catalog) for code, value in options.items()],
+        "given_by": given,
+        "options": [
+            option_of(code, value, found, catalog, given) for code, value in options.items()
+        ],
     }
 
 
@@ -221,37 +201,59 @@ def _number(octets: bytes | None) -> int | None:
 # ---- what was
 
 
-def explanation_of(decision: Decision, generation: int) -> Explanation:
-    """Of an entry of the trace."""
-    link = None
-    if decision.subnet is not None:
-        link = ExplainedLink(
-            vrf=decision.vrf, vrf_name=decision.vrf_name, network=decision.subnet,
-            subnet=decision.subnet, found_by="as the trace has it",
-        )  # fmt: skip
+def explanation_of(decision: Decision, catalog: Catalog) -> Explanation:
+    """Of an entry of the trace. Pool and tests are told by the policy in force, if it was decided
+    by that one."""
+    same = decision.generation == catalog.generation
     return Explanation(
         message=decision.message,
         hw_address=decision.hw_address,
         client_id=None,
         relay=_shown(decision.giaddr),
         interface=decision.interface,
-        link=link,
-        reservation=None,
-        classes=[
-            ExplainedClass(name=name, matches=True, test=None, parts=[])
-            for name in decision.classes or ()
-            if name != "all"
-        ],
+        link=_traced_link(decision, catalog),
+        reservation=decision.reservation,
+        classes=_traced_classes(decision, catalog),
         address=decision.address,
-        pool=None,
+        pool=_traced_pool(decision, catalog) if same else None,
         reply=decision.reply,
         reason=decision.reason,
         why=_what_became(decision),
         server_id=None,
-        generation=decision.generation or generation,
+        generation=decision.generation or catalog.generation,
         decision=decision,
-        **_told(None, {}, Catalog()),
+        **_told(None, None, {}, catalog),
     )
+
+
+def _traced_link(decision: Decision, catalog: Catalog) -> ExplainedLink | None:
+    if decision.subnet is None:
+        return None
+    network = decision.subnet
+    for subnet in catalog.subnets:
+        if (subnet.vrf, subnet.name) == (decision.vrf, decision.subnet):
+            network = catalog.networks[subnet.network]
+    return ExplainedLink(
+        vrf=decision.vrf, vrf_name=decision.vrf_name, network=network,
+        subnet=decision.subnet, found_by="as the trace has it",
+    )  # fmt: skip
+
+
+def _traced_classes(decision: Decision, catalog: Catalog) -> list[ExplainedClass]:
+    """The trace keeps which classes matched, not what the parts of their tests said."""
+    tests = {found.name: found.test or None for found in catalog.classes}
+    return [
+        ExplainedClass(name=name, matches=True, test=tests.get(name), parts=[])
+        for name in decision.classes or ()
+        if name != "all"
+    ]
+
+
+def _traced_pool(decision: Decision, catalog: Catalog) -> str | None:
+    if decision.reply not in ("offer", "ack") or not _shown(decision.yiaddr):
+        return None
+    pool = catalog.pool_at(decision.vrf, words.address_number(decision.yiaddr))
+    return pool.name if pool else None
 
 
 def _what_became(decision: Decision) -> str:

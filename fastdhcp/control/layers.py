@@ -15,15 +15,13 @@ HOSTNAME = 12
 _ECHOED = "echoed, as it came"
 _SERVERS: Mapping[int, str] = {
     1: "the subnet's prefix",
-    51: "the lease",
     53: "the reply",
     54: "the server's address",
     56: "the reply",
-    58: "the lease",
-    59: "the lease",
     **dict.fromkeys((61, 82, 118, 221), _ECHOED),
 }
 """What gives the options that the server itself writes."""
+_TIMES: Mapping[int, str] = {51: "lease-time", 58: "renewal-time", 59: "rebinding-time"}
 Found = Mapping[str, Any]
 
 
@@ -67,8 +65,11 @@ def _octets(value: bytes | None) -> str | None:
 # ---- options
 
 
-def option_of(code: int, octets: bytes, found: Found, catalog: Catalog) -> ExplainedOption:
-    """An option of the reply, with its value as the configuration writes it."""
+def option_of(
+    code: int, octets: bytes, found: Found, catalog: Catalog, given: Mapping[str, str]
+) -> ExplainedOption:
+    """An option of the reply, with its value as the configuration writes it. `given`: who gave the
+    times."""
     known = catalog.definitions.dhcp.by_code.get(code)
     value: object = f"hex:{octets.hex()}"
     if known is not None:
@@ -78,7 +79,7 @@ def option_of(code: int, octets: bytes, found: Found, catalog: Catalog) -> Expla
         code=code,
         name=known.name if known else None,
         value=value,
-        layer=_layer(code, octets, found, catalog),
+        layer=given.get(_TIMES.get(code, "")) or _layer(code, octets, found, catalog),
     )
 
 
@@ -91,6 +92,11 @@ def _layer(code: int, octets: bytes, found: Found, catalog: Catalog) -> str:
     if code not in found["sources"]:
         return "the server"
     kind, level, number = found["sources"][code]
+    return layer_text(kind, level, number, found, catalog)
+
+
+def layer_text(kind: str, level: int, number: int, found: Found, catalog: Catalog) -> str:
+    """A layer of who is answered so, in words."""
     subnet = catalog.subnets[found["subnet"]].name if found["subnet"] is not None else ""
     if kind == "subnet":
         return OPTION_LEVELS[level] or f"subnet {subnet}"

@@ -168,6 +168,7 @@ class Decision(Message):
     `relay`: the name of the relay agent, if [relays] gives it one; `client_sent`: `unicast` or
     `broadcast`, if it says so (RFC 5010).
     `classes`: those that the client was of; null: the policy had none, or is not in force any more.
+    `reservation`: that of the client; it stands beside classes alone.
     """
 
     time: float
@@ -198,6 +199,7 @@ class Decision(Message):
     circuit_id_length: int
     parameters: str | None
     classes: list[str] | None
+    reservation: str | None
     generation: int
 
 
@@ -285,7 +287,8 @@ class Explanation(Message):
     """What a message draws, and why; nothing is changed by asking.
 
     `reply`: `offer`, `ack`, `nak`, or null for silence, with its `reason` (METRICS.md); `why`: in
-    words. `lease_time` null: no lease is told, or it has no end (`infinite`). `decision`: what was,
+    words. `lease_time` null: no lease is told, or it has no end (`infinite`). `given_by`: for the
+    times, `next_server` and so on, which key of which place says so. `decision`: what was,
     from the trace; the rest is then as the entry has it.
     """
 
@@ -310,6 +313,7 @@ class Explanation(Message):
     infinite: bool
     renewal_time: int | None
     rebinding_time: int | None
+    given_by: dict[str, str]
     options: list[ExplainedOption]
     generation: int
     decision: Decision | None = None

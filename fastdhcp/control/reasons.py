@@ -7,6 +7,8 @@ from fastdhcp import words
 from fastdhcp._codec import decode
 from fastdhcp._leases import BindingState
 from fastdhcp._stats import drop_names
+from fastdhcp.control.catalog import Catalog
+from fastdhcp.control.guards import who_is_let_in, why_kept_out
 
 OFFER, ACK, NAK = 2, 5, 6
 DISCOVER, REQUEST, DECLINE, RELEASE, INFORM = 1, 3, 4, 7, 8
@@ -66,12 +68,12 @@ _CLAIMED = {
 }
 
 
-def why(message_type: int, found: Mapping[str, Any]) -> str:
+def why(message_type: int, found: Mapping[str, Any], catalog: Catalog) -> str:
     """Sentences, without the last full stop, about what Explainer found."""
     if not found["reply_type"]:
-        return _why_silent(message_type, found)
+        return _why_silent(message_type, found, catalog)
     if found["reply_type"] == NAK:
-        return _why_refused(found)
+        return _why_refused(found, catalog)
     if message_type == INFORM:
         return "it asks for options alone: its address was set by hand"
     if not found["yiaddr"]:
@@ -142,14 +144,14 @@ def _why_without_address(found: Mapping[str, Any]) -> str:
 # ---- refused
 
 
-def _why_refused(found: Mapping[str, Any]) -> str:
+def _why_refused(found: Mapping[str, Any], catalog: Catalog) -> str:
     asked = found["asked"]
     address = words.address_text(found["asked_address"])
     if asked is None:
         return f"{address} is not an address of this link"
     reserved, mine = found["reserved"], found["mine"]
     if not asked["allowed"]:
-        return f"the client may not have {address}: {_why_not_allowed(found, asked)}"
+        return f"the client may not have {address}: {_why_not_allowed(found, asked, catalog)}"
     if asked["claim"] == "ended":
         return f"its lease of {address} was ended by an operator: it may not be renewed"
     if reserved is not None and reserved["address"] != asked["address"]:
@@ -161,19 +163,22 @@ def _why_refused(found: Mapping[str, Any]) -> str:
     return f"{address} is not the client's, and this server speaks for the link"
 
 
-def _why_not_allowed(found: Mapping[str, Any], asked: Place) -> str:
+def _why_not_allowed(found: Mapping[str, Any], asked: Place, catalog: Catalog) -> str:
     owner = found.get("asked_reservation")
     if owner is not None:
         return f"it is kept for {owner}"
     if asked["pool"] is None:
         return "it is in no pool"
-    return "its pool or subnet does not give it to this client (exclude, allow, deny)"
+    if not asked["gives"]:
+        return "it is excluded from its pool (exclude), or the server's own"
+    kept_out = why_kept_out(catalog.pools[asked["pool"]], found["classes"], catalog)
+    return kept_out or "its pool does not give it"
 
 
 # ---- silence
 
 
-def _why_silent(message_type: int, found: Mapping[str, Any]) -> str:
+def _why_silent(message_type: int, found: Mapping[str, Any], catalog: Catalog) -> str:
     reason = drop_names()[found["reason"]]
     if found["reason"] == 0:
         address = words.address_text(found["asked_address"])
@@ -183,6 +188,9 @@ def _why_silent(message_type: int, found: Mapping[str, Any]) -> str:
         }
         return done.get(message_type, "it would be carried out; no reply is due")
     said: str = SILENCE.get(reason, reason)
+    if reason == "class-not-allowed":
+        kept_out = who_is_let_in(found["scope"]["network"], found["classes"], catalog)
+        said = "; ".join([said, *kept_out])
     asked = found.get("asked")
     if reason in ("not-holder", "not-authoritative") and asked is not None:
         said += f" ({words.address_text(asked['address'])} {place_text(asked)})"

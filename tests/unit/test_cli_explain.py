@@ -87,7 +87,9 @@ def test_in_words(rig: ControlRig) -> None:
     said = dict(line.split(maxsplit=1) for line in lines if line)
     assert said["answer"].startswith("OFFER 10.77.1.")
     assert said["reservation"] == "none"
-    assert said["lease"] == "1h 0m, T1 30m 0s, T2 52m 30s"
+    assert said["lease"].startswith("1h 0m, by lease-time of ")
+    assert said["T1"] == "30m 0s, by half of the lease"
+    assert said["T2"] == "52m 30s, by seven eighths of the lease"
     assert said["option"].split() == ["name", "value", "given", "by"]
     assert [line.split()[0] for line in lines[lines.index("") + 2 :]][:3] == ["53", "54", "51"]
 

@@ -17,6 +17,15 @@ from fastdhcp.bpf import steer
 from tests.segments import make_memory, make_segments
 from tests.world import NAK, OFFER, World, number
 
+LINKS = st.sampled_from([
+    {}, {"giaddr": "10.77.0.9"}, {"giaddr": "192.0.2.9"},
+    {"giaddr": "192.0.2.9", "to": "10.77.0.1"},
+    {"ciaddr": "10.78.0.10", "to": "10.77.0.1"}, {"ciaddr": "10.78.0.10"},
+])  # fmt: skip
+SAID = st.fixed_dictionaries({}, optional={
+    82: st.sampled_from([b"", b"\5\4\x0a\x4e\0\0", b"\5\4\0\0\0\0", b"\5\4\x7f\0\0\1"]),
+    118: st.sampled_from([b"\x0a\x4f\0\0", b"\0\0\0\0"]),
+})  # fmt: skip
 POLICY = """
 [defaults]
 authoritative = true
@@ -171,3 +180,45 @@ def test_a_store_that_fails_is_told(world: Asking) -> None:
     found, done = world.pairs[-1]
     assert drop_names()[found["reason"]] == "store-unavailable"
     assert done["reason"] == found["reason"]
+
+
+WAYS_IN = """
+[relays]
+client-selections = true
+agents = [{ address = "192.0.2.9", link = "10.79.0.0/24" }]
+untrusted-interfaces = []
+[[subnets]]
+subnet = "10.77.0.0/22"
+pools = ["10.77.1.1-10.77.1.6"]
+[[subnets]]
+subnet = "10.78.0.0/24"
+pools = ["10.78.0.10-10.78.0.12"]
+[[subnets]]
+subnet = "10.79.0.0/24"
+pools = ["10.79.0.10-10.79.0.12"]
+"""
+
+
+@settings(max_examples=120, deadline=None)
+@given(LINKS, SAID, st.booleans())
+def test_what_is_said_to_have_chosen_the_link_is_what_leads_there(
+    tmp_path_factory: pytest.TempPathFactory, way: dict[str, str], said: dict[int, bytes],
+    untrusted: bool,
+) -> None:
+    """RFC 3527, RFC 3011, RFC 2131 4.3.2: by the worker's own rule, and not by another one."""
+    policy = WAYS_IN.replace("interfaces = []", 'interfaces = ["srv0"]') if untrusted else WAYS_IN
+    world = Asking(tmp_path_factory.mktemp("link"), policy)
+    world.send(3 if "ciaddr" in way else 1, 1, options=dict(said), **way)
+    found, _ = world.pairs[-1]
+    if not found["linked"]:
+        return
+    by, address = found["link_by"]
+    network = found["scope"]["network"]
+    subnets = {"10.77": 0, "10.78": 1, "10.79": 2}
+    if by == "interface":
+        assert (address, network) == (0, 0)
+    elif by == "giaddr" and address == number("192.0.2.9"):
+        assert network == 2
+    else:
+        assert network == subnets[".".join(str(address >> shift & 255) for shift in (24, 16))]
+    assert (by == "giaddr") <= ("giaddr" in way)

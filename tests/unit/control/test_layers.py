@@ -67,10 +67,10 @@ STATUS = {"interfaces": [{"index": 3, "name": "srv0", "up": True, "addresses": [
 class Rig:
     """A world whose clients may be asked about."""
 
-    def __init__(self, folder: Path) -> None:
-        self.world = World(folder, POLICY)
+    def __init__(self, folder: Path, policy: str = POLICY) -> None:
+        self.world = World(folder, policy)
         explainer = Explainer(self.world.memory, self.world.fds["hints"])
-        self.explaining = Explaining(self.world.memory, explainer)
+        self.explaining = Explaining(explainer)
         self.catalog = Catalog.read(
             self.world.policy["image"], self.world.policy["reservations"]
         )
@@ -142,9 +142,11 @@ def test_each_option_has_who_gave_it(rig: Rig) -> None:
         "subnet-mask": "the subnet's prefix", "routers": "subnet 10.77.0.0/22",
         "time-servers": "class modem", "log-servers": "subnet 10.77.0.0/22",
         "domain-name": "defaults", "root-path": "class modem, when of the subnet",
-        "ntp-servers": "shared network", "lease-time": "the lease", "message-type": "the reply",
-        "server-id": "the server's address", "renewal-time": "the lease",
-        "rebinding-time": "the lease", "tftp-server-name": "class modem",
+        "ntp-servers": "shared network",
+        "lease-time": "lease-time of the server: it is written nowhere",
+        "message-type": "the reply", "server-id": "the server's address",
+        "renewal-time": "half of the lease", "rebinding-time": "seven eighths of the lease",
+        "tftp-server-name": "class modem",
         "tz-name": "pool 10.77.1.1-10.77.1.250", "domain-search": "shared network",
         "menu-url": "subnet 10.77.0.0/22",
     }  # fmt: skip
@@ -175,3 +177,73 @@ def test_values_are_as_the_configuration_writes_them(rig: Rig) -> None:
 def test_rfc3046_2_2_what_is_echoed_is_said_to_be(rig: Rig) -> None:
     given = rig.layers(circuit_id="port 7", client_id="hex:01aa", relay="10.77.0.9")
     assert {given["relay-agent-information"], given["client-id"]} == {"echoed, as it came"}
+
+
+# ---- times and fields: which key of which place
+
+TIMES = """
+[defaults]
+lease-time = 3600
+rebinding-time = 3000
+[[classes]]
+name = "short"
+test = "option[60].hex == 'short'"
+lease-time = 600
+next-server = "10.77.0.8"
+[[classes]]
+name = "long"
+test = "option[60].hex == 'long'"
+[[shared-networks]]
+name = "lan"
+server-name = "boot.example"
+[[subnets]]
+subnet = "10.77.0.0/22"
+shared-network = "lan"
+lease-time-max = 7200
+pools = [
+    { range = "10.77.1.1-10.77.1.250", renewal-time = 900, when = [
+        { class = "long", lease-time-min = 5000 },
+    ] },
+]
+boot-file = "pxe.0"
+when = [{ class = "short", boot-file = "when.0" }]
+[[subnets.reservations]]
+hw-address = "02:ee:00:00:00:03"
+address = "10.77.0.50"
+lease-time = "infinite"
+boot-file = "own.0"
+[[subnets]]
+subnet = "10.78.0.0/24"
+pools = ["10.78.0.10-10.78.0.20"]
+"""
+SUBNET = "subnet 10.77.0.0/22"
+GIVEN = [
+    ({}, {"lease-time": "lease-time of defaults", "renewal-time": "renewal-time of pool "
+          "10.77.1.1-10.77.1.250", "rebinding-time": "rebinding-time of defaults",
+          "boot-file": SUBNET, "server-name": "shared network"}),
+    ({"vendor_class": "short"},
+     {"lease-time": "lease-time of class short", "renewal-time": "half of the lease",
+      "rebinding-time": "seven eighths of the lease", "next-server": "class short",
+      "boot-file": "class short, when of the subnet", "server-name": "shared network"}),
+    ({"vendor_class": "long"},
+     {"lease-time": "lease-time-min of class long, when of the pool"}),
+    ({"options": {"51": "hex:00000e11"}}, {"lease-time": "the client, which asks for it"}),
+    ({"options": {"51": "hex:00ffffff"}}, {"lease-time": f"lease-time-max of {SUBNET}"}),
+    ({"options": {"51": "hex:00000001"}}, {"lease-time": "lease-time of defaults"}),
+    ({"hw_address": "02:ee:00:00:00:03"},
+     {"lease-time": "lease-time of reservation", "boot-file": "reservation",
+      "server-name": "shared network"}),
+    ({"relay": "10.78.0.1"}, {"lease-time": "lease-time of defaults", "renewal-time":
+                              "half of the lease", "rebinding-time": "rebinding-time of defaults"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "wanted"), GIVEN, ids=[str(row[0]) for row in GIVEN])
+def test_each_time_and_field_has_the_key_that_gave_it(
+    tmp_path: Path, fields: dict[str, Any], wanted: dict[str, str]
+) -> None:
+    found = Rig(tmp_path, TIMES).ask(**fields)
+    told = found.given_by if len(wanted) > 1 else {key: found.given_by[key] for key in wanted}
+    assert told == wanted
+    layers = {option.name: option.layer for option in found.options}
+    assert all(layers[key] == text for key, text in told.items() if key.endswith("-time"))

@@ -10,6 +10,7 @@ from fastdhcp._codec import decode
 from fastdhcp._explain import Explainer
 from fastdhcp._journal import ChangeKind
 from fastdhcp._stats import drop_names
+from fastdhcp.control.catalog import Catalog
 from fastdhcp.control.reasons import SILENCE, why
 from tests import _trial
 from tests.world import World, number
@@ -37,14 +38,15 @@ def test_every_reason_has_words() -> None:
 class Told(World):
     """Each message is explained, in words, and then handled."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, POLICY)
+    def __init__(self, folder: Path, policy: str = POLICY) -> None:
+        super().__init__(folder, policy)
         self.explainer = Explainer(self.memory, self.fds["hints"])
         self.words = ""
 
     def handle(self, data: bytes, **way: int) -> dict[str, Any]:
         found = self.explainer.explain(data, **way)
-        self.words = why(decode(data).message_type or 0, found)
+        catalog = Catalog.read(self.policy["image"], self.policy["reservations"])
+        self.words = why(decode(data).message_type or 0, found, catalog)
         return super().handle(data, **way)
 
 
@@ -109,8 +111,8 @@ def test_rfc2131_4_3_2_a_nak(world: Told) -> None:
     assert world.words == "the client holds 10.77.1.1 on this link"
     world.reboot("10.77.1.3", 2)
     assert world.words == (
-        "the client may not have 10.77.1.3: its pool or subnet does not give it to this client "
-        "(exclude, allow, deny)"
+        "the client may not have 10.77.1.3: it is excluded from its pool (exclude), or the "
+        "server's own"
     )
     world.reboot("10.77.2.9", 2)
     assert world.words == "the client may not have 10.77.2.9: it is in no pool"
@@ -189,3 +191,59 @@ def test_silence(world: Told) -> None:
 def test_rfc2131_4_3_5_inform(world: Told) -> None:
     world.inform("10.77.0.9", 1)
     assert world.words == "it asks for options alone: its address was set by hand"
+
+
+# ---- guards, by pool or subnet and by class
+
+GUARDED = """
+[defaults]
+authoritative = true
+[[classes]]
+name = "modem"
+test = "option[60].hex == 'modem'"
+lease-class = true
+[[classes]]
+name = "phone"
+test = "option[60].hex == 'phone'"
+lease-class = true
+[[subnets]]
+subnet = "10.77.0.0/22"
+deny = ["known"]
+pools = [
+    { range = "10.77.1.1-10.77.1.9", allow = ["modem"] },
+    { range = "10.77.2.1-10.77.2.9", allow = ["modem", "phone"] },
+]
+[[reservations]]
+hw-address = "02:ee:00:00:00:09"
+"""
+ONE = "pool 10.77.1.1-10.77.1.9 allows class modem alone, and the client is not of it"
+TWO = (
+    "pool 10.77.2.1-10.77.2.9 allows classes modem and phone alone, and the client is of none of "
+    "them"
+)
+KNOWN = "subnet 10.77.0.0/22 denies class known, and the client is of it"
+
+
+def test_guards_that_keep_a_client_out_are_named_with_their_classes(tmp_path: Path) -> None:
+    world = Told(tmp_path, GUARDED)
+    world.discover(1)
+    assert world.words == "; ".join([SILENCE["class-not-allowed"], ONE, TWO])
+    world.discover(9, options={60: b"phone"})
+    assert world.words == "; ".join([SILENCE["class-not-allowed"], ONE, KNOWN])
+    world.reboot("10.77.1.2", 1, options={60: b"phone"})
+    assert world.words == f"the client may not have 10.77.1.2: {ONE}"
+    world.reboot("10.77.2.2", 1)
+    assert world.words == f"the client may not have 10.77.2.2: {TWO}"
+    world.reboot("10.77.2.2", 9, options={60: b"modem"})
+    assert world.words == f"the client may not have 10.77.2.2: {KNOWN}"
+
+
+def test_of_many_guards_a_few_are_told(tmp_path: Path) -> None:
+    pools = ", ".join(
+        f'{{ range = "10.77.1.{n}", allow = ["modem"] }}' for n in range(1, 13)
+    )
+    head = GUARDED.partition("[[subnets]]")[0]
+    world = Told(tmp_path, f'{head}[[subnets]]\nsubnet = "10.77.0.0/22"\npools = [{pools}]\n')
+    world.discover(1)
+    assert world.words.count("allows class modem alone") == 8
+    assert world.words.endswith("; and 4 more likewise")
