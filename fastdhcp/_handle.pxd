@@ -48,6 +48,13 @@ cdef inline void handled_clear(Handled* out) noexcept nogil:
 # `v` points to.
 cdef DropReason consider(Table* t, const Packet* packet, const Arrival* arrival, uint32_t now,
                          View* v, Handled* out) noexcept nogil
+# Of it for who asks: option 82 as policy reads it, which may stand in `copy`, to `who.relay_info`.
+# False: a record stayed locked.
+cdef bint handle_recall(const Table* t, const Packet* packet, const Arrival* arrival,
+                        const Scope* scope, Copy* copy, Identifiers* who) noexcept nogil
+# The reservation of who is so known, of the network or of no subnet; NULL: it has none.
+cdef const Reservation* find_reservation(const Table* t, const Network* network,
+                                         const Identifiers* who) noexcept nogil
 # What RFC 2131 wants, of what is looked up for it. DROP_LOCK_TIMEOUT: a record stayed locked.
 cdef DropReason decide(Table* t, const Packet* packet, Scope* scope, View* v,
                        Verdict* verdict) noexcept nogil

@@ -227,8 +227,7 @@ cdef bint handle_recall(const Table* t, const Packet* packet, const Arrival* arr
 
 # Of a network's reservations, and of those of no subnet, only the kinds that they use are looked
 # for. The network's own come first.
-cdef const Reservation* find_reservation(const Table* t, const Scope* scope,
-                                         const Network* network,
+cdef const Reservation* find_reservation(const Table* t, const Network* network,
                                          const Identifiers* who) noexcept nogil:
     cdef const Reservation* found = NULL
     cdef uint32_t left = network.kinds | network.kinds_any
@@ -281,7 +280,7 @@ cdef DropReason identify(const Table* t, const Packet* packet, const Arrival* ar
     v.htype = packet.htype
     v.hlen = packet.hlen
     memcpy(v.chaddr, packet.chaddr, HLEN_MAX)
-    v.reservation = find_reservation(t, scope, network, who)
+    v.reservation = find_reservation(t, network, who)
     v.overlaid = 0
     if v.reservation != NULL:
         v.overlaid = v.reservation.overlay != 0

@@ -5,6 +5,10 @@ from typing import Any
 
 from fastdhcp._memory import Memory
 
+def client_reservation(memory: Memory, number: int) -> dict[str, Any] | None:
+    """The reservation by which the last client of a record is answered there: that of the address,
+    if it is its own, else one without an address; None: there is none, or the record is locked."""
+
 def held_anew(
     memory: Memory, buffer: bytes | mmap, before: bytes | mmap
 ) -> list[dict[str, Any]]:

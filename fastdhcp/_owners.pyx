@@ -9,7 +9,10 @@ from fastdhcp._entry cimport Kept, entry_kept
 from fastdhcp._identity cimport (
     Identifiers, identifier_of, identifiers_hardware, identifiers_named, identifiers_relay_info,
 )
-from fastdhcp._image cimport NAMED_KINDS, NOWHERE
+from fastdhcp._handle cimport find_reservation
+from fastdhcp._image cimport (
+    NAMED_KINDS, NOWHERE, Network, image_find_subnet, image_network, image_subnet,
+)
 from fastdhcp._leases cimport (
     ACTIVE, BLOCK_SIZE, PENDING, Copy, Record, Table, leases_bits, leases_block, leases_copy,
     node_now,
@@ -23,22 +26,29 @@ from fastdhcp._reservations cimport (
 from fastdhcp._wire cimport Span
 
 
-# Whether the record's client is the one of the reservation, by what the record keeps.
-cdef bint is_owner(const Table* t, const Reservation* cell, const Copy* copy) noexcept nogil:
+# Who the record's client is, by what the record keeps; it points into `copy`. `kinds`: those that
+# are asked for.
+cdef void identify_kept(const Table* t, const Copy* copy, uint32_t kinds,
+                        Identifiers* who) noexcept nogil:
     cdef const Record* r = &copy.record
-    cdef Span wanted = reservation_identity(cell)
-    cdef Span own
     cdef Span slots[SLOT_COUNT]
     cdef Kept kept
-    cdef Identifiers who
     cdef Input input
     entry_kept(r, copy.longs, &kept)
     who.client_id = kept.client_id
-    identifiers_relay_info(&who, kept.relay_info)
-    identifiers_hardware(&who, r.htype, r.chaddr, r.hlen)
-    if 1u << cell.kind & NAMED_KINDS:
+    identifiers_relay_info(who, kept.relay_info)
+    identifiers_hardware(who, r.htype, r.chaddr, r.hlen)
+    if kinds & NAMED_KINDS:
         input_kept(&input, slots, &kept, r.htype, r.chaddr, r.hlen)
-        identifiers_named(&who, t.image, &input, 1u << cell.kind)
+        identifiers_named(who, t.image, &input, kinds)
+
+
+# Whether the record's client is the one of the reservation.
+cdef bint is_owner(const Table* t, const Reservation* cell, const Copy* copy) noexcept nogil:
+    cdef Span wanted = reservation_identity(cell)
+    cdef Span own
+    cdef Identifiers who
+    identify_kept(t, copy, 1u << cell.kind, &who)
     own = identifier_of(&who, cell.kind)
     return own.len == wanted.len and memcmp(own.at, wanted.at, own.len) == 0
 
@@ -54,6 +64,35 @@ cdef bint is_held(const Table* t, const Reservation* cell, uint32_t now) noexcep
         return False
     return (copy.record.state in (ACTIVE, PENDING) and now < copy.record.expiry
             and not is_owner(t, cell, &copy))
+
+
+# The reservation without address that a worker finds for the record's client; NULL: it has none, or
+# one with an address.
+cdef const Reservation* unaddressed(const Table* t, const Copy* copy) noexcept nogil:
+    cdef const Reservation* found
+    cdef const Network* network
+    cdef Identifiers who
+    cdef uint32_t subnet = image_find_subnet(t.image, copy.record.vrf, copy.record.address)
+    if subnet == NOWHERE:
+        return NULL
+    network = image_network(t.image, image_subnet(t.image, subnet).network)
+    identify_kept(t, copy, network.kinds | network.kinds_any, &who)
+    found = find_reservation(t, network, &who)
+    return NULL if found == NULL or found.address else found
+
+
+def client_reservation(Memory memory, uint32_t number):
+    """The reservation by which the last client of a record is answered there: that of the address,
+    if it is its own, else one without an address; None: there is none, or the record is locked."""
+    cdef Table* t = &memory.table
+    cdef const Reservation* found = NULL
+    cdef Copy copy
+    if t.image == NULL or t.reservations == NULL or not leases_copy(t, number, &copy):
+        return None
+    found = reservations_at(t.reservations, copy.record.vrf, copy.record.address)
+    if found == NULL or not is_owner(t, found, &copy):
+        found = unaddressed(t, &copy)
+    return None if found == NULL else reservation_dict(found)
 
 
 # The next such cell from `at` on; `count`: there is none.

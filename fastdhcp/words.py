@@ -2,12 +2,8 @@
 
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from fastdhcp._stats import RECEIVED_UNREADABLE, counter_words, drop_names
-
-if TYPE_CHECKING:
-    from fastdhcp._lease import Lease
 
 MESSAGE_NAMES = (
     "bootp", "discover", "offer", "request", "decline", "ack", "nak", "release", "inform",
@@ -126,18 +122,6 @@ def identifier_text(octets: bytes) -> str | None:
     if all(0x20 <= octet < 0x7F for octet in octets) and not octets.startswith(b"hex:"):
         return octets.decode("ascii")
     return f"hex:{octets.hex()}"
-
-
-def identities(record: "Lease", relay: Mapping[int, bytes]) -> dict[str, bytes | None]:
-    """What reservations may know the last client of a record by. ``relay``: what its relay agent
-    said, by sub-option."""
-    return {
-        "client-id": record.client_id,
-        "hw-address": bytes([record.htype]) + record.chaddr,
-        "circuit-id": relay.get(CIRCUIT_ID),
-        "remote-id": relay.get(REMOTE_ID),
-        "subscriber-id": relay.get(SUBSCRIBER_ID),
-    }
 
 
 def relay_parts(relay_info: bytes) -> Iterator[tuple[int, bytes]]:

@@ -83,11 +83,24 @@ class Reservations:
         """What a kind of identifier is called."""
         return self._kinds[number]
 
+    def __bool__(self) -> bool:
+        return bool(self._table)
+
     def at(self, vrf: int, address: int) -> Reservation | None:
-        found = self._table.at(vrf, address) if self._table else None
-        if found is None:
+        return self.of(self._table.at(vrf, address) if self._table else None)
+
+    def named(self, number: int) -> str | None:
+        """What the reservation of a cell is called; None: there is no such cell."""
+        if self._table is None or number >= len(self._table):
             return None
-        return Reservation(self._kinds[found["kind"]], found["identity"], found["hostname"])
+        found = self.of(self._table.row(number))
+        return found.name if found else None
+
+    def of(self, row: Mapping[str, Any] | None) -> Reservation | None:
+        """Of a row as the file table has it."""
+        if row is None:
+            return None
+        return Reservation(self._kinds[row["kind"]], row["identity"], row["hostname"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Mapping
 
 import msgspec
 
@@ -24,8 +23,9 @@ class Lease(msgspec.Struct, frozen=True, rename="kebab", omit_defaults=True, kw_
     declined address: when it may be used again); null: never, or nothing was ever bound. `pending`
     stands there only when true: the client may not renew, but the address is its own until
     `expires`. The identifiers are those of the last client that the address was bound to.
-    `reservation` says whom the address is kept for, `hw-address=02:ee:00:00:00:01`; of that client
-    the hostname is the reservation's if it named none itself. `vrf_name` stands there for all but
+    `reservation` says whom the address is kept for, `hw-address=02:ee:00:00:00:01`; of an address
+    that is kept for nobody it is the client's own reservation, that has no address. The hostname is
+    the reservation's if the client named none itself. `vrf_name` stands there for all but
     the default VRF. `class` is the first of that client's classes that are kept with leases; null:
     none, or one that is not configured any more.
     """
@@ -100,12 +100,13 @@ def lease_of(
     now: int,
     wall: WallClock,
     subnet: str | None,
-    reservation: Reservation | None,
+    reservation: Reservation | None = None,
+    own: Reservation | None = None,
     vrf_name: str | None = None,
     class_: str | None = None,
 ) -> Lease:
-    """The record as a Lease; `now` is node time, `reservation` that of its address, `class_` the
-    name of the record's."""
+    """The record as a Lease; `now` is node time, `reservation` that of its address, `own` the one
+    that its last client is answered by there, `class_` the name of the record's."""
     state = derive_state(record, now, reservation is not None)
     bound = record.start != 0 or record.state == BindingState.DECLINED
     if state == "offered":
@@ -118,8 +119,10 @@ def lease_of(
         expires = wall.instant(record.expiry) if bound else None
     relay = words.relay_sub_options(record.relay_info if known else b"")
     hostname = record.hostname.rstrip(b"\0") if known else b""
-    if reservation and (state == "reserved" or _is_kept_for(reservation, record, relay)):
-        hostname = hostname or reservation.hostname
+    namer = reservation if state == "reserved" else own if known else None
+    if namer and not hostname:
+        hostname = namer.hostname
+    shown = reservation or (own if known else None)
     return Lease(
         vrf=record.vrf,
         address=words.address_text(record.address),
@@ -133,16 +136,11 @@ def lease_of(
         starts=starts,
         expires=expires,
         version=record.version,
-        reservation=reservation.name if reservation else None,
+        reservation=shown.name if shown else None,
         class_=class_ if known else None,
         pending=state == "active" and record.state == BindingState.PENDING,
         vrf_name=vrf_name,
     )
-
-
-def _is_kept_for(reservation: Reservation, record: Record, relay: Mapping[int, bytes]) -> bool:
-    """Whether the last client of the record is the one that its address is kept for."""
-    return words.identities(record, relay).get(reservation.kind) == reservation.identity
 
 
 def unbound(

@@ -15,6 +15,7 @@ from typing import TypeVar
 from fastdhcp._lease import Lease as Record
 from fastdhcp._leases import BLOCK_SIZE
 from fastdhcp._memory import Memory
+from fastdhcp._owners import client_reservation
 from fastdhcp.control.catalog import Catalog, PoolName
 from fastdhcp.control.lease import Lease, WallClock, lease_of, unbound
 from fastdhcp.words import address_number
@@ -176,10 +177,17 @@ class Table:
         if subnet is None or not record.version:
             holder = self.catalog.subnet_at(record.vrf, record.address)
             subnet = holder.name if holder else None
-        reservation = self.catalog.reservations.at(record.vrf, record.address)
-        vrf = self.catalog.vrfs.get(record.vrf)
-        class_ = self.catalog.classes_by_id.get(record.class_id)
-        return lease_of(record, now, self.wall, subnet, reservation, vrf, class_)
+        kept = self.catalog.reservations
+        return lease_of(
+            record,
+            now,
+            self.wall,
+            subnet,
+            reservation=kept.at(record.vrf, record.address) if kept else None,
+            own=kept.of(client_reservation(self.memory, record.number)) if kept else None,
+            vrf_name=self.catalog.vrfs.get(record.vrf),
+            class_=self.catalog.classes_by_id.get(record.class_id),
+        )
 
     async def _read(self, read: Callable[[], T]) -> T:
         """In a thread; again while a record is locked. Raises RecordLocked."""

@@ -80,7 +80,7 @@ def test_3046_lists(said, tmp_path):
     info, circuit_id, remote_id = said
     world = World(tmp_path, TEXT)
     address = world.bind(1, giaddr="10.78.0.1", options={82: info})
-    lease = lease_of(world.memory.lease(0, number(address)), world.now, WallClock(), None, False)
+    lease = lease_of(world.memory.lease(0, number(address)), world.now, WallClock(), None)
     assert lease.circuit_id == words.identifier_text(circuit_id)
     assert lease.remote_id == words.identifier_text(remote_id)
 

@@ -49,12 +49,14 @@ def change(memory: Memory, kind: ChangeKind, fields: dict[str, Any]) -> None:
     assert result[0] == "applied"
 
 
-def seen(memory: Memory, now: int, reserved: Reservation | bool = False) -> Lease:
+def seen(
+    memory: Memory, now: int, reserved: Reservation | bool = False, own: Reservation | None = None
+) -> Lease:
     """With a wall clock that says node time."""
     reservation = KEPT if reserved is True else reserved or None
     record = memory.lease(0, ADDRESS)
     assert record is not None
-    return lease_of(record, now, WallClock(), "10.77.0.0/22", reservation)
+    return lease_of(record, now, WallClock(), "10.77.0.0/22", reservation, own)
 
 
 @pytest.mark.parametrize(
@@ -100,34 +102,37 @@ def test_identifiers_are_those_of_the_last_client() -> None:
     assert lease.starts == NOW
 
 
-@pytest.mark.parametrize(
-    ("reservation", "name", "hostname"),
-    [
-        (KEPT, "hw-address=02:ee:00:00:00:01", "printer-7"),
-        (Reservation("client-id", b"seven", b"printer-7"), "client-id=seven", "printer-7"),
-        (Reservation("circuit-id", b"\xff\x00", b"printer-7"), "circuit-id=hex:ff00", "printer-7"),
-        (Reservation("remote-id", b"r", b"printer-7"), "remote-id=r", "printer-7"),
-        (Reservation("remote-id", b"other", b"printer-7"), "remote-id=other", None),
-    ],
-)
+@pytest.mark.parametrize(("own", "hostname"), [(KEPT, "printer-7"), (None, None)])
 def test_a_reserved_clients_lease_names_reservation_and_hostname(
-    reservation: Reservation, name: str, hostname: str | None
+    own: Reservation | None, hostname: str | None
 ) -> None:
     """A stranger who still holds the address is not given the name."""
     memory = make_memory(now=NOW)
-    relay_info = bytes([1, 2, 0xFF, 0, 2, 1]) + b"r"
-    change(memory, BIND, {"expiry": 200, "client_id": b"seven", "relay_info": relay_info})
-    lease = seen(memory, 150, reservation)
-    assert (lease.reservation, lease.hostname) == (name, hostname)
+    change(memory, BIND, {"expiry": 200})
+    lease = seen(memory, 150, KEPT, own)
+    assert (lease.reservation, lease.hostname) == ("hw-address=02:ee:00:00:00:01", hostname)
     change(memory, END, {})
-    ended = seen(memory, 300, reservation)
+    ended = seen(memory, 300, KEPT, own)
     assert (ended.state, ended.hostname) == ("reserved", "printer-7")
 
 
 def test_the_name_that_a_reserved_client_gives_itself_comes_first() -> None:
     memory = make_memory(now=NOW)
     change(memory, BIND, {"expiry": 200, "hostname": b"own-name"})
-    assert seen(memory, 150, KEPT).hostname == "own-name"
+    assert seen(memory, 150, KEPT, KEPT).hostname == "own-name"
+
+
+def test_a_reservation_without_an_address_is_shown_with_its_client_alone() -> None:
+    memory = make_memory(now=NOW)
+    change(memory, BIND, {"expiry": 200})
+    lease = seen(memory, 150, own=KEPT)
+    assert (lease.reservation, lease.hostname) == ("hw-address=02:ee:00:00:00:01", "printer-7")
+    change(memory, END, {})
+    ended = seen(memory, 300, own=KEPT)
+    assert (ended.state, ended.hostname) == ("expired", "printer-7")
+    change(memory, OFFER, {"offer_until": 360, "key": OTHER_KEY})
+    other = seen(memory, 300, own=KEPT)
+    assert (other.reservation, other.hostname) == (None, None)
 
 
 def test_an_offer_shows_no_other_clients_identifiers() -> None:
