@@ -24,6 +24,13 @@ cdef enum:
     BODY_NO_NAME = 0xFFFF    # no place for a name: it is not asked for
 
 
+# Whose boot file the file field carries. A reservation's own is no part of a body, as its name.
+cdef enum FileTaken:
+    FILE_FREE = 0
+    FILE_TAKEN = 1
+    FILE_OWN = 2             # the reservation's own
+
+
 cdef struct BodyKey:
     uint32_t subnet          # image indexes, or NOWHERE
     uint32_t pool
@@ -31,7 +38,7 @@ cdef struct BodyKey:
     uint16_t room            # bytes for it in the options field, or BODY_ANY_ROOM
     uint16_t list_len        # or BODY_NO_LIST
     uint32_t generation      # of the image: indexes and values of another mean nothing in this one
-    uint8_t file_taken       # 1: the file field carries the boot file
+    uint8_t file_taken       # FileTaken
     uint8_t sname_taken      # 1: sname carries the server's name
     uint8_t own_name         # 1: a name of its own takes the place of any layer's option 12
     uint8_t bootp            # 1: for a BOOTP client
@@ -44,6 +51,7 @@ cdef struct BodyKey:
 cdef struct Body:
     BodyKey key
     uint8_t used
+    uint8_t own_file         # 1: option 67 is to be put in, of the reservation's own boot file
     uint8_t overload         # option 52; 0: file and sname are not its
     uint16_t size            # bytes of `main`
     uint16_t left_out        # options that found no room
@@ -80,10 +88,10 @@ cdef struct Source:
 cdef bint bodies_open(Bodies* bodies) noexcept nogil
 cdef void bodies_close(Bodies* bodies) noexcept nogil
 
-# The body for `room` bytes in the options field, `name_size` of which option 12 takes if it is put
-# in. `key` has subnet, pool, own, file_taken, sname_taken, own_name and bootp set, and is used as
-# scratch; `classes` are the client's; `list` is option 55 (at = NULL: none). What is returned lives
-# until the next call.
+# The body for `room` bytes in the options field (67 of an own boot file beside them), `name_size`
+# of which option 12 takes if it is put in. `key` has subnet, pool, own, file_taken, sname_taken,
+# own_name and bootp set, and is used as scratch; `classes` are the client's; `list` is option 55
+# (at = NULL: none). What is returned lives until the next call.
 cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key,
                              const uint64_t* classes, Span list, uint32_t room,
                              uint32_t name_size, Counters* counters) noexcept nogil

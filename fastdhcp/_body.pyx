@@ -9,11 +9,12 @@ from fastdhcp._atomic cimport lowest_bit_u64
 from fastdhcp._classes cimport classes_has
 from fastdhcp._codec cimport OptionSpan, codec_lay_options, codec_option_size
 from fastdhcp._image cimport (
-    NOWHERE, OPTION_ALWAYS, OPTION_BY_VENDOR, OPTION_NEVER, ClassSets, Image, Layer, Option, Pool,
-    Subnet, When, image_class, image_class_sets, image_find_option, image_layer, image_pool,
-    image_subnet, image_table, image_when,
+    NOWHERE, OPTION_ALWAYS, OPTION_BY_VENDOR, OPTION_IMPLIED, OPTION_NEVER, ClassSets, Image, Layer,
+    Option, Pool, Subnet, When, image_class, image_class_sets, image_find_option, image_layer,
+    image_pool, image_subnet, image_table, image_when,
 )
 from fastdhcp._stats cimport COUNT_CACHE_MISS, Counters, count
+from fastdhcp._vendors cimport vendors_add
 from fastdhcp._wire cimport *
 
 cdef enum:
@@ -27,7 +28,6 @@ cdef enum:
     OPTION_VENDOR_OPTIONS = 125
     OPTION_PORT_PARAMETERS = 159
     OPTION_MS_CLASSLESS_ROUTES = 249
-    VENDOR_HEAD = 5          # RFC 3925 4: enterprise number, length of what follows
 
 # Never from the policy: the frame of a reply, or what only a client says.
 cdef uint8_t NOT_IN_BODY[256]
@@ -59,6 +59,7 @@ cdef struct Choice:
     uint8_t mask[4]
     uint8_t vendors[BODY_SIZE]  # option 125, when several layers have a part in it
     bint listed              # there is an option 55
+    bint own_file            # 67 is the reservation's own boot file, and is wanted
     bint routes_instead      # routers and static routes give way to classless routes
     uint32_t before_name     # options before a name of its own; BODY_NO_NAME: it is not asked for
 
@@ -119,7 +120,7 @@ cdef void choice_begin(Choice* c, const Image* image, const BodyKey* key,
     c.key = key
     c.layer_count = c.count = 0
     c.before_name = BODY_NO_NAME
-    c.listed = c.routes_instead = False
+    c.listed = c.routes_instead = c.own_file = False
     memset(c.sending, 0, sizeof(c.sending))
     memset(c.done, 0, sizeof(c.done))
     c.pushed = Source(LAYER_RESERVATION, 0, 0)
@@ -160,25 +161,6 @@ cdef Span nearest_value(const Choice* c, uint8_t code) noexcept nogil:
     return Span(NULL, 0)
 
 
-# Adds the vendors of a value that are not among the `size` bytes yet. The new size.
-cdef uint32_t add_vendors(Choice* c, uint32_t size, Span value) noexcept nogil:
-    cdef uint32_t before = size
-    cdef uint32_t at = 0
-    cdef uint32_t seen, part
-    while at + VENDOR_HEAD <= value.len:
-        part = VENDOR_HEAD + value.at[at + VENDOR_HEAD - 1]
-        if part > value.len - at:
-            break
-        seen = 0
-        while seen < before and load_be32(c.vendors + seen) != load_be32(value.at + at):
-            seen += VENDOR_HEAD + c.vendors[seen + VENDOR_HEAD - 1]
-        if seen >= before and size + part <= <uint32_t>BODY_SIZE:
-            memcpy(c.vendors + size, value.at + at, part)
-            size += part
-        at += part
-    return size
-
-
 # RFC 3925 4: each vendor once; the nearest layer that names it has its options. What a layer gives
 # in hex is whole, as it is.
 cdef Span vendor_options(Choice* c) noexcept nogil:
@@ -190,7 +172,7 @@ cdef Span vendor_options(Choice* c) noexcept nogil:
         if option == NULL:
             continue
         if option.flags & OPTION_BY_VENDOR:
-            size = add_vendors(c, size, value_of(c.image, option))
+            size = vendors_add(c.vendors, size, BODY_SIZE, value_of(c.image, option))
         elif size == 0:
             return value_of(c.image, option)
     if size == 0:
@@ -212,6 +194,27 @@ cdef Span choice_value(Choice* c, uint8_t code) noexcept nogil:
     return value
 
 
+# Is it there only because server-name or boot-file is (RFC 2132 9.4, 9.5)? Who did not ask for it
+# has it in sname or file.
+cdef bint is_implied(const Choice* c, uint8_t code) noexcept nogil:
+    cdef const Option* option
+    cdef uint32_t i
+    if code != OPTION_TFTP_SERVER_NAME and code != OPTION_BOOT_FILE_NAME:
+        return False
+    for i in range(c.layer_count):
+        option = image_find_option(c.image, c.layers[i], code)
+        if option != NULL:
+            return option.flags & OPTION_IMPLIED
+    return False
+
+
+# Does the reservation's own boot file stand before what the layers say of 67? Its own option does
+# not give way.
+cdef inline bint is_own_file(const Choice* c) noexcept nogil:
+    return (c.key.file_taken == FILE_OWN and image_find_option(
+        c.image, c.layers[0], OPTION_BOOT_FILE_NAME) == NULL)
+
+
 # Once. Nothing has length 0 (small clients stumble over it), unless it is configured so. A
 # reservation's own name for its client stands before any layer's option 12.
 cdef void choice_add(Choice* c, uint8_t code) noexcept nogil:
@@ -221,6 +224,9 @@ cdef void choice_add(Choice* c, uint8_t code) noexcept nogil:
     c.done[code] = 1
     if code == OPTION_HOSTNAME and c.key.own_name:
         c.before_name = c.count
+        return
+    if code == OPTION_BOOT_FILE_NAME and is_own_file(c):
+        c.own_file = c.listed or c.sending[code] == OPTION_ALWAYS
         return
     value = choice_value(c, code)
     if value.at != NULL:
@@ -279,7 +285,7 @@ cdef void choose_all(Choice* c) noexcept nogil:
     choose_always(c)
     choice_add(c, OPTION_CLASSLESS_ROUTES)
     for code in range(1, 255):
-        if not ASKED_ONLY[code]:
+        if not ASKED_ONLY[code] and not is_implied(c, <uint8_t>code):
             choice_add(c, <uint8_t>code)
 
 
@@ -339,6 +345,7 @@ cdef void lay_choice(Body* body, const Choice* c) noexcept nogil:
     body.left_out = <uint16_t>codec_lay_options(
         c.spans, c.count, &main, NULL if whole or key.file_taken else &file,
         NULL if whole or key.sname_taken else &sname, &body.overload)
+    body.own_file = c.own_file
     body.size = <uint16_t>(main.at - body.main)
     body.name_at = name_place(c, whole and body.left_out == 0)
 

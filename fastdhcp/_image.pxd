@@ -71,6 +71,7 @@ cdef enum OptionFlag:
     OPTION_NEVER = 2
     OPTION_BY_VENDOR = 4         # 125 in parts: farther layers may add other vendors' (RFC 3925 4)
     OPTION_NO_VALUE = 8          # the flags are all that this layer says
+    OPTION_IMPLIED = 16          # by boot-file or server-name: for who asks for it
 
 
 cdef struct Table_:              # one table of the image

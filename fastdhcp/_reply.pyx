@@ -4,7 +4,9 @@ as RFC 951 and RFC 1542 have it."""
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset, strlen
 
-from fastdhcp._body cimport BODY_NO_NAME, Bodies, Body, BodyKey, bodies_find
+from fastdhcp._body cimport (
+    BODY_NO_NAME, FILE_FREE, FILE_OWN, FILE_TAKEN, Bodies, Body, BodyKey, bodies_find,
+)
 from fastdhcp._codec cimport HAS_FQDN, HAS_RELAY_PORT, Packet, codec_option_size
 from fastdhcp._echo cimport echo_size, echo_write
 from fastdhcp._handle cimport Handled
@@ -296,6 +298,14 @@ cdef inline void begin_key(BodyKey* key, Span* name, const Handled* handled) noe
     key.own_name = 1 if name.len else 0
 
 
+# Whose the boot file is. One of the reservation's own may go as option 67, too, beside the body.
+cdef inline uint8_t file_taken(const Handled* handled, Span file, uint32_t* room) noexcept nogil:
+    if handled.reservation == NULL or handled.reservation.boot_file_len == 0:
+        return FILE_TAKEN
+    room[0] -= min(room[0], codec_option_size(file.len))
+    return FILE_OWN
+
+
 cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image,
                      const Packet* packet, const Handled* handled,
                      Counters* counters) noexcept nogil:
@@ -306,13 +316,17 @@ cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image
     cdef const Body* body
     cdef BodyKey key
     begin_key(&key, &name, handled)
-    key.file_taken = 1 if file.len else 0
+    key.file_taken = FILE_FREE
+    if file.len:
+        key.file_taken = file_taken(handled, file, &room)
     key.sname_taken = 1 if params.server_name_len else 0
     key.bootp = 0
     body = bodies_find(bodies, image, &key, handled.classes, packet.parameter_list, room,
                        codec_option_size(name.len) if name.len else 0, counters)
     if file.len:
         memcpy(reply.data + AT_FILE, file.at, file.len)
+        if body.own_file:
+            write_option(w, OPTION_BOOT_FILE_NAME, file)
     elif body.overload:
         memcpy(reply.data + AT_FILE, body.file, FILE_SIZE)
     if params.server_name_len:
@@ -365,7 +379,8 @@ cdef bint write_bootp(Reply* reply, Writer* w, Bodies* bodies, const Image* imag
     reply.type = BOOTP
     write_bootp_fields(reply, image, packet, handled)
     begin_key(&key, &name, handled)
-    key.file_taken = key.sname_taken = key.bootp = 1
+    key.file_taken = FILE_TAKEN
+    key.sname_taken = key.bootp = 1
     room = room_left(reply, w, &asked, handled)
     body = bodies_find(bodies, image, &key, handled.classes, packet.parameter_list, room,
                        codec_option_size(name.len) if name.len else 0, counters)

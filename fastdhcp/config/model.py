@@ -62,12 +62,14 @@ OPTION_LEVELS = ("", "shared network", "defaults")
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a layer says of an option. `value` None: only whether it is sent. `by_vendor`: option
-    125, whose vendors count one by one (RFC 3925 4). `level`: where it was written (OPTION_LEVELS);
-    it changes nothing, and is kept for who asks."""
+    125, whose vendors count one by one (RFC 3925 4). `implied`: by `boot-file` or `server-name`,
+    for who asks for 67 or 66 (RFC 2132 9.4, 9.5). `level`: where it was written (OPTION_LEVELS); it
+    changes nothing, and is kept for who asks."""
 
     value: bytes | None = None
     sending: str = ""  # "always" or "never"; "": as it is asked for
     by_vendor: bool = False
+    implied: bool = False
     level: str = field(default="", compare=False)
 
 

@@ -1,5 +1,6 @@
 """The values of a scope (defaults, subnet, pool, reservation): the nearest wins."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,6 +30,9 @@ _LEVELS: Mapping[str | int, str] = {"defaults": "defaults", "shared-networks": "
 _NAME_CODES = {
     BY_NAME[name].code for name in ("host-name", "domain-name", "tftp-server-name")
 }
+_IMPLIED = {
+    BY_NAME["tftp-server-name"].code: "server_name", BY_NAME["boot-file-name"].code: "boot_file",
+}  # fmt: skip
 _SUBNET_MASK = BY_NAME["subnet-mask"].code
 _IEN_116 = BY_NAME["name-servers"].code
 _DOMAIN_NAME_SERVERS = BY_NAME["domain-name-servers"].code
@@ -104,6 +108,9 @@ def scope_options(
 ) -> Options:
     """A scope's own options, encoded, by code; and what it always sends, and never."""
     found: dict[int, Given] = {}
+    if not (scope.options or scope.always_send or scope.never_send):
+        _add_implied(where, scope, found)
+        return found or NO_OPTIONS
     level = _LEVELS.get(where.path[0], "") if where.path else ""
     for name, value in scope.options.items():
         here = where.at("options", name)
@@ -125,7 +132,25 @@ def scope_options(
         report.warn(here, f"{words}; servers of DNS are domain-name-servers")
     if scope.always_send or scope.never_send:
         _add_sendings(report, where, scope, definitions, found)
+    _add_implied(where, scope, found)
     return found
+
+
+def _add_implied(where: Where, scope: Scope, found: dict[int, Given]) -> None:
+    """RFC 2132 9.4, 9.5: what fills sname and file, for who asks for it as an option. The boot file
+    of a reservation stands in its row, not among its options."""
+    level = _LEVELS.get(where.path[0], "") if where.path else ""
+    for code, name in _IMPLIED.items():
+        written = getattr(scope, name, UNSET)
+        said = found.get(code, Given())
+        if written is UNSET or said.value is not None:
+            continue
+        if name == "boot_file" and "reservations" in where.path:
+            continue
+        with contextlib.suppress(ValueError):  # it is wrong, and told
+            value = _ROWS[name].read(written)
+            assert isinstance(value, bytes)
+            found[code] = replace(said, value=value, implied=True, level=level)
 
 
 def _add_sendings(

@@ -64,7 +64,7 @@ FLAGS = {
 }
 FLAGS["v6_only"] = 1 << len(FLAGS)
 # OptionFlag.
-ALWAYS, NEVER, BY_VENDOR, NO_VALUE = 1, 2, 4, 8
+ALWAYS, NEVER, BY_VENDOR, NO_VALUE, IMPLIED = 1, 2, 4, 8, 16
 SENDING = {"": 0, "always": ALWAYS, "never": NEVER}
 HEADER = Row(
     magic="I", layout="I", size="Q", generation="I", workers="I", identity="16s", durable="I",
@@ -295,6 +295,7 @@ class LayerTable:
         value = said.value or b""
         flags = SENDING[said.sending]
         flags |= NO_VALUE if said.value is None else BY_VENDOR if said.by_vendor else 0
+        flags |= IMPLIED if said.implied else 0
         place = self._blob.place(value)
         level = OPTION_LEVELS.index(said.level)
         return OPTION.pack(

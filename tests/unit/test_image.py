@@ -229,8 +229,9 @@ def test_networks(image: ImageView) -> None:
 
 def test_the_subnets_layer_has_the_defaults_under_it(image: ImageView) -> None:
     plain, own = image.subnet(1), image.subnet(0)
-    assert image.layer(plain["layer"]) == {3: bytes((10, 0, 0, 1)), 15: b"a.example"}
-    assert image.layer(own["layer"]) == {3: bytes((10, 0, 0, 2)), 15: b"a.example"}
+    far = {15: b"a.example", 67: b"pxe"}  # by boot-file, for who asks for 67
+    assert image.layer(plain["layer"]) == {3: bytes((10, 0, 0, 1)), **far}
+    assert image.layer(own["layer"]) == {3: bytes((10, 0, 0, 2)), **far}
 
 
 def test_a_pools_layer_is_its_own(image: ImageView) -> None:

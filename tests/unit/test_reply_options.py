@@ -312,3 +312,76 @@ options = {{ ntp-servers = ["10.0.0.9"] }}
     assert found[125].hex() == (
         "00000001" "06" "01040a000001" "00000002" "06" "01040a000102"
     )  # fmt: skip
+
+
+# ---- 66 and 67 beside sname and file (RFC 2132 9.4, 9.5)
+
+PREFIX = bytes((255, 255, 252, 0))
+BOTH = 'boot-file = "pxe.0"\nserver-name = "boot.example"'
+OPTIONS = 'options = { boot-file-name = "http://x/y", tftp-server-name = "t" }'
+KEPT_FILE = 'boot-file = "own.0"'
+ASKED = [
+    ("both, in the client's order", {"defaults": BOTH}, [67, 66],
+     {67: b"pxe.0", 66: b"boot.example"}),
+    ("not asked for", {"defaults": BOTH}, [6], {}),
+    ("without option 55", {"defaults": BOTH}, None, {1: PREFIX}),
+    ("the option of the same place has the word", {"defaults": BOTH + "\n" + OPTIONS}, [66, 67],
+     {66: b"t", 67: b"http://x/y"}),
+    ("a nearer key before a farther option", {"defaults": OPTIONS, "pool": 'boot-file = "near"'},
+     [67], {67: b"near"}),
+    ("a nearer option before a farther key", {"defaults": BOTH, "subnet": OPTIONS}, [67],
+     {67: b"http://x/y"}),
+    ("an option without option 55, as any", {"defaults": BOTH + "\n" + OPTIONS}, None,
+     {1: PREFIX, 66: b"t", 67: b"http://x/y"}),
+    ("always", {"defaults": BOTH + '\nalways-send = ["boot-file-name"]'}, [], {67: b"pxe.0"}),
+    ("never", {"defaults": BOTH + "\nnever-send = [67]"}, [66, 67], {66: b"boot.example"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("where", "asked", "wanted"), [row[1:] for row in ASKED],
+                         ids=[row[0] for row in ASKED])  # fmt: skip
+def test_rfc2132_9_4_9_5_who_asks_gets_the_fields_as_options(
+    where: dict[str, str], asked: list[int] | None, wanted: dict[int, bytes]
+) -> None:
+    maker = maker_of(**where)
+    found = sent(maker, None if asked is None else bytes(asked))
+    assert found == wanted
+    assert list(found) == list(wanted)
+
+
+@pytest.mark.parametrize(
+    ("kept", "asked", "file", "option"),
+    [
+        (KEPT_FILE, [67], b"own.0", b"own.0"),
+        (KEPT_FILE, [6], b"own.0", None),
+        (KEPT_FILE, None, b"own.0", None),
+        (KEPT_FILE + "\n" + OPTIONS, [67], b"own.0", b"http://x/y"),
+        ("", [67], b"pxe.0", b"pxe.0"),
+    ],
+)
+def test_a_reservations_own_boot_file_is_its_option_too(
+    kept: str, asked: list[int] | None, file: bytes, option: bytes | None
+) -> None:
+    """It stands in the row of the reservation, and no body is laid for it alone."""
+    maker = maker_of(defaults=BOTH, kept=kept)
+    options = {} if asked is None else {55: bytes(asked)}
+    reply = decode(make(maker, request(options=options), reservation=0))
+    assert (reply.file.rstrip(b"\0"), reply.options.get(67)) == (file, option)
+    other = decode(make(maker, request(options=options)))
+    assert other.options.get(67) == (b"pxe.0" if asked == [67] else None)
+
+
+def test_an_own_boot_file_that_is_never_sent_as_an_option() -> None:
+    maker = maker_of(defaults=BOTH + "\nnever-send = [67]", kept=KEPT_FILE)
+    reply = decode(make(maker, request(options={55: b"C"}), reservation=0))
+    assert (reply.file.rstrip(b"\0"), 67 in reply.options) == (b"own.0", False)
+
+
+def test_an_own_boot_file_finds_room_before_the_body_is_laid() -> None:
+    """RFC 2132 9.10: 576 octets and no more."""
+    long = 'boot-file = "' + "x" * 127 + '"'
+    many = ", ".join(f'"10.0.0.{n}"' for n in range(40))
+    maker = maker_of(defaults=f"options = {{ ntp-servers = [{many}] }}", kept=long)
+    reply = make(maker, request(options={55: bytes([42, 67]), 57: SMALL}), reservation=0)
+    assert len(reply) <= 548
+    assert decode(reply).options[67] == b"x" * 127
