@@ -37,7 +37,7 @@ cdef struct View:
     Place asked                  # option 50, or ciaddr
     Place reserved               # the reservation's address
     Place free                   # the next free address; gathered when the engine wants it
-    uint8_t free_gathered
+    uint8_t free_gathered        # 1: what the engine wanted is done
     uint8_t let_in               # 1: a pool of the link may give to this client
     uint8_t refused              # 1: the guard of one may not
     uint8_t store_failing        # nothing can be made durable now
@@ -49,6 +49,8 @@ cdef struct View:
 cdef enum Want:
     WANT_NOTHING = 0
     WANT_FREE = 1                # gather View.free and decide again
+    WANT_ELSEWHERE = 2           # set `free_gathered` and decide again, if not another VRF has the
+                                 # lease that is asked for
 
 
 cdef struct Verdict:

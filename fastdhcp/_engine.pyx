@@ -386,6 +386,10 @@ cdef void decide_holding(const Image* image, const Packet* packet, const Scope* 
         acknowledge(image, packet, v, p, out)
     elif own or (p.known and p.binding.state == PENDING and is_key(v, &p.binding)):
         deny(out)
+    elif (image.vrfs and not v.free_gathered and packet.ciaddr and not packet.giaddr
+            and packet.relay_info.len == 0):
+        # No relay agent has passed it on: it may be for another VRF than its interface's.
+        out.want = WANT_ELSEWHERE
     elif (p.known and p.allowed and is_free(v, p) and not is_held(v, &v.mine)
             and not is_due_elsewhere(v, p)):
         if speaks_for_link(image, scope):

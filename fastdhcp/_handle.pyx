@@ -7,7 +7,7 @@ from fastdhcp._classes cimport (
     classes_add, classes_count, classes_drop, classes_find, classes_kept, classes_overlay,
 )
 from fastdhcp._codec cimport HAS_SERVER_ID, Packet, codec_client_id
-from fastdhcp._engine cimport WANT_FREE, Verdict, View, engine_decide
+from fastdhcp._engine cimport WANT_ELSEWHERE, WANT_FREE, Verdict, View, engine_decide
 from fastdhcp._entry cimport Kept, entry_kept
 from fastdhcp._gather cimport (
     CLAIM_ENDED, CLAIM_HELD, gather, gather_claim, gather_free, gather_kept,
@@ -35,7 +35,7 @@ from fastdhcp._reservations cimport RESERVED_CLASSES, Reservation, reservations_
 from fastdhcp._scope cimport Arrival, Scope, scope_is_host, scope_select
 from fastdhcp._stats cimport (
     COUNT_REDECIDED, DROP_CLASS_DROP, DROP_LOCK_TIMEOUT, DROP_MOVED, DROP_NO_CLIENT_ADDRESS,
-    DROP_NONE,
+    DROP_NONE, DROP_OTHER_VRF,
     DROP_NOT_SERVED_TYPE, DROP_RING_FULL, DROP_SERVER_MESSAGE, DROP_TABLE_FULL, DropReason, count,
 )
 from fastdhcp._wire cimport (
@@ -370,6 +370,38 @@ cdef DropReason consider(Table* t, const Packet* packet, const Arrival* arrival,
 
 # ---- what becomes of it
 
+# Does the client of a renewal hold its address in another VRF? DROP_NONE: in none.
+cdef DropReason find_elsewhere(const Table* t, const Packet* packet,
+                               const Scope* scope) noexcept nogil:
+    cdef const Vpn* vpns = <const Vpn*>image_table(t.image, &t.image.vpns)
+    cdef uint32_t i, vrf, block
+    cdef Copy copy
+    cdef Kept kept
+    for i in range(t.image.vpns.count + 1):
+        vrf = vpns[i - 1].vrf if i else 0
+        block = NOWHERE if vrf == scope.vrf else leases_block(t, vrf, packet.ciaddr)
+        if block == NOWHERE:
+            continue
+        if not leases_copy(t, block * BLOCK_SIZE + (packet.ciaddr & 255), &copy):
+            return DROP_LOCK_TIMEOUT
+        entry_kept(&copy.record, copy.longs, &kept)
+        if is_bound_to(&copy.record, &kept, packet):
+            return DROP_OTHER_VRF
+    return DROP_NONE
+
+
+# What a client of another VRF sends past its relay agent names no VRF: neither a NAK nor an ACK
+# would be about its own lease. It hears nothing, and rebinds through the relay agent (RFC 2131
+# 4.4.5).
+cdef DropReason decide_here(const Table* t, const Packet* packet, const Scope* scope, View* v,
+                            Verdict* verdict) noexcept nogil:
+    cdef DropReason reason = find_elsewhere(t, packet, scope)
+    if reason == DROP_NONE:
+        v.free_gathered = 1
+        engine_decide(t.image, packet, scope, v, verdict)
+    return reason
+
+
 cdef DropReason decide(Table* t, const Packet* packet, Scope* scope, View* v,
                        Verdict* verdict) noexcept nogil:
     if not gather(t, packet, scope, v):
@@ -380,6 +412,8 @@ cdef DropReason decide(Table* t, const Packet* packet, Scope* scope, View* v,
     if verdict.want == WANT_FREE:
         gather_free(t, packet, scope, v)
         engine_decide(t.image, packet, scope, v, verdict)
+    elif verdict.want == WANT_ELSEWHERE:
+        return decide_here(t, packet, scope, v, verdict)
     return DROP_NONE
 
 

@@ -47,6 +47,7 @@ cpdef enum DropReason:
     DROP_RELAY_UNTRUSTED     # option 82 without a relay agent, from an interface not to be trusted
     DROP_CLASS_DROP          # a class of the client says so
     DROP_CLASS_NOT_ALLOWED   # no pool of the link allows a class of the client
+    DROP_OTHER_VRF           # a renewal past its relay agent, of a lease in another VRF
     DROP_REASON_COUNT
 
 # What else is counted. COUNT_RECEIVED + message type, COUNT_SENT + message type.

@@ -36,8 +36,9 @@ SILENCE: Mapping[str, str] = {
     "relay-untrusted": "it came by an interface of untrusted-interfaces without a relay agent, and "
     "brings an option 82 of its own making",
     "class-drop": "it is of a class that says drop = true",
-    "class-not-allowed": "no pool of the link is for any of its classes; see allow and deny of its "
-    "subnets and pools",
+    "other-vrf": "it renews past its relay agent, so that nothing names a VRF, and its lease is in "
+    "another VRF than the interface's; it rebinds through the relay agent",
+    "class-not-allowed": "no pool of the link is for any of its classes",
     "bootp-unknown": "it is a BOOTP client's, and bootp is not true where its address would be",
     "no-server-address": "the interface that it came by has no address to answer from; give it one",
     "other-server": "it is meant for another server",

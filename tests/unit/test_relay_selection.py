@@ -233,6 +233,50 @@ def test_one_address_in_three_vrfs_is_three_leases(tmp_path: Path) -> None:
     assert states == [1, 0, 1]
 
 
+# ---- a renewal past the relay agent of another VRF
+
+SAME = SUBNETS.replace("10.88.0.30-10.88.0.40", "10.88.0.10-10.88.0.20")
+SPEAKS = "[defaults]\nauthoritative = true\n"
+CLIENT_ID = {61: b"\0client"}
+
+
+@pytest.mark.parametrize("defaults", ["", SPEAKS], ids=["", "authoritative"])
+@pytest.mark.parametrize("holder", [False, True], ids=["free here", "another's here"])
+def test_rfc2131_4_3_2_a_renewal_of_a_lease_in_another_vrf_is_silence(
+    tmp_path: Path, defaults: str, holder: bool
+) -> None:
+    """The interface's VRF has the same prefix. Neither a NAK nor an ACK would be about that lease;
+    the client rebinds through its relay agent (RFC 2131 4.4.5)."""
+    world = World(tmp_path, defaults + SAME, LINKS)
+    blue = {"giaddr": OTHER, "options": {82: sub((151, BLUE)), **CLIENT_ID}}
+    if holder:
+        assert world.bind(2, giaddr=OTHER) == "10.88.0.10"
+    assert world.bind(1, **blue) == "10.88.0.10"
+    for message in (world.renew, world.rebind):
+        assert message("10.88.0.10", 1, options=CLIENT_ID).text == "silence: other-vrf"
+    assert world.rebind("10.88.0.10", 1, **blue).text == "ACK 10.88.0.10"
+    lease = world.memory.lease(0, number("10.88.0.10"))
+    assert (lease.chaddr if lease else b"") == (b"\2\xee\0\0\0\2" if holder else b"")
+
+
+def test_a_lease_that_is_its_own_here_is_renewed_whatever_stands_elsewhere(tmp_path: Path) -> None:
+    world = World(tmp_path, SPEAKS + SAME, LINKS)
+    blue = {"giaddr": OTHER, "options": {82: sub((151, BLUE))}}
+    assert world.bind(1, **blue) == world.bind(1, giaddr=OTHER) == "10.88.0.10"
+    assert world.renew("10.88.0.10", 1).text == "ACK 10.88.0.10"
+
+
+def test_who_has_no_lease_anywhere_is_judged_here(tmp_path: Path) -> None:
+    world = World(tmp_path, SPEAKS + SAME, LINKS)
+    blue = {"giaddr": OTHER, "options": {82: sub((151, BLUE))}}
+    assert world.bind(1, **blue) == "10.88.0.10"
+    assert world.renew("10.88.0.10", 2).text == "ACK 10.88.0.10"  # free here, and authoritative
+    assert world.renew("10.88.0.10", 3).text == "NAK"
+    assert world.reboot("10.88.0.10", 1).text == "NAK"  # it is on a link of this VRF now
+    world.release("10.88.0.10", 1, **{**blue, "options": dict(blue["options"])})
+    assert world.renew("10.88.0.10", 1).text == "NAK"
+
+
 def test_1542_4_1_1_hops_say_nothing_to_a_server(tmp_path: Path) -> None:
     from fastdhcp._codec import encode
     from tests._trial import handle
