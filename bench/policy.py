@@ -37,6 +37,7 @@ _CLASSES = """\
 [[classes]]
 name = "modem"
 test = "substring(option[60].hex, 0, 6) == 'docsis'"
+lease-class = true
 boot-file = "cm/gold.bin"
 options = { boot-file-name = "cm/gold.bin" }
 [[classes]]

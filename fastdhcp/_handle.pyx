@@ -18,8 +18,9 @@ from fastdhcp._identity cimport (
 )
 from fastdhcp._image cimport (
     IDENTITY_CIRCUIT_ID, IDENTITY_CLIENT_ID, IDENTITY_HW_ADDRESS, IDENTITY_NAMED,
-    IDENTITY_REMOTE_ID, IDENTITY_SUBSCRIBER_ID, NAMED_KINDS, NOWHERE, READ_RELAY_INFO, Image,
-    Network, image_class_number, image_network, image_subnet,
+    IDENTITY_REMOTE_ID, IDENTITY_SUBSCRIBER_ID, NAMED_KINDS, NOWHERE, READ_KEPT_CLASS,
+    READ_RELAY_INFO, Image, Network, Vpn, image_class, image_class_number, image_network,
+    image_subnet, image_table,
 )
 from fastdhcp._journal cimport (
     APPLY_LOCKED, APPLY_MOVED, APPLY_RING_FULL, CHANGE_NONE, CHANGE_PEND, Applied, Change, Outcome,
@@ -299,6 +300,28 @@ cdef void give_classes(const Image* image, const Reservation* reservation,
                 classes_add(classes, number)
 
 
+# The class that is kept with the lease which a client renews, if the message lacks what the class's
+# test reads: what a client leaves out counts as it was said. False: the record stayed locked.
+cdef bint keep_class(const Table* t, const Packet* packet, const Scope* scope, Input* input,
+                     uint64_t* classes) noexcept nogil:
+    cdef uint32_t block = leases_block(t, scope.vrf, packet.ciaddr)
+    cdef uint32_t number
+    cdef Copy copy
+    cdef Kept kept
+    if block == NOWHERE:
+        return True
+    if not leases_copy(t, block * BLOCK_SIZE + (packet.ciaddr & 255), &copy):
+        return False
+    entry_kept(&copy.record, copy.longs, &kept)
+    if copy.record.class_id == 0 or not is_bound_to(&copy.record, &kept, packet):
+        return True
+    number = image_class_number(t.image, copy.record.class_id)
+    if (number != NOWHERE and image_class(t.image, number).omitted != NOWHERE
+            and program_test(t.image, image_class(t.image, number).omitted, input)):
+        classes_add(classes, number)
+    return True
+
+
 # Which classes it is of.
 cdef DropReason classify(Table* t, const Packet* packet, const Arrival* arrival,
                          const Scope* scope, const Identifiers* who, View* v,
@@ -310,6 +333,9 @@ cdef DropReason classify(Table* t, const Packet* packet, const Arrival* arrival,
     input.classes = classes
     if v.reservation != NULL:
         give_classes(t.image, v.reservation, classes)
+    if (t.image.programs_read & READ_KEPT_CLASS and packet.message_type == REQUEST
+            and packet.ciaddr and not keep_class(t, packet, scope, &input, classes)):
+        return DROP_LOCK_TIMEOUT
     classes_find(t.image, &input, classes)
     classes_count(t.image, classes, &t.counters[t.self])
     v.overlaid |= classes_overlay(t.image, classes)

@@ -63,6 +63,7 @@ cdef enum RelayRule:
 # What any program of the image reads beside the message itself.
 cdef enum ProgramsRead:
     READ_RELAY_INFO = 1          # option 82: that of ciaddr's record, where the message has none
+    READ_KEPT_CLASS = 2          # what a renewal may lack: the class of ciaddr's record counts then
 
 
 # What a layer says of an option beside its value.
@@ -233,7 +234,8 @@ cdef struct Class:
     uint32_t counter             # its word among COUNT_CLASS, or NOWHERE
     uint32_t test_at             # the test as it is written, for people
     uint32_t test_len
-    uint32_t spare
+    uint32_t omitted             # of one that is kept with leases: the program that says whether a
+                                 # message lacks what its test reads; NOWHERE: it never does
 
 
 cdef struct ClassId:

@@ -8,12 +8,14 @@ from fastdhcp._stats import CLASS_COUNTERS
 from fastdhcp.config import tables
 from fastdhcp.config.classes import CLASSES_MAX, TAKEN, in_order
 from fastdhcp.config.expressions import Expression
+from fastdhcp.config.left_out import missing
 from fastdhcp.config.model import EVERYBODY, Class, Configuration, Guard, When
 from fastdhcp.config.programs import ProgramError, ProgramTable
 from fastdhcp.config.report import Report, Where
 from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, OverlayTable
 
 DROP, LEASE = 1, 2  # ClassFlag
+READ_KEPT_CLASS = 2  # ProgramsRead
 SET_SIZE = CLASSES_MAX // 8
 EVERY_CLASS = (1 << CLASSES_MAX) - 1
 
@@ -51,6 +53,8 @@ class ClassTables:
             name: number for number, name in enumerate([*TAKEN, *config.class_names()])
         }
         """The bit of each class."""
+        self.read = 0
+        """Bits of ProgramsRead for what a worker is to look up."""
         self._rows = _Rows()
         self._guards: dict[Guard, int] = {}
         self._overlaid = self._told = 0
@@ -106,7 +110,7 @@ class ClassTables:
         text = name.encode()
         return tables.CLASS.pack(
             id=0, name_at=self._blob.place(text), name_len=len(text), flags=0, overlay=0, layer=0,
-            counter=NOWHERE, test_at=0, test_len=0,
+            counter=NOWHERE, test_at=0, test_len=0, omitted=NOWHERE,
         )  # fmt: skip
 
     def _pack(self, found: Class) -> bytes:
@@ -125,7 +129,16 @@ class ClassTables:
             counter=id_ - 1 if 0 < id_ <= CLASS_COUNTERS else NOWHERE,
             test_at=self._blob.place(test),
             test_len=len(test),
+            omitted=self._omitted(found),
         )
+
+    def _omitted(self, found: Class) -> int:
+        """The program that says whether a message lacks what the test of a kept class reads."""
+        test = missing(found, self._classes) if found.lease else None
+        if test is None:
+            return NOWHERE
+        self.read |= READ_KEPT_CLASS
+        return self._program(test)
 
     def _note(self, number: int, overlay: int, layer: int) -> None:
         self._overlaid |= bool(overlay) << number

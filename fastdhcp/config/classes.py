@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from fastdhcp.config import schema, values
 from fastdhcp.config.expressions import Expression, ExpressionError, compile_expression
+from fastdhcp.config.left_out import left_out
 from fastdhcp.config.model import EVERYBODY, Class, Guard, When
 from fastdhcp.config.report import Report, Where, unknown
 from fastdhcp.config.scopes import own_values, scope_options
@@ -25,13 +26,15 @@ UNKNOWN = "unknown"
 
 @dataclass(slots=True)
 class Classes:
-    """All classes of a configuration. Whoever reads a name of one asks `name`."""
+    """All classes of a configuration. Whoever reads a name of one asks `name`. `allowed`: the first
+    place of each in `allow`."""
 
     definitions: Definitions
     written: tuple[Class, ...] = ()
     places: Mapping[str, Where] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
     reserved: set[str] = field(default_factory=set)
+    allowed: dict[str, Where] = field(default_factory=dict)
 
     def name(self, report: Report, where: Where, text: str) -> str | None:
         """The name of a class as it is written elsewhere. None: there is none, and that is told."""
@@ -92,6 +95,10 @@ def read_guard(report: Report, where: Where, table: schema.Guarded, classes: Cla
             for i, text in enumerate(names)
             if text is not None
         ]
+        if key == "allow":
+            for place, name in enumerate(read):
+                if name is not None:
+                    classes.allowed.setdefault(name, here.at(place))
         sides.append(tuple(dict.fromkeys(name for name in read if name is not None)))
     for name in sorted(set(sides[0]) & set(sides[1])):
         report.error(where.at("deny"), f'"{name}" is in `allow` too; write it in one of them')
@@ -121,7 +128,8 @@ def read_whens(
 
 
 def advise_on_classes(report: Report, classes: Classes) -> None:
-    """Classes that can never have an effect."""
+    """Classes that can never have an effect, and those that end with a renewal."""
+    _advise_on_renewals(report, classes)
     asked = {name for found in classes.written if found.test for name in found.test.classes}
     for found in classes.written:
         where = classes.places[found.name]
@@ -133,6 +141,21 @@ def advise_on_classes(report: Report, classes: Classes) -> None:
                 where,
                 f'"{found.name}" is never used; name it in `allow`, `deny`, `when` or member(), or '
                 "write what its clients get",
+            )
+
+
+def _advise_on_renewals(report: Report, classes: Classes) -> None:
+    """A guard counts for a renewal too, and a renewal may lack what a test reads."""
+    for found in classes.written:
+        where = classes.allowed.get(found.name)
+        if where is None or found.lease or found.name in classes.reserved:
+            continue
+        if reads := left_out(found, classes.written):
+            report.warn(
+                where,
+                f'"{found.name}" reads {reads[0]}, which a client may leave out when it renews: it '
+                "draws a NAK then. Write lease-class = true in that class: it counts until the "
+                "client asks anew",
             )
 
 

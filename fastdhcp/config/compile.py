@@ -281,7 +281,7 @@ def compile_image(
             "durable": int(config.server.durability == "commit"),
             "vrfs": len(set(run.network_vrfs) - {0}),
             "relay_rules": relay_rules(config.relays),
-            "programs_read": run.programs.read,
+            "programs_read": run.programs.read | run.classes.read,
         },
         run.blob,
         {

@@ -106,7 +106,7 @@ PROGRAM = Row(first="I", count="I")
 SLOT_TABLE = Row(slot_of="256s", count="I")
 CLASS = Row(
     id="I", name_at="I", name_len="I", flags="I", overlay="I", layer="I", counter="I", test_at="I",
-    test_len="I", spare="4x",
+    test_len="I", omitted="I",
 )  # fmt: skip
 CLASS_ID = Row(id="I", number="I")
 CLASS_SETS = Row(drop="32s", lease="32s", overlaid="32s", told="32s")

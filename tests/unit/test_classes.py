@@ -234,6 +234,83 @@ def test_a_class_that_is_dropped_gets_no_answer_to_anything(tmp_path) -> None:
     assert world.state(address) == BindingState.ACTIVE
 
 
+# ---- what a renewal leaves out
+
+PRINTER = """
+[[classes]]
+name = "printer"
+test = "option[77].hex == 'print' and option[60].hex == 'p'"
+{kept}
+"""
+PRINTERS = LAN + 'pools = [{ range = "10.77.1.1-10.77.1.9", allow = ["printer"] }]\n'
+SAYS = {60: b"p", 77: b"print"}
+
+
+def test_rfc2131_4_3_2_a_kept_class_holds_for_renewals_that_lack_what_its_test_reads(
+    tmp_path,
+) -> None:
+    """At T1 and T2, again and again; `not member()` of another class sees it."""
+    world = World(tmp_path, TWO_POOLS)
+    address = world.bind(1, options=VENDOR)
+    for _ in range(3):
+        for message in (world.renew, world.rebind):
+            world.set_now(world.now + 1800)
+            assert message(address, 1).text == f"ACK {address}"
+            assert names_of(world) == ["modem"]
+    assert world.memory.lease(0, number(address)).class_id == 1
+    other = world.bind(2, options=CPE)
+    assert world.renew(other, 2).text == f"ACK {other}"
+    assert names_of(world) == ["cpe"]
+
+
+def test_what_the_message_says_counts_before_what_is_kept(tmp_path) -> None:
+    world = World(tmp_path, TWO_POOLS)
+    address = world.bind(1, options=VENDOR)
+    assert world.renew(address, 1, options=CPE).text == "NAK"
+    assert world.reboot(address, 1).text == "NAK"  # another system may have been started
+    assert world.discover(1).address == "10.77.2.1"
+
+
+@pytest.mark.parametrize(("kept", "answer"), [("lease-class = true", "ACK"), ("", "NAK")])
+def test_one_option_of_several_that_is_left_out_is_enough(tmp_path, kept, answer) -> None:
+    world = World(tmp_path, PRINTER.format(kept=kept) + PRINTERS)
+    address = world.bind(1, options=SAYS)
+    assert world.renew(address, 1, options=SAYS).text == f"ACK {address}"
+    for said in ({60: b"p"}, {77: b"print"}, {60: b"q"}):
+        assert world.renew(address, 1, options=said).text.split()[0] == answer
+    assert world.renew(address, 1, options={60: b"q", 77: b"print"}).text == "NAK"
+
+
+def test_a_kept_class_is_its_holders_alone(tmp_path) -> None:
+    world = World(tmp_path, PRINTER.format(kept="lease-class = true") + PRINTERS)
+    address = world.bind(1, options={**SAYS, 61: b"\0one"})
+    assert world.renew(address, 2).text == "NAK"
+    assert world.renew(address, 2, options={61: b"\0one"}).text == f"ACK {address}"
+
+
+def test_a_class_that_is_gone_or_allowed_no_more_is_kept_for_nothing(tmp_path) -> None:
+    text = PRINTER.format(kept="lease-class = true")
+    world = World(tmp_path, text + PRINTERS)
+    address = world.bind(1, options=SAYS)
+    world.configure(text + PRINTERS.replace('allow = ["printer"]', 'deny = ["printer"]'))
+    assert world.renew(address, 1).text == "NAK"
+    world.configure(PRINTERS.replace("printer", "known"))
+    assert world.renew(address, 1).text == "NAK"
+
+
+def test_a_class_by_giaddr_holds_for_a_renewal_past_the_relay_agent(tmp_path) -> None:
+    text = """
+    [[classes]]
+    name = "building-7"
+    test = "pkt4.giaddr == 10.77.0.9"
+    lease-class = true
+    """ + LAN + 'pools = [{ range = "10.77.1.1-10.77.1.9", allow = ["building-7"] }]'
+    world = World(tmp_path, text)
+    address = world.bind(1, giaddr="10.77.0.9")
+    assert world.renew(address, 1).text == f"ACK {address}"
+    assert world.rebind(address, 1, giaddr="10.77.0.8").text == "NAK"
+
+
 # ---- a unicast renewal
 
 

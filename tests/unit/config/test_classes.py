@@ -122,6 +122,14 @@ WARNINGS = [
     ("nobody can be of it", written("a", "test = \"not member('all')\"\ndrop = true"),
      'classes[0]: "a" has a test that no client can pass: nobody is of it'),
     ("it is never used", PHONES, 'classes[0]: "phones" is never used; name it in `allow`'),
+    ("a guard that a renewal fails", PHONES + SUBNET + 'allow = ["known", "phones"]',
+     'subnets[0].allow[1]: "phones" reads option[60], which a client may leave out when it renews: '
+     "it draws a NAK then. Write lease-class = true in that class: it counts until the client asks "
+     "anew"),
+    ("one that a test names", PHONES + written("a", "test = \"member('phones')\"") + SUBNET
+     + 'allow = ["a"]', '"a" reads option[60], which'),
+    ("one by giaddr", written("a", 'test = "pkt4.giaddr == 10.0.0.1"') + SUBNET + 'allow = ["a"]',
+     '"a" reads pkt4.giaddr, which'),
     ("it gives nothing", SUBNET + 'when = [{ class = "known" }]',
      "subnets[0].when[0]: gives nothing; write a key of [defaults], or options"),
 ]  # fmt: skip
@@ -137,12 +145,22 @@ def test_what_has_no_effect_is_told(tmp_path, text: str, wanted: str) -> None:
 
 
 @pytest.mark.parametrize("use", [
-    SUBNET + 'allow = ["phones"]', SUBNET + 'deny = ["phones"]',
+    SUBNET + 'allow = ["known"]\ndeny = ["phones"]', SUBNET + 'deny = ["phones"]',
     SUBNET + 'when = [{ class = "phones", lease-time = 60 }]',
     written("b", "test = \"member('phones')\"\nlease-class = true") + SUBNET,
 ])  # fmt: skip
 def test_a_class_that_is_named_anywhere_is_in_use(tmp_path, use: str) -> None:
     assert told(tmp_path, PHONES + use) == ([], [])
+
+
+@pytest.mark.parametrize("text", [
+    written("a", "test = \"option[60].hex == 'x'\"\nlease-class = true"),
+    written("a", "test = \"relay4[1].hex == 'x' or option[61].hex == 'y'\""),
+    written("a", "test = \"option[12].hex == 'x'\""),
+    written("a", "test = \"pkt4.mac == 0x020000000001\""),
+])  # fmt: skip
+def test_a_guard_that_renewals_pass_draws_no_warning(tmp_path, text: str) -> None:
+    assert told(tmp_path, text + SUBNET + 'allow = ["a"]') == ([], [])
 
 
 def test_each_test_stands_behind_those_that_it_names(tmp_path) -> None:
