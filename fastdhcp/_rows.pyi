@@ -36,6 +36,8 @@ class Rows:
         """The line of its file that a row stands in; 0: it was in none."""
     def address(self, row: int) -> int:
         """The address of a row; 0: it has none."""
+    def identity(self, row: int) -> tuple[bool, bytes]:
+        """Whether its identifier is htype and chaddr, and the octets of it."""
     def vrf(self, row: int) -> int:
         """The place of its VRF."""
     def classes(self, row: int) -> tuple[int, ...]:

@@ -89,6 +89,15 @@ cdef class Rows:
         """The address of a row; 0: it has none."""
         return self._row(row).address
 
+    def identity(self, uint32_t row):
+        """Whether its identifier is htype and chaddr, and the octets of it."""
+        cdef const Reservation* cell = self._row(row)
+        cdef bint hardware = cell.kind == IDENTITY_HW_ADDRESS
+        if cell.identity_len <= IDENTITY_INLINE:
+            return hardware, (<const char*>cell.identity)[:cell.identity_len]
+        octets = self.octets[cell.identity_at:cell.identity_at + cell.identity_len]
+        return hardware, bytes(octets)
+
     def vrf(self, uint32_t row):
         """The place of its VRF."""
         return self._row(row).vrf
@@ -254,7 +263,7 @@ cdef struct Csv:
 cdef bint read_field(Stored* s, const Csv* csv, uint8_t column, Field f,
                      Reservation* cell) noexcept nogil:
     cdef const Meaning* meaning
-    if f.at[0] == c" " or f.at[f.len - 1] == c" ":
+    if f.at[0] <= c" " or f.at[f.len - 1] <= c" ":
         return False
     if column < IDENTITY_KINDS:
         return read_identity(s, f, column, cell)

@@ -13,7 +13,8 @@ from fastdhcp.config import schema, values
 from fastdhcp.config.expressions import Expression, ExpressionError, compile_expression
 from fastdhcp.config.left_out import left_out
 from fastdhcp.config.model import EVERYBODY, Class, Guard, When
-from fastdhcp.config.report import Report, Where, unknown
+from fastdhcp.config.notation import doubt_of_expression
+from fastdhcp.config.report import Report, Where, unknown_name
 from fastdhcp.config.scopes import own_values, scope_options
 from fastdhcp.options import Definitions, shown
 
@@ -45,7 +46,7 @@ class Classes:
         if text.lower() == UNKNOWN:
             report.error(where, 'is no class; write "known" in `deny`')
         else:
-            words = unknown("a class", text, [*self.places, *TAKEN])
+            words = unknown_name("a class", text, [*self.places, *TAKEN])
             report.error(where, f"{words}; or write [[classes]] with name = {shown(text)}")
         return None
 
@@ -128,7 +129,10 @@ def read_whens(
 
 
 def advise_on_classes(report: Report, classes: Classes) -> None:
-    """Classes that can never have an effect, and those that end with a renewal."""
+    """Classes that can never have an effect, and those that end with a renewal. Where something is
+    refused, it may be what names them."""
+    if report.failed:
+        return
     _advise_on_renewals(report, classes)
     asked = {name for found in classes.written if found.test for name in found.test.classes}
     for found in classes.written:
@@ -228,12 +232,16 @@ def _test(
 ) -> Expression | None:
     if table.test is UNSET:
         return None
-    names = {name: option.code for name, option in definitions.dhcp.by_name.items()}
     try:
-        return compile_expression(table.test, classes=set(places), names=names)
+        test = compile_expression(
+            table.test, classes=set(places), names=definitions.dhcp.by_name
+        )
     except ExpressionError as error:
         report.error(where.at("test"), error)
         return None
+    if doubt := doubt_of_expression(table.test):
+        report.warn(where.at("test"), doubt)
+    return test
 
 
 def _check_circles(

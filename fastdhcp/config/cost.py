@@ -8,6 +8,8 @@ from fastdhcp.config.model import DEFAULT_VRF, Configuration
 from fastdhcp.config.tables import read_rows
 
 MEGA = 1_000_000
+PACKET_COST = 3_000
+"""Instructions of the machine for a DISCOVER or a renewal, about (`make instructions`)."""
 
 
 def costs(config: Configuration) -> Iterator[str]:
@@ -16,7 +18,10 @@ def costs(config: Configuration) -> Iterator[str]:
     if not config.classes:
         return
     if instructions := ceiling(config.classes):
-        yield f"the tests of classes take at most about {instructions} instructions a packet"
+        yield (
+            f"the tests of classes take at most about {instructions} instructions a packet, beside "
+            f"some {PACKET_COST:,} that any packet takes"
+        )
     if telling := len(_telling(config)):
         pools = sum(len(subnet.pools) for subnet in config.subnets)
         kinds = (len(config.subnets) + pools) * (telling + 1)

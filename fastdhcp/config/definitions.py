@@ -1,6 +1,5 @@
 """[[option-definitions]]: options that no standard has, and those of a vendor's space."""
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +7,7 @@ import msgspec
 from msgspec import UNSET
 
 from fastdhcp.config import schema
-from fastdhcp.config.report import Report, Source, Where
+from fastdhcp.config.report import Report, Source, Where, nearest
 from fastdhcp.config.values import plain_name
 from fastdhcp.options import (
     CODE_MAX,
@@ -28,6 +27,28 @@ from fastdhcp.options import (
 
 _SPACE = "space:"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_REFUSED = Type("", lambda _: b"?", lambda octets, _: (octets.hex(), len(octets)), open=True)
+"""Of an option whose definition is wrong: any value will do."""
+_TYPES_ELSEWHERE = {
+    "string": "text",
+    "fqdn": "name",
+    "domain-list": "names",
+    "domain-name": "name",
+    "ip-address": "address",
+    "ipv4-address": "address",
+    "ipv6-address": "address6",
+    "boolean": "flag",
+    "binary": "bytes",
+    "hex": "bytes",
+    "uint8": "u8",
+    "uint16": "u16",
+    "uint32": "u32",
+    "int8": "i8",
+    "int16": "i16",
+    "int32": "i32",
+    "integer": "u32",
+}
+"""As other servers call them."""
 _KEYS = ("space", "enterprise", "data")  # what stands beside sub-options in a table of 43 or 125
 
 
@@ -80,6 +101,8 @@ def _add(
     """One definition to its space; `owners`: where each code of a space is defined."""
     option = _option(report, where, table, definitions, space)
     if option is None:
+        if isinstance(table.name, str):  # a name all the same: what gives it a value is not wrong
+            space.by_name.setdefault(table.name, Option(CODE_MAX, table.name, _REFUSED, ""))
         return
     known = space.by_name.get(option.name)
     if (space.name, option.code) in owners:
@@ -160,8 +183,8 @@ def _simple(name: str) -> Type:
     kind = TYPES.get(name)
     if kind is not None:
         return kind
-    near = difflib.get_close_matches(name, TYPES, 1)
-    cure = f'did you mean "{near[0]}"?' if near else f"write one of {', '.join(TYPES)}, space:NAME"
+    near = _TYPES_ELSEWHERE.get(name) or nearest(name, TYPES)
+    cure = f'did you mean "{near}"?' if near else f"write one of {', '.join(TYPES)}, space:NAME"
     raise OptionError(f"{shown(name)} is not a type; {cure}")
 
 

@@ -4,11 +4,11 @@ The language is Kea's, without `match`, and with `!=` and `in`; docs/EXPRESSIONS
 image gives the result its places (programs.py); what runs it is _program.pyx.
 """
 
-import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from fastdhcp._program import LIMITS
+from fastdhcp.config.notation import octets_of
 from fastdhcp.config.reads import (
     ANY_SIZE,
     KEPT_FIELDS,
@@ -19,6 +19,7 @@ from fastdhcp.config.reads import (
     Step,
     read_of,
 )
+from fastdhcp.config.report import nearest
 from fastdhcp.config.syntax import (
     LENGTH_ALL,
     AllOf,
@@ -35,6 +36,7 @@ from fastdhcp.config.syntax import (
     parse,
 )
 from fastdhcp.config.tokens import ExpressionError
+from fastdhcp.options import Option
 
 STACK_MAX = LIMITS["stack"]
 MADE_MAX = LIMITS["made"]
@@ -174,12 +176,12 @@ def compile_expression(
     *,
     value: bool = False,
     classes: Collection[str] | None = None,
-    names: Mapping[str, int] | None = None,
+    names: Mapping[str, Option] | None = None,
 ) -> Expression:
     """Compiles a test, or a value.
 
-    `classes`: those that member() may name, None: any; `names`: codes of options that the
-    configuration defines. Raises ExpressionError.
+    `classes`: those that member() may name, None: any; `names`: options that the configuration
+    defines. Raises ExpressionError.
     """
     tree = parse(text)
     if value and is_test(tree):
@@ -194,7 +196,7 @@ def compile_expression(
 
 
 def compile_node(
-    text: str, tree: Node, names: Mapping[str, int], classes: Collection[str] | None = None
+    text: str, tree: Node, names: Mapping[str, Option], classes: Collection[str] | None = None
 ) -> Expression:
     """Compiles a part of an expression, whose whole `text` errors point into."""
     run = _Compiler(text, names, classes)
@@ -216,7 +218,7 @@ def compile_node(
 
 
 def _compared(
-    text: str, tree: Node, names: Mapping[str, int], classes: Collection[str] | None
+    text: str, tree: Node, names: Mapping[str, Option], classes: Collection[str] | None
 ) -> tuple[Expression, tuple[bytes, ...]] | None:
     value: Node
     items: tuple[Node, ...]
@@ -238,7 +240,7 @@ class _Compiler:
     """One expression: its steps while they grow, and what they read."""
 
     def __init__(
-        self, text: str, names: Mapping[str, int], classes: Collection[str] | None
+        self, text: str, names: Mapping[str, Option], classes: Collection[str] | None
     ) -> None:
         self.text = text
         self.names = names
@@ -367,8 +369,8 @@ class _Compiler:
             self.emit(Step("truth", a=1), node.at)
         else:
             if self.known_classes is not None and name not in self.known_classes:
-                near = difflib.get_close_matches(name, self.known_classes, 1)
-                cure = f"do you mean '{near[0]}'?" if near else "write [[classes]] with that name"
+                near = nearest(name, self.known_classes)
+                cure = f"do you mean '{near}'?" if near else "write [[classes]] with that name"
                 raise self.error(node.at, f"no class is called '{name}'; {cure}")
             self.facts |= Facts(classes=frozenset({name}))
             self.emit(Step("member", member=name), node.at)
@@ -458,6 +460,8 @@ def _cure(sizes: Sizes, literal: Literal) -> str:
     """What would be right where a literal has another number of octets."""
     size = sizes.low
     number = int.from_bytes(literal.data)
+    if literal.kind == "text" and (octets := octets_of(literal.data.decode())) is not None:
+        return f"write 0x{octets.hex()} without quotes"
     if literal.kind in ("number", "hex") and 0 < size <= 8 and number < 1 << (8 * size):
         if size == 4:
             return f"write {number}, or 0x{number:08x}"

@@ -8,6 +8,7 @@ from fastdhcp._rows import Rows
 from fastdhcp.config import schema, values
 from fastdhcp.config.model import Chosen, Options, Reservation
 from fastdhcp.config.names import Names, read_identity
+from fastdhcp.config.notation import doubt_of_identifier
 from fastdhcp.config.report import Report, Where
 from fastdhcp.config.reservations import Part
 from fastdhcp.config.scopes import ScopeValues, scope_options, scope_values
@@ -114,11 +115,13 @@ def _identity(
         return None
     ((kind, text),) = written.items()
     try:
-        return names.kinds[kind], read_identity(kind, text)
+        octets = read_identity(kind, text)
     except ValueError as error:
         report.error(where.at(kind), error)
         return None
-
+    if kind != "hw-address" and (doubt := doubt_of_identifier(text)):
+        report.warn(where.at(kind), doubt)
+    return names.kinds[kind], octets
 
 
 class Owned:

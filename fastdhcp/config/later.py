@@ -19,7 +19,7 @@ TABLES = ("leasequery", "history", "log", "failover", "limits", "alarms", "ddns"
 FRACTION = Kind(int | float, "a number such as 0.05")
 COUNT_OR_ALL = Kind(int | str, 'a whole number, or "all"')
 PROBE_TIME_MAX_US = 10_000_000
-NOT_SERVED = "not served yet"
+NOT_SERVED = "not served yet; it is ignored"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from fastdhcp.config.classes import advise_on_classes, read_classes
 from fastdhcp.config.collector import paused
 from fastdhcp.config.definitions import read_definitions, written_definitions
 from fastdhcp.config.errors import ConfigError, Problem
-from fastdhcp.config.identifiers import kinds_of, read_identifiers
+from fastdhcp.config.identifiers import read_identifiers, warn_of_unnamed
 from fastdhcp.config.kept import Owned, read_anywhere, toml_part
 from fastdhcp.config.model import (
     DEFAULT_VRF,
@@ -187,8 +187,10 @@ def _resolve(files: _Files) -> Configuration:
     classes = read_classes(report, files.lists["classes"], definitions)
     places_of_classes = {found.name: place for place, found in enumerate(classes.written, 1)}
     names_at, written = files.table("identifiers", dict)
-    identifiers = read_identifiers(report, names_at, written, IDENTITY_KINDS, server.identity)
-    named = Names({**IDENTITY_KINDS, **kinds_of(identifiers)}, places_of_classes)
+    identifiers, own_kinds = read_identifiers(
+        report, names_at, written, schema.RESERVATION_KEYS, server.identity
+    )
+    named = Names({**IDENTITY_KINDS, **own_kinds}, places_of_classes)
     check_identity(report, server_where, server, named.kinds)
     drafts = [
         draft
@@ -223,10 +225,9 @@ def _resolve(files: _Files) -> Configuration:
     classes.reserved.update(named.given, *(part.classes for part in parts))
     classes.named.update(classes.reserved)
     advise_on_classes(report, classes)
+    warn_of_unnamed(report, names_at, identifiers, server.identity, reservations.all_kinds())
     advise_on_addresses(report, (server_where, server), (control_where, control), drafts)
-    if not files.lists["subnets"]:
-        where = Where(Source(str(files.paths[0]), "", is_json=False))
-        report.warn(where, "there are no [[subnets]]: nobody gets an address")
+    _warn_of_no_subnets(files)
     return Configuration(
         files=tuple(files.paths),
         server=replace(server, max_addresses=room),
@@ -243,6 +244,12 @@ def _resolve(files: _Files) -> Configuration:
         classes=classes.written,
         block_count=blocks,
     )
+
+
+def _warn_of_no_subnets(files: _Files) -> None:
+    if not files.lists["subnets"] and not files.report.failed:
+        where = Where(Source(str(files.paths[0]), "", is_json=False))
+        files.report.warn(where, "there are no [[subnets]]: nobody gets an address")
 
 
 def _subnets(drafts: list[Draft], places: dict[tuple[str, bool, str], int]) -> tuple[Subnet, ...]:

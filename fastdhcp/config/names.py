@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fastdhcp.config import values
-from fastdhcp.config.report import unknown
+from fastdhcp.config.report import unknown_name
 
 CLASSES_MAX = 4
 CLIENT_ID_MIN = 2
@@ -41,7 +41,7 @@ class Names:
             raise ValueError(f"names {count} classes; a reservation has at most {CLASSES_MAX}")
         for place, name in enumerate(written):
             if name not in self.classes:
-                raise ValueError(f'"{name}" {unknown("a class", name, self.classes)}')
+                raise ValueError(f'"{name}" {unknown_name("a class", name, self.classes)}')
             if name in written[:place]:
                 raise ValueError(f'"{name}" is there already; write each class once')
         self.given.update(written)

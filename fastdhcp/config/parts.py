@@ -26,6 +26,7 @@ from fastdhcp.config.syntax import (
     Path,
     parse,
 )
+from fastdhcp.options import Option
 
 PARTS_MAX = 32
 """Of one expression; there is hardly one with so many."""
@@ -76,8 +77,8 @@ def run_parts(
     return [(part, truth, value) for part, (truth, value) in zip(parts, said, strict=True)]
 
 
-def parts_of(text: str, names: Mapping[str, int] | None = None) -> list[Part]:
-    """The parts of an expression that compiles, in its order. `names`: codes of options that the
+def parts_of(text: str, names: Mapping[str, Option] | None = None) -> list[Part]:
+    """The parts of an expression that compiles, in its order. `names`: options that the
     configuration defines."""
     found: list[Part] = []
     for node in _parts(parse(text)):

@@ -27,6 +27,13 @@ _TOML_CURES = {
     "Expected newline or end of document after a statement": "text stands in quotes, and so do "
     "times and sizes with a unit",
 }
+_TABLE_OVER_LINES = "a table in { } stands in one line; or write it as a [table] of its own"
+_ELSEWHERE = (
+    (re.compile(r'"Dhcp[46]"\s*:'), "is a configuration of Kea"),
+    (re.compile(r"^\s*subnet\s+[\d.]+\s+netmask\s", re.MULTILINE), "is a configuration of dhcpd"),
+    (re.compile(r"^\s*(dhcp-range|dhcp-host)\s*=", re.MULTILINE), "is a configuration of dnsmasq"),
+)
+"""What other servers read, by what stands in it."""
 _LONG_NUMBER = re.compile(r"[0-9_]{4300}")  # digits that Python reads at most
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")  # JSON: perhaps half of a pair of surrogates
 
@@ -73,6 +80,11 @@ def _syntax(report: Report, source: Source, line: int, text: str) -> None:
 
 
 def _parse(report: Report, source: Source) -> object:
+    for words, told in _ELSEWHERE:
+        if (found := words.search(source.text)) and not _is_ours(source):
+            line = source.text.count("\n", 0, found.start()) + 1
+            _syntax(report, source, line, f"{told}; docs/COMING-FROM.md says how to write it here")
+            return None
     try:
         return _parse_json(report, source) if source.is_json else tomllib.loads(source.text)
     except json.JSONDecodeError as error:
@@ -88,6 +100,17 @@ def _parse(report: Report, source: Source) -> object:
     return None
 
 
+def _is_ours(source: Source) -> bool:
+    """Whether such words stand in what is whole: then they are a comment's, or an unknown key's."""
+    if source.is_json:
+        return False
+    try:
+        tomllib.loads(source.text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _toml_words(text: str, said: str) -> tuple[int, str]:
     """Line and words for what the parser says."""
     place = _TOML_PLACE.search(said)
@@ -101,6 +124,9 @@ def _toml_words(text: str, said: str) -> tuple[int, str]:
             "tables have [[ ]])"
         )
     cure = f"; {_TOML_CURES[said]}" if said in _TOML_CURES else ""
+    if said in ("Unclosed inline table", "Invalid initial character for a key part"):
+        before = "\n".join(text.split("\n")[max(line - 2, 0) : line])
+        cure = f"; {_TABLE_OVER_LINES}" if "{" in before else cure
     return line, f"is not TOML: {said}{cure}"
 
 

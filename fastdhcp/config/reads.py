@@ -1,13 +1,13 @@
 """What an expression may read of a packet: names and codes, the instructions that fetch it, and how
 many octets it may have."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fastdhcp._program import NUMBERS
+from fastdhcp.config.report import nearest
 from fastdhcp.config.syntax import U32_MAX, Path
-from fastdhcp.options import BY_CODE, BY_NAME, RELAY_BY_CODE, RELAY_BY_NAME
+from fastdhcp.options import BY_CODE, BY_NAME, RELAY_BY_CODE, RELAY_BY_NAME, Option
 
 RELAY_INFO = 82
 VENDOR_OPTION = 125
@@ -132,9 +132,10 @@ class Read:
     field: str | None = None
 
 
-def form_of(code: int) -> Form:
-    """How values of an option look."""
-    found = BY_CODE.get(code)
+def form_of(code: int, names: Mapping[str, Option]) -> Form:
+    """How values of an option look. What the configuration defines anew is as it says there."""
+    own = (found for found in names.values() if found.code == code and found.name not in BY_NAME)
+    found = next(own, BY_CODE.get(code))
     return _OTHER if found is None else FORMS.get(found.type.name, _OTHER)
 
 
@@ -144,8 +145,8 @@ def relay_form_of(code: int) -> Form:
     return _OTHER if found is None else FORMS.get(found.type.name, _OTHER)
 
 
-def read_of(path: Path, names: Mapping[str, int], fail: Fail) -> Read:
-    """What a path reads; `names`: codes of options that the configuration defines, by name.
+def read_of(path: Path, names: Mapping[str, Option], fail: Fail) -> Read:
+    """What a path reads; `names`: options that the configuration defines, by name.
     Raises what `fail` makes."""
     return _Reader(path, names, fail).read()
 
@@ -153,7 +154,7 @@ def read_of(path: Path, names: Mapping[str, int], fail: Fail) -> Read:
 class _Reader:
     """One path, its steps looked at in their order."""
 
-    def __init__(self, path: Path, names: Mapping[str, int], fail: Fail) -> None:
+    def __init__(self, path: Path, names: Mapping[str, Option], fail: Fail) -> None:
         self.path = path
         self.names = names
         self.fail = fail
@@ -174,16 +175,18 @@ class _Reader:
     # -- the steps
 
     def at(self) -> int:
-        """Where the next step stands; behind the last one, where the path begins."""
-        return self.path.places[self.count] if self.count < len(self.steps) else self.path.at
+        """Where the next step stands; behind the last one, where the path ends."""
+        return self.path.places[self.count]
 
     def word(self, *wanted: str, cure: str = "") -> str:
         """The next step, a word, which is one of those wanted."""
         at = self.at()
         step = self.steps[self.count] if self.count < len(self.steps) else ""
         if not isinstance(step, str) or step.startswith("[") or (wanted and step not in wanted):
-            missing = "ends too early" if step == "" else f"`{_shown(step)}` is not right here"
-            raise self.fail(at, f"{missing}; write {cure or _choice(wanted)}")
+            if step == "":
+                raise self.fail(at, f"{cure or _choice(wanted)} is missing")
+            words = f"`{_shown(step)}` is not right here; write {cure or _choice(wanted)}"
+            raise self.fail(at, words)
         self.count += 1
         return step
 
@@ -199,8 +202,8 @@ class _Reader:
         if isinstance(step, str) and step.startswith("["):
             name = step[1:]
             if name not in names:
-                near = difflib.get_close_matches(name, names, 1)
-                cure = f"do you mean `{near[0]}`?" if near else "write its code"
+                near = nearest(name, names)
+                cure = f"do you mean `{near}`?" if near else "write its code"
                 raise self.fail(at, f"no {of} is called `{name}`; {cure}")
             step = names[name]
         if not isinstance(step, int):
@@ -227,8 +230,9 @@ class _Reader:
     # -- the roots
 
     def option(self) -> Read:
-        code = self.code({**{n: o.code for n, o in BY_NAME.items()}, **self.names}, "option")
-        form = form_of(code)
+        known = {**BY_NAME, **self.names}
+        code = self.code({name: option.code for name, option in known.items()}, "option")
+        form = form_of(code, self.names)
         name = f"option[{code}]"
         fetch: tuple[Step, ...] = (Step("option", option=code),)
         if code == RELAY_INFO:

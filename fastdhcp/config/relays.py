@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from fastdhcp.config import schema, values
 from fastdhcp.config.model import DEFAULT_VRF, Agent, Relays, Vrf
-from fastdhcp.config.report import Report, Where, unknown
+from fastdhcp.config.report import Report, Where, unknown_name
 from fastdhcp.config.server import read_keys
 from fastdhcp.config.subnets import DEFAULT_VRF_NAME, Draft
 from fastdhcp.options import hex_bytes, shown
@@ -89,6 +89,8 @@ def _check_vss(report: Report, found: Mapping[str, tuple[Where, Vrf]]) -> None:
 def _warn_of_empty(
     report: Report, found: Mapping[str, tuple[Where, Vrf]], used: set[str]
 ) -> None:
+    if report.failed:
+        return  # what is refused may be the subnet
     for name, (where, _) in found.items():
         if name not in used and name != DEFAULT_VRF:
             report.warn(where.at("name"), f"no subnet has vrf = {shown(name)}: nobody is served")
@@ -103,6 +105,8 @@ class Links:
     networks: Mapping[tuple[str, bool, str], int]
     drafts: Sequence[Draft]
     vrfs: Sequence[str]
+    whole: bool = True
+    """Whether no subnet was refused: else what is missing here may be one of those."""
 
     def network_of(self, draft: Draft) -> int:
         return self.networks[draft.network_key]
@@ -117,17 +121,29 @@ class Links:
                 return self.network_of(draft), place
         return None
 
-    def at(self, vrf: str, address: int) -> Draft | None:
-        """The subnet of an address. `drafts` are sorted by VRF and address."""
-        key = bisect_right(self.drafts, (vrf, address), key=lambda draft: (draft.vrf, draft.first))
+    def at(self, vrf: str, first: int, last: int) -> Draft | None:
+        """A subnet with any address of a range. `drafts` are sorted by VRF and address."""
+        key = bisect_right(self.drafts, (vrf, last), key=lambda draft: (draft.vrf, draft.first))
         found = self.drafts[key - 1] if key else None
-        return found if found and found.vrf == vrf and address <= found.last else None
+        return found if found and found.vrf == vrf and first <= found.last else None
+
+    def interface_of(self, network: int) -> str | None:
+        """The interface that a network is written to be on."""
+        return next(
+            (
+                draft.interface
+                for draft in self.drafts
+                if draft.interface is not None and self.network_of(draft) == network
+            ),
+            None,
+        )
 
 
 def relay_settings(
     report: Report, where: Where, written: schema.Relays, links: Links
 ) -> Relays:
     """[relays] resolved."""
+    links = replace(links, whole=not report.failed)
     settings = Relays(**read_keys(report, where, written, Relays))
     agents: dict[tuple[int, int], tuple[Where, Agent]] = {}
     for i, table in enumerate(written.agents):
@@ -161,6 +177,9 @@ def _agent(report: Report, where: Where, table: schema.RelayAgent, links: Links)
     network, subnet = _link(report, where, table, vrf or DEFAULT_VRF, links)
     agent = Agent(name=name, first=first, last=last, vrf=vrf, network=network, subnet=subnet)
     _check_link(report, where, table, agent, links)
+    if links.whole and not report.failed:
+        _warn_of_nowhere(report, where, table, agent, links)
+        _warn_of_two_vrfs(report, where, table, agent, links)
     return agent
 
 
@@ -184,8 +203,10 @@ def _vrf_of(report: Report, where: Where, table: schema.RelayAgent, links: Links
         return None
     if table.vrf == DEFAULT_VRF_NAME:
         return DEFAULT_VRF
+    if table.vrf not in links.vrfs and not links.whole:
+        return None
     if table.vrf not in links.vrfs:
-        words = unknown("a VRF", str(table.vrf), links.vrfs)
+        words = unknown_name("a VRF", str(table.vrf), links.vrfs)
         report.error(where.at("vrf"), f"{shown(table.vrf)} {words}")
         return None
     return str(table.vrf)
@@ -203,10 +224,12 @@ def _link(
     elsewhere = [other for other in links.vrfs if links.named(other, name)]
     if elsewhere:
         cure = f"is of another VRF; write vrf = {shown(elsewhere[0])} too"
+    elif not links.whole:
+        return None, None
     else:
         known = [key[2] for key in links.networks if key[0] == vrf]
         known += [draft.name for draft in links.drafts if draft.vrf == vrf]
-        cure = unknown("a shared network or subnet", name, known)
+        cure = unknown_name("a shared network or subnet", name, known)
     report.error(where.at("link"), f"{shown(name)} {cure}")
     return None, None
 
@@ -217,10 +240,42 @@ def _check_link(
     """A giaddr within a subnet is on that subnet's link."""
     if agent.network is None or agent.first != agent.last:
         return
-    holder = links.at(agent.vrf or DEFAULT_VRF, agent.first)
+    holder = links.at(agent.vrf or DEFAULT_VRF, agent.first, agent.last)
     if holder is not None and links.network_of(holder) != agent.network:
         report.error(
             where.at("link"),
             f"{table.address} is in {holder.name} (at {holder.where}), and on that link; leave "
             "`link` out",
+        )
+
+
+def _warn_of_nowhere(
+    report: Report, where: Where, table: schema.RelayAgent, agent: Agent, links: Links
+) -> None:
+    vrf = agent.vrf or DEFAULT_VRF
+    if agent.network is not None or links.at(vrf, agent.first, agent.last) is not None:
+        return
+    of = f" of VRF {vrf}" if vrf else ""
+    report.warn(
+        where.at("address"),
+        f"{table.address} lies in no subnet{of}: only packets that select a link are served "
+        "(82.5, 118); write link",
+    )
+
+
+def _warn_of_two_vrfs(
+    report: Report, where: Where, table: schema.RelayAgent, agent: Agent, links: Links
+) -> None:
+    """A row counts whatever interface a packet comes by."""
+    if agent.vrf is None:
+        return
+    for other in (DEFAULT_VRF, *links.vrfs):
+        holder = links.at(other, agent.first, agent.last) if other != agent.vrf else None
+        if holder is None or (name := links.interface_of(links.network_of(holder))) is None:
+            continue
+        report.warn(
+            where.at("vrf"),
+            f"{table.address} lies in {holder.name} of VRF {other or DEFAULT_VRF_NAME} too, which "
+            f"is on {name}: a row counts on every interface, so packets of that giaddr are taken "
+            f"to VRF {table.vrf} there as well; give one of the two relay agents another giaddr",
         )

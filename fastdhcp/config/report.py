@@ -120,13 +120,40 @@ _ELSEWHERE = {
 }
 
 
+KNOWN_ELSEWHERE = frozenset(_ELSEWHERE)
+_BEGINNING_MIN = 4  # characters
+_LISTED_MAX = 8  # names that are told one by one
+
+
+def nearest(key: str, known: Iterable[str]) -> str | None:
+    """The name that was meant, as far as that can be said: one that begins so, or is spelt nearly
+    so."""
+    known = list(known)
+    longer = [name for name in known if len(key) >= _BEGINNING_MIN and name.startswith(key)]
+    if longer:
+        return min(longer, key=len)
+    near = difflib.get_close_matches(key, known, 1)
+    return near[0] if near else None
+
+
 def unknown(what: str, key: str, known: Iterable[str]) -> str:
-    """The text for a name that is not known, with the nearest one that is."""
+    """The text for a key that is not known, with the nearest one that is."""
     known = list(known)
     meant = _ELSEWHERE.get(key.replace("_", "-"))
-    near = [meant] if meant in known else difflib.get_close_matches(key, known, 1)
-    cure = f'did you mean "{near[0]}"?' if near else "see reference.toml for what there is"
+    near = meant if meant in known else nearest(key, known)
+    cure = f'did you mean "{near}"?' if near else "see reference.toml for what there is"
     return f"is not {what}; {cure}"
+
+
+def unknown_name(what: str, key: str, known: Iterable[str]) -> str:
+    """Likewise, for a name that the configuration itself gives: the names that it has."""
+    known = list(known)
+    if near := nearest(key, known):
+        return f'is not {what}; did you mean "{near}"?'
+    if not known:
+        return f"is not {what}; there is none"
+    listed = ", ".join(known[:_LISTED_MAX]) + (", ..." if len(known) > _LISTED_MAX else "")
+    return f"is not {what}; there {'are' if len(known) > 1 else 'is'} {listed}"
 
 
 def _problems(found: list[tuple[Where, str]]) -> list[Problem]:

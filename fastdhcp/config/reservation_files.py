@@ -6,6 +6,7 @@ otherwise is looked at here, a row at a time, and so are all that are wrong.
 
 import csv
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,13 +16,17 @@ from fastdhcp._rows import Column, CsvReader, Rows
 from fastdhcp.config import values
 from fastdhcp.config.errors import Path as KeyPath
 from fastdhcp.config.names import Names, read_identity
+from fastdhcp.config.notation import IN_CSV, doubt_of_identifier
 from fastdhcp.config.octets import open_octets, read_octets
-from fastdhcp.config.report import Report, Source, Where, unknown
+from fastdhcp.config.report import KNOWN_ELSEWHERE, Report, Source, Where, nearest, unknown
 from fastdhcp.config.reservations import Part
 
 FILE_SIZE_MAX = 2 << 30
 ERRORS_MAX = 20
 """Wrong rows of a file that are told one by one."""
+_BOM = b"\xef\xbb\xbf"
+_BLANKS = "".join(map(chr, range(0x21)))
+"""What is not taken at the edge of a field, as in _rows.pyx."""
 _COLUMNS = {
     "address": Column.COLUMN_ADDRESS,
     "hostname": Column.COLUMN_HOSTNAME,
@@ -41,6 +46,7 @@ class _Known:
     stamp: Stamp
     names: tuple[object, ...]
     part: Part
+    doubts: list[tuple[Where, str]]
 
 
 _known: dict[Path, _Known] = {}
@@ -58,6 +64,7 @@ def read_reservation_files(
                 known = _known.get(path)
                 if known is not None and (known.stamp, known.names) == (stamp, names.key):
                     parts.append(known.part)
+                    _warn(report, known.doubts)
                     continue
                 octets = b"" if stamp[1] > FILE_SIZE_MAX else read_octets(file, FILE_SIZE_MAX)
                 if max(stamp[1], len(octets)) > FILE_SIZE_MAX:
@@ -71,10 +78,16 @@ def read_reservation_files(
         reading = _Reading(report, path, replace(names, given=set()))
         rows = reading.read(octets)
         part = Part(rows, reading.where, classes=frozenset(reading.names.given))
+        _warn(report, reading.doubts)
         if not reading.wrong:
-            _known[path] = _Known(stamp, names.key, part)
+            _known[path] = _Known(stamp, names.key, part, reading.doubts)
         parts.append(part)
     return parts
+
+
+def _warn(report: Report, doubts: list[tuple[Where, str]]) -> None:
+    for where, text in doubts:
+        report.warn(where, text)
 
 
 def _stamp(fd: int) -> Stamp:
@@ -92,6 +105,7 @@ class _Reading:
     columns: list[str] = field(default_factory=list)
     rows: Rows = field(default_factory=Rows)
     wrong: int = 0
+    doubts: list[tuple[Where, str]] = field(default_factory=list)
 
     def read(self, octets: bytes) -> Rows:
         """All rows that are right."""
@@ -102,9 +116,11 @@ class _Reading:
             line = octets.count(b"\n", 0, error.start) + 1
             self._error(line, "", "is not UTF-8 text; save the file as UTF-8")
             return self.rows
-        codes = self._heads(octets[:end].decode().rstrip("\r\n"))
+        begin = len(_BOM) if octets.startswith(_BOM) else 0
+        codes = self._heads(octets[begin:end].decode().rstrip("\r\n"))
         if codes is None:
             return self.rows
+        self._doubt(octets, end)
         reader = CsvReader(self.rows, octets, codes, end)
         while (found := reader.read()) is not None:
             self._look(reader, *found)
@@ -138,6 +154,9 @@ class _Reading:
             self._error(1, "", told if "\r" in line else f"is not CSV: {error}")
             return None
         known = {**self.names.kinds, **_COLUMNS}
+        if absent := self._no_heads(line, known):
+            self._error(1, "", absent)
+            return None
         for place, name in enumerate(self.columns):
             if name not in known:
                 self._error(1, name, unknown("a column", name, known))
@@ -147,6 +166,31 @@ class _Reading:
             kinds = ", ".join(f'"{name}"' for name in self.names.kinds)
             self._error(1, "", f"names no identifier; one column must be one of {kinds}")
         return None if self.wrong else [known[name] for name in self.columns]
+
+    def _no_heads(self, line: str, known: Mapping[str, int]) -> str | None:
+        """What is said of a first line that names no column at all."""
+        if any(name in known for name in self.columns):
+            return None
+        if ";" in line and any(name.strip() in known for name in line.split(";")):
+            return "separates its columns by semicolons; write commas"
+        if line.startswith("#"):
+            return "begins with #, and CSV has no comments; the first line names the columns"
+        if not any(nearest(name, known) or name in KNOWN_ELSEWHERE for name in self.columns):
+            example = "hw-address,address,hostname"
+            return f"names no columns; write a first line that does, such as {example}"
+        return None
+
+    def _doubt(self, octets: bytes, at: int) -> None:
+        """Warns of the first identifier in each column that is octets as others write them."""
+        for place, name in enumerate(self.columns):
+            if name not in self.names.kinds or name == "hw-address":
+                continue
+            before = rb"^(?:[^,\n]*,){%d}" % place
+            row = re.compile(before + rb'"?(' + IN_CSV + rb')"?(?=[,\r]|$)', re.MULTILINE)
+            if (found := row.search(octets, at)) is not None:
+                text = doubt_of_identifier(found[1].decode())
+                line = octets.count(b"\n", 0, found.start()) + 1
+                self.doubts.append((self._where(line, name), f"{text}"))
 
     def _identifiers(self) -> list[str]:
         return [name for name in self.columns if name in self.names.kinds]
@@ -160,8 +204,12 @@ class _Reading:
         except csv.Error as error:
             self._error(line, self.columns[0], f"is not CSV: {error}")
             return
+        if octets.startswith(b"#"):
+            self._error(line, "", "begins with #, and CSV has no comments; take the line out")
+            return
         if len(fields) != len(self.columns):
-            told = f"the row has {len(fields)} fields, and the first line names {len(self.columns)}"
+            count = f"{len(fields)} field{'' if len(fields) == 1 else 's'}"
+            told = f"the row has {count}, and the first line names {len(self.columns)}"
             self._error(line, self.columns[min(len(fields), len(self.columns)) - 1], told)
             return
         row: dict[str, Any] = {}
@@ -178,7 +226,7 @@ class _Reading:
         self, line: int, column: str, text: str, row: dict[str, Any], reader: CsvReader
     ) -> None:
         try:
-            if text != text.strip():
+            if text != text.strip(_BLANKS):
                 raise ValueError(
                     "has a space before or after it; take it out (in an identifier write hex:20)"
                 )

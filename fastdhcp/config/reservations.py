@@ -24,6 +24,8 @@ from fastdhcp._reservations import (
 )
 from fastdhcp._rows import Rows
 from fastdhcp.config.report import Report, Where
+from fastdhcp.config.values import HTYPE_ETHERNET
+from fastdhcp.options import shown
 from fastdhcp.words import address_text
 
 _PREFIX = struct.Struct("<5I")  # VRF's place, first, last, network's number, network's index
@@ -137,6 +139,15 @@ class ReservationTable:
         check()."""
         return self._made[1].network_kinds[network] if self._made is not None else 0
 
+    def all_kinds(self) -> int:
+        """Likewise, of all reservations."""
+        if self._made is None:
+            return 0
+        found = 0
+        for kinds in (*self._made[1].network_kinds, *self._made[1].general_kinds):
+            found |= kinds
+        return found
+
     def made(self, vrfs: Mapping[str, int], classes: Mapping[str, int]) -> Made:
         """The table with these numbers of VRFs and classes. Raises OSError; OverflowError with
         file and line if the number of a class is too high for it."""
@@ -188,7 +199,7 @@ class ReservationTable:
         else:
             report.error(
                 where(row, ""),
-                f"its identifier has a reservation in this network already, at "
+                f"{_identity_text(part.rows, row)} has a reservation in this network already, at "
                 f"{self._place(other)}; write one for each client",
             )
 
@@ -223,6 +234,16 @@ def _packed(prefixes: Iterable[Prefix], vrfs: Sequence[str]) -> bytes:
     return b"".join(
         _PREFIX.pack(places[p.vrf], p.first, p.last, p.number, p.network) for p in prefixes
     )
+
+
+def _identity_text(rows: Rows, row: int) -> str:
+    """An identifier as one would write it."""
+    is_hardware, octets = rows.identity(row)
+    if is_hardware:
+        chaddr = octets[1:].hex(":")
+        return f'"{chaddr}"' if octets[0] == HTYPE_ETHERNET else f'"{octets[0]}/{chaddr}"'
+    text = octets.decode("ascii", "replace")
+    return shown(text) if text.isprintable() and text.isascii() else f'"hex:{octets.hex()}"'
 
 
 def _usable(prefix: Prefix) -> str:

@@ -118,6 +118,13 @@ class AnywhereReservation(Client, kw_only=True):
     vrf: str | UnsetType = UNSET
 
 
+RESERVATION_KEYS = frozenset(
+    one.encode_name
+    for table in (Reservation, AnywhereReservation)
+    for one in msgspec.structs.fields(table)
+)
+
+
 @keyed(Params, "subnet")
 @keyed(later.SubnetKeys)
 class Subnet(Guarded, kw_only=True):

@@ -73,8 +73,9 @@ def scope_values(
                 here = where.at(_ROWS[field].name)
                 report.error(here, 'leave it out beside lease-time = "infinite"')
             chosen.pop(field, None)
+    _keep_in_order(chosen, own)
     params = _derive(chosen)
-    _check_lease(report, where, own, params)
+    _check_lease(report, where, own)
     _check_renewal(report, where, own, params)
     levels = {**parent.levels, **dict.fromkeys(own, _params_level(where))}
     return ScopeValues(chosen, params, parent.definitions, own, levels)
@@ -93,11 +94,9 @@ def own_values(report: Report, where: Where, scope: Scope) -> Chosen:
     nearer than all that it meets."""
     own = _read(report, where, scope, reserved=False)
     chosen = {**outermost().chosen, **own}
-    limits = [int(own[name]) for name in ("lease_min_s", "lease_max_s") if name in own]
-    if limits and "lease_s" not in own:
-        chosen["lease_s"] = sum(limits) // len(limits)
+    _keep_in_order(chosen, own)
     params = _derive(chosen)
-    _check_lease(report, where, own, params)
+    _check_lease(report, where, own)
     if "lease_s" in own or "lease_max_s" in own or ("renewal_s" in own and "rebinding_s" in own):
         _check_renewal(report, where, own, params)
     return own
@@ -252,27 +251,41 @@ def _derive(chosen: Chosen) -> Params:
     )
 
 
-def _check_lease(report: Report, where: Where, own: Chosen, params: Params) -> None:
-    """The order of the three lease times; told at the key that this scope itself writes."""
-    lease_s, low, high = params.lease_s, params.lease_min_s, params.lease_max_s
-    if low > high and low != lease_s != high:
+def _keep_in_order(chosen: dict[str, Any], own: Chosen) -> None:
+    """As keep_times_in_order() of _overlay.pxd: a nearer limit bounds a farther lease time, and a
+    nearer lease time widens farther limits. What one scope says itself is left as it is."""
+    if "lease_min_s" in own and "lease_max_s" not in own and "lease_max_s" in chosen:
+        chosen["lease_max_s"] = max(chosen["lease_max_s"], chosen["lease_min_s"])
+    if "lease_max_s" in own and "lease_min_s" not in own and "lease_min_s" in chosen:
+        chosen["lease_min_s"] = min(chosen["lease_min_s"], chosen["lease_max_s"])
+    for limit, bound, widen in (("lease_min_s", max, min), ("lease_max_s", min, max)):
+        if limit not in chosen:
+            continue
+        if "lease_s" not in own:
+            chosen["lease_s"] = bound(chosen["lease_s"], chosen[limit])
+        elif limit not in own:
+            chosen[limit] = widen(chosen["lease_s"], chosen[limit])
+
+
+def _check_lease(report: Report, where: Where, own: Chosen) -> None:
+    """The order of the lease times that one scope says itself: of two scopes the nearer counts."""
+    lease_s = int(own.get("lease_s", 0))
+    low, high = int(own.get("lease_min_s", 0)), int(own.get("lease_max_s", INFINITE))
+    if low > high:
         text = f"lease-time-min {low} s is above lease-time-max {high} s"
         cure = "write the shorter time as lease-time-min"
-        fields = ("lease_min_s", "lease_max_s")
-    elif low > lease_s:
+        field = "lease_min_s"
+    elif 0 < lease_s < low:
         text = f"lease-time {lease_s} s is below lease-time-min {low} s"
         cure = f"write at most {lease_s} as lease-time-min here, or a longer lease-time"
-        fields = ("lease_s", "lease_min_s")
-    elif lease_s > high:
+        field = "lease_s"
+    elif high < lease_s != INFINITE:
         text = f"lease-time {lease_s} s is above lease-time-max {high} s"
         cure = f"write at least {lease_s} as lease-time-max here, or a shorter lease-time"
-        fields = ("lease_s", "lease_max_s")
+        field = "lease_s"
     else:
         return
-    for field in fields:
-        if field in own:
-            report.error(where.at(_ROWS[field].name), f"{text}; {cure}")
-            return
+    report.error(where.at(_ROWS[field].name), f"{text}; {cure}")
 
 
 def _check_renewal(report: Report, where: Where, own: Chosen, params: Params) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fastdhcp.config import schema, values
 from fastdhcp.config.model import Options
-from fastdhcp.config.report import Report, Where
+from fastdhcp.config.report import Report, Where, nearest
 from fastdhcp.config.scopes import ScopeValues, scope_options, scope_values
 from fastdhcp.options import shown
 
@@ -46,9 +46,14 @@ def warn_of_unused(
     report: Report, networks: Mapping[str, SharedNetwork], used: Sequence[str | None]
 ) -> None:
     """Says which tables no subnet names: most likely one of the two is misspelt."""
+    if report.failed:
+        return  # what is refused may be the subnet
+    others = [name for name in used if name is not None and name not in networks]
     for name, network in networks.items():
         if name not in used:
+            near = nearest(name, others)
+            cure = f"; a subnet has {shown(near)}: did you mean that?" if near else ""
             report.warn(
                 network.where.at("name"),
-                f"no subnet has shared-network = {shown(name)}: nobody gets these values",
+                f"no subnet has shared-network = {shown(name)}: nobody gets these values{cure}",
             )

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import NODEFAULT, Struct, UnsetType
 
-from fastdhcp.config import later
+from fastdhcp.config import later, schema
 from fastdhcp.config.errors import key_text
 from fastdhcp.config.keys import ADDRESS_LEVELS, LINK_LEVELS, keys_of
 from fastdhcp.config.model import Params, Relays, Server
@@ -122,7 +122,43 @@ def unknown_key(kind: type[Struct], key: str) -> str:
             return "counts when the client is gone; write it in the pool or the subnet"
         if key in BY_NAME:
             return f"is an option; write it as options.{key}"
+    if home := _home_of(kind, key):
+        return home
     return unknown("a key here", key, known)
+
+
+# Tables by which a key that stands in another one is known.
+_HOMES: dict[str, type[Struct]] = {
+    "[server]": schema.Server,
+    "[control]": schema.Control,
+    "[relays]": schema.Relays,
+    "[defaults]": schema.Defaults,
+    "[[subnets]]": schema.Subnet,
+}
+_ADDRESSES = ("address", "ip-address", "fixed-address", "ip")
+
+
+def _home_of(kind: type[Struct], key: str) -> str | None:
+    """What is said of a key that is right elsewhere; None: it is right nowhere."""
+    if issubclass(kind, AnywhereReservation) and key in _ADDRESSES:
+        return "belongs to a subnet; write the reservation in [[subnets.reservations]]"
+    if issubclass(kind, schema.SharedNetwork) and key in ("subnets", "subnet", "pools"):
+        return 'is not a key here; write [[subnets]] with shared-network = "..." there'
+    if issubclass(kind, Reservation) and key in _names_of(schema.Subnet):
+        return "is a key of [[subnets]]; write it above [[subnets.reservations]]"
+    if issubclass(kind, File) and key in _names_of(schema.Subnet) - _names_of(schema.Defaults):
+        return None  # [[subnet]] is meant, most likely
+    for name, home in _HOMES.items():
+        if key in _names_of(home) and not issubclass(kind, home):
+            if issubclass(kind, Scope) and home is schema.Defaults:
+                return None  # why it may not stand here is told
+            return f"is a key of {name}; write it there"
+    return None
+
+
+def _names_of(kind: type[Struct]) -> set[str]:
+    names = {field.encode_name for field in msgspec.structs.fields(kind)}
+    return names - {OTHERS} - later.NAMES
 
 
 def _value(report: Report, where: Where, kind: Any, value: object, key: str) -> Any:
@@ -146,8 +182,17 @@ def _value(report: Report, where: Where, kind: Any, value: object, key: str) -> 
         wanted += f", as in [{shown(value)}]"
     elif isinstance(value, dict) and _holds_tables(choices[0]):
         wanted += f"; {_table_of_many(where)}"
+    if isinstance(value, str) and first in (int, bool) and _is_of(first, value):
+        wanted += f"; write {value} without quotes"
     report.error(where, _mismatch(value, wanted))
     return None
+
+
+def _is_of(kind: type, text: str) -> bool:
+    """Whether a text would be a number, or a truth, but for its quotes."""
+    if kind is bool:
+        return text in ("true", "false")
+    return text.isascii() and text.isdecimal() and len(text) < 20
 
 
 def _holds_tables(kind: Any) -> bool:

@@ -4,15 +4,17 @@ Kea's grammar: `or` binds least, then `and`, then `not`, then comparisons, then 
 test and what a value is known of each part, so that either in the other's place is told.
 """
 
-import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 
+from fastdhcp.config.report import nearest
 from fastdhcp.config.tokens import ExpressionError, Token, tokens
 
 NESTING_MAX = 32
 """Brackets in brackets, `not` of `not`: the reader is a function that calls itself."""
+JOINED_MAX = 64
+"""Signs `+` of an expression: each takes an instruction, and the tree grows a step deeper."""
 U32_MAX = 0xFFFFFFFF
 OFFSET_MAX = 32767
 
@@ -76,7 +78,8 @@ class Literal(Node):
 
 @dataclass(frozen=True, slots=True)
 class Path(Node):
-    """What is read of the packet: words and, in brackets, names or numbers (None: `*`).
+    """What is read of the packet: words and, in brackets, names or numbers (None: `*`). `places`:
+    where each stands, and where all of it ends.
 
     option[43].option[1].hex is ("option", 43, "option", 1, "hex").
     """
@@ -159,6 +162,8 @@ class _Parser:
         self.words: Iterator[Token] = tokens(source)
         self.next = next(self.words)
         self.depth = 0
+        self.joined = 0
+        self.end = 0  # of the word that was taken last
 
     # -- words
 
@@ -167,6 +172,7 @@ class _Parser:
 
     def take(self) -> Token:
         token = self.next
+        self.end = token.at + len(token.text)
         if token.kind != "end":
             self.next = next(self.words)
         return token
@@ -233,6 +239,11 @@ class _Parser:
         return left
 
     def items(self) -> tuple[Node, ...]:
+        if self.next.kind in ("text", "hex", "number", "address"):
+            raise self.error(
+                self.next.at,
+                f"`in` looks among values in brackets; write in ({self.next.text}, ...)",
+            )
         self.expect("(", "opens the values that `in` looks among")
         items = [self.as_value(self.sum(), "`in` looks among values")]
         while self.is_sign(","):
@@ -247,6 +258,9 @@ class _Parser:
         left = self.part()
         while self.is_sign("+"):
             at = self.take().at
+            self.joined += 1
+            if self.joined > JOINED_MAX:
+                raise self.error(at, f"joins more than {JOINED_MAX} values; write fewer `+`")
             left = self.as_value(left, "`+` joins values")
             right = self.as_value(self.part(), "`+` joins values")
             left = Call(at, "concat", (left, right))
@@ -257,6 +271,10 @@ class _Parser:
         if token.kind == "sign" and token.text == "(":
             with self.deeper(token.at):
                 inner = self.either()
+            if self.next.kind == "end":
+                column = token.at - (self.source.rfind("\n", 0, token.at) + 1) + 1
+                words = f"the bracket at column {column} is still open; write `)`"
+                raise self.error(self.next.at, words)
             self.expect(")", "closes the bracket")
             return inner
         if token.kind in ("text", "hex", "number", "address"):
@@ -359,7 +377,7 @@ class _Parser:
                 steps.append(word.text)
                 places.append(word.at)
             else:
-                return Path(token.at, tuple(steps), tuple(places))
+                return Path(token.at, tuple(steps), (*places, self.end))
 
     def index(self, token: Token) -> str | int | None:
         if token.kind == "number":
@@ -414,6 +432,6 @@ def _unknown(name: str) -> str:
     if name in _CURES:
         return f"`{name}` {_CURES[name]}"
     known = sorted({*CALLS, *ROOTS, "known", "unknown", "member", "not"})
-    near = difflib.get_close_matches(name, known, 1)
-    cure = f"do you mean `{near[0]}`?" if near else f"text stands in single quotes: '{name}'"
+    near = nearest(name, known)
+    cure = f"do you mean `{near}`?" if near else f"text stands in single quotes: '{name}'"
     return f"`{name}` is no word of an expression; {cure}"

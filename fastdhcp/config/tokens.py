@@ -14,7 +14,8 @@ _WORD = re.compile(
     r"|(?P<hex>0[xX][0-9A-Fa-f]+(?!\w))"
     r"|(?P<number>-?\d+(?![\w.]))"
     r"|(?P<name>[A-Za-z_](?:[\w-]*\w)?)"
-    r"|(?P<sign>==|!=|[()\[\],.+*])"
+    r"|(?P<sign>==|!=|[()\[\],.+*])",
+    re.ASCII,
 )
 _SPACE = re.compile(r"[ \t\r\n]*")
 _CURES = (
@@ -28,7 +29,7 @@ _CURES = (
     (re.compile(r"0[xX]"), "hex is 0x and digits 0 to 9, a to f: 0x0007"),
     (re.compile(r"[\w.]*:|:"), "an address is four numbers, 10.0.0.1, and octets are 0x0a0b0c"),
     (
-        re.compile(r"-?\d"),
+        re.compile(r"-?[0-9]"),
         "a number has digits alone, an address four numbers (10.0.0.1); text stands in single "
         "quotes",
     ),

@@ -32,7 +32,8 @@ _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%")
 _PREFIX_LEN = re.compile(r"[0-9]{1,2}")
 _PORT = re.compile(r"[0-9]{1,5}")
 _HARDWARE = re.compile(
-    r"(?:(?P<htype>[0-9]{1,3})/)?(?P<chaddr>[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2})*)"
+    r"(?:(?P<htype>[0-9]{1,3})/)?(?P<chaddr>[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2})*"
+    r"|[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2})"
 )
 _INTERFACE = re.compile(r"[^\s/:]+")
 
@@ -244,9 +245,9 @@ def host_port(text: str, low_port: int) -> tuple[str, int]:
             raise OSError
         socket.inet_pton(family, host)
     except (OSError, ValueError):
-        raise ValueError(
-            f'{shown(text)} is not address:port; write one as in "127.0.0.1:8067"'
-        ) from None
+        near = f"{'0.0.0.0' if low_port else '127.0.0.1'}:{port_text}"
+        right = near if not host and _PORT.fullmatch(port_text) else "127.0.0.1:8067"
+        raise ValueError(f'{shown(text)} is not address:port; write one as in "{right}"') from None
     port = int(port_text)
     if not low_port <= port <= 65535:
         raise ValueError(f"port {port} is out of range; write one from {low_port} to 65535")
@@ -280,14 +281,15 @@ def plain_name(text: str) -> str:
 
 
 def hardware_identity(text: str) -> bytes:
-    """htype and chaddr of "02:ee:00:00:00:01"; before a slash another htype: "6/02:..."."""
+    """htype and chaddr of "02:ee:00:00:00:01" or "02ee.0000.0001"; before a slash another htype:
+    "6/02:..."."""
     match = _HARDWARE.fullmatch(text)
     htype = int(match["htype"] or HTYPE_ETHERNET) if match else 0
     if match is None or not 1 <= htype <= 255:
         raise ValueError(
             f'{shown(text)} is not a hardware address; write one as in "02:ee:00:00:00:01"'
         )
-    chaddr = bytes.fromhex(match["chaddr"].replace(":", "").replace("-", ""))
+    chaddr = bytes.fromhex(re.sub("[:.-]", "", match["chaddr"]))
     wanted = CHADDR_ETHERNET if htype == HTYPE_ETHERNET else CHADDR_MAX
     if len(chaddr) > wanted or (htype == HTYPE_ETHERNET and len(chaddr) != wanted):
         right = wanted if htype == HTYPE_ETHERNET else f"1 to {wanted}"

@@ -10,6 +10,7 @@ from fastdhcp.config.parts import Way, parts_of, run_parts
 from fastdhcp.config.tokens import ExpressionError
 from fastdhcp.control.catalog import Catalog
 from fastdhcp.control.messages import ExplainedClass, ExplainedOption, ExplainedPart
+from fastdhcp.options import Option
 
 HOSTNAME = 12
 _ECHOED = "echoed, as it came"
@@ -32,7 +33,7 @@ def classes_of(message: bytes, way: Way, catalog: Catalog) -> list[ExplainedClas
     """Each class with its test's parts, as they are of a message; of those without a test the ones
     that the client is of."""
     bits = {found.name: bit for bit, found in enumerate(catalog.classes)}
-    names = {option.name: option.code for option in catalog.definitions.dhcp.by_name.values()}
+    names = catalog.definitions.dhcp.by_name
     explained = []
     for name, bit in bits.items():
         test = catalog.classes[bit].test
@@ -45,7 +46,7 @@ def classes_of(message: bytes, way: Way, catalog: Catalog) -> list[ExplainedClas
 
 
 def _parts(
-    test: str, names: Mapping[str, int], message: bytes, way: Way, bits: Mapping[str, int]
+    test: str, names: Mapping[str, Option], message: bytes, way: Way, bits: Mapping[str, int]
 ) -> list[ExplainedPart]:
     with contextlib.suppress(ExpressionError):  # it compiled when the policy was made
         return [

@@ -136,6 +136,8 @@ def number(
 
     def write(value: object) -> bytes:
         if isinstance(value, bool) or not isinstance(value, int) or value not in right:
+            if isinstance(value, str) and value.isascii() and value[:9].isdecimal():
+                raise OptionError(f"{shown(value)} is text; write {value[:9]} without quotes")
             raise OptionError(f"{shown(value)} is not right; write {_numbers(right)}")
         return value.to_bytes(size, signed=signed)
 

@@ -220,7 +220,7 @@ REFUSALS = [
     ("interface-mtu", 67, "67 is not right; write a number from 68 to 65535"),
     ("interface-mtu", 65536, "65536 is not right; write a number from 68 to 65535"),
     ("interface-mtu", True, "true is not right; write a number from 68 to 65535"),
-    ("interface-mtu", "1400", '"1400" is not right; write a number from 68 to 65535'),
+    ("interface-mtu", "1400", '"1400" is text; write 1400 without quotes'),
     (
         "time-offset",
         1 << 31,

@@ -15,7 +15,7 @@ from fastdhcp._codec import decode
 from fastdhcp._leases import BindingState
 from fastdhcp.config import check
 from fastdhcp.config.keys import ADDRESS_LEVELS, LEVELS, LINK_LEVELS, Key, keys_of
-from fastdhcp.config.later import ScopeKeys
+from fastdhcp.config.later import NOT_SERVED, ScopeKeys
 from fastdhcp.config.model import Params
 from tests._trial_replies import ReplyMaker
 from tests.world import World, number
@@ -221,7 +221,7 @@ def test_a_key_that_is_not_served_yet_says_so_everywhere(tmp_path, key: Key, lev
     path.write_text(text(**{level: f"{key.name} = {json.dumps(key.default)}"}))
     errors, warnings = check(path)
     assert errors == []
-    assert [w.text for w in warnings if w.key.endswith(key.name)] == ["not served yet"]
+    assert [w.text for w in warnings if w.key.endswith(key.name)] == [NOT_SERVED]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from fastdhcp.config.programs import ProgramError, ProgramTable, small_image
 from fastdhcp.config.reads import Sizes
 from fastdhcp.config.tables import Blob, read_header, read_rows
 from fastdhcp.config.tokens import ExpressionError
+from fastdhcp.options import TYPES, Option
 
 CLASSES = ("modem", "gold")
 
@@ -155,7 +156,7 @@ WRONG = [
     (
         "option[12].hex in 'a'",
         19,
-        "\"'a'\" stands where `(` opens the values that `in` looks among",
+        "`in` looks among values in brackets; write in ('a', ...)",
     ),
     (
         "option[12].hex in ('a' 'b')",
@@ -180,7 +181,33 @@ WRONG = [
     (
         "(known",
         7,
-        "the expression ends where `)` closes the bracket",
+        "the bracket at column 1 is still open; write `)`",
+    ),
+    (
+        "known or ((known)",
+        18,
+        "the bracket at column 10 is still open; write `)`",
+    ),
+    (
+        "option[93].hex in 0x07",
+        19,
+        "`in` looks among values in brackets; write in (0x07, ...)",
+    ),
+    (
+        "pkt4.mac == '00:11:22:33:44:55'",
+        10,
+        "can never be equal: at most 16 octets, the other side has 17 octets; write "
+        "0x001122334455 without quotes",
+    ),
+    (
+        "option[\u0666\u0660].exists",
+        8,
+        '"\u0666" means nothing in an expression; leave it out',
+    ),
+    (
+        "option[vendor-class-id].exists",
+        8,
+        "no option is called `vendor-class-id`; do you mean `vendor-class-identifier`?",
     ),
     (
         "known)",
@@ -302,8 +329,8 @@ WRONG = [
     ),
     (
         "option[60] == 'a'",
-        1,
-        "ends too early; write .hex, .text or .exists",
+        11,
+        ".hex, .text or .exists is missing",
     ),
     (
         "option[60].octets == 'a'",
@@ -598,8 +625,31 @@ def test_equal_programs_stand_once_and_the_image_says_what_they_read() -> None:
 
 
 def test_a_name_of_the_configuration_is_an_option() -> None:
-    named = compile_expression("option[our-own].hex == 'a'", names={"our-own": 224})
+    named = compile_expression("option[our-own].hex == 'a'", names=own("text"))
     assert named.options == {224}
+
+
+def own(type_name: str, code: int = 224) -> dict[str, Option]:
+    return {"our-own": Option(code, "our-own", TYPES[type_name], "")}
+
+
+def test_an_option_that_is_defined_is_of_the_type_that_it_has_there() -> None:
+    """Also one whose code has a meaning of its own: 150 is addresses, if nobody says otherwise."""
+    for read in ("option[our-own]", "option[150]"):
+        assert compile_expression(f"{read}.hex == 'tftp1'", names=own("text", 150))
+        assert compile_expression(f"{read}.text == 'tftp1'", names=own("text", 150))
+    with pytest.raises(ExpressionError, match="can never be equal: 4 octets or a multiple"):
+        compile_expression("option[150].hex == 'tftp1'")
+    with pytest.raises(ExpressionError, match="can never be equal: 2 octets"):
+        compile_expression("option[our-own].hex == 'abc'", names=own("u16"))
+
+
+def test_a_long_sum_is_told_and_does_not_exhaust_the_reader() -> None:
+    long = " + ".join(["'a'"] * 400)
+    with pytest.raises(ExpressionError, match="joins more than 64 values; write fewer `"):
+        compile_expression(f"{long} == 'a'")
+    with pytest.raises(ExpressionError, match="joins more than 64 values"):
+        compile_expression("(" + " + ".join(["'a'"] * 30) + ")" + " + 'a'" * 40 + " == 'a'")
 
 
 @pytest.mark.parametrize(

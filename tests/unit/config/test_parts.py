@@ -6,6 +6,7 @@ from fastdhcp._codec import encode
 from fastdhcp.config.expressions import compile_expression
 from fastdhcp.config.parts import PARTS_MAX, Way, parts_of, run_parts, written
 from fastdhcp.config.syntax import parse
+from fastdhcp.options import TYPES, Option
 
 SAME = [
     "option[60].hex == 'PXEClient'",
@@ -52,7 +53,8 @@ def test_the_tests_and_the_values_in_them() -> None:
 
 
 def test_names_of_the_configuration_are_known() -> None:
-    (test, value) = parts_of("option[menu-url].hex == 'x'", {"menu-url": 224})
+    own = {"menu-url": Option(224, "menu-url", TYPES["text"], "")}
+    (test, value) = parts_of("option[menu-url].hex == 'x'", own)
     assert value.text == "option[menu-url].hex"
     assert test.expression.options == value.expression.options == {224}
 

@@ -73,7 +73,7 @@ def test_it_is_a_configuration() -> None:
     said = {warning.key: warning.text for warning in warnings}
     for key in ("include", "reservation-files"):
         assert said.pop(f"server.{key}[0]").startswith("no file matches")
-    assert set(said.values()) == {"not served yet"}
+    assert set(said.values()) == {later.NOT_SERVED}
     rows = [row.values for row in ROWS if row.values[2].later]
     keys = {f"{table}.{key.name}".replace("[subnets]", "subnets[0]") for table, _, key in rows}
     assert set(said) == {*later.TABLES, *keys}

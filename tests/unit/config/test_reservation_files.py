@@ -101,7 +101,7 @@ WRONG = [
          '"circuit-id", "remote-id", "subscriber-id"')]),
     ("an empty file", "", [(1, "", None)]),
     ("fields", "hw-address,address\n02:ee:00:00:00:01\n02:ee:00:00:00:02,10.1.0.1,x\n", [
-        (2, "hw-address", "the row has 1 fields, and the first line names 2"),
+        (2, "hw-address", "the row has 1 field, and the first line names 2"),
         (3, "address", "the row has 3 fields, and the first line names 2")]),
     ("lines that end in CR", "hw-address,address\r02:ee:00:00:00:01,10.1.0.1\r", [
         (1, "", "ends its lines in CR alone; save it with LF, or with CR and LF")]),
@@ -133,7 +133,7 @@ WRONG = [
         (2, "next-server", None)]),
     ("classes", "hw-address,classes\n02:ee:00:00:00:01,gold+bronze\n02:ee:00:00:00:02,gold+gold\n"
      "02:ee:00:00:00:03,gold+silver+gold+silver+gold\n", [
-        (2, "classes", '"bronze" is not a class; see reference.toml for what there is'),
+        (2, "classes", '"bronze" is not a class; there are gold, silver'),
         (3, "classes", '"gold" is there already; write each class once'),
         (4, "classes", "names 5 classes; a reservation has at most 4")]),
     ("a VRF", "hw-address,vrf\n02:ee:00:00:00:01,red\n", [
@@ -154,8 +154,28 @@ WRONG = [
         (3, "address", "10.1.0.1 is reserved already, at FILE:2")]),
     ("an identifier twice", "hw-address,address\n02:ee:00:00:00:01,10.1.0.1\n\n"
      "02-ee-00-00-00-01,10.1.0.2\n", [
-        (4, "hw-address", "its identifier has a reservation in this network already, at FILE:2; "
+        (4, "hw-address", '"02:ee:00:00:00:01" has a reservation in this network already, at '
+         "FILE:2; write one for each client")]),
+    ("a long identifier twice", f"remote-id\n{'r' * 20}\n{'r' * 20}\n", [
+        (3, "remote-id", f'"{"r" * 20}" has a reservation in this network already, at FILE:2; '
          "write one for each client")]),
+    ("octets twice", "client-id\nhex:0001\nhex:00:01\n", [
+        (3, "client-id", '"hex:0001" has a reservation in this network already, at FILE:2; write '
+         "one for each client")]),
+    ("semicolons", "hw-address;address\n02:ee:00:00:00:01;10.1.0.1\n", [
+        (1, "", "separates its columns by semicolons; write commas")]),
+    ("no first line", "02:ee:00:00:00:01,10.1.0.1,a,\n", [
+        (1, "", "names no columns; write a first line that does, such as "
+         "hw-address,address,hostname")]),
+    ("a comment first", "# ours\nhw-address,address\n02:ee:00:00:00:01,10.1.0.1\n", [
+        (1, "", "begins with #, and CSV has no comments; the first line names the columns")]),
+    ("a comment", "hw-address,address\n# ours\n#02:ee:00:00:00:01,10.1.0.1\n", [
+        (2, "", "begins with #, and CSV has no comments; take the line out"),
+        (3, "", "begins with #, and CSV has no comments; take the line out")]),
+    ("a tab", "circuit-id,address\n\tport 1,10.1.0.1\n\"port 2\t\",10.1.0.2\n", [
+        (2, "circuit-id", "has a space before or after it; take it out (in an identifier write "
+         "hex:20)"),
+        (3, "circuit-id", None)]),
 ]  # fmt: skip
 
 
@@ -171,6 +191,45 @@ def test_what_is_wrong_is_told_by_file_line_and_column(
     for error, (_, _, text) in zip(errors, wanted, strict=True):
         if text is not None:
             assert error.text.replace(file, "FILE") == text
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    """Spreadsheets write it."""
+    csv = "\ufeffhw-address,address\n02:ee:00:00:00:01,10.1.0.1\n"
+    assert [row["address"] for row in rows(loaded(tmp_path, csv))] == [0x0A010001]
+
+
+def test_what_is_no_blank_of_ascii_belongs_to_the_field_quoted_or_not(tmp_path: Path) -> None:
+    csv = 'circuit-id,address\n\u00a0port,10.1.0.1\n"\u00a0port2",10.1.0.2\n'
+    found = [row["identity"].decode() for row in rows(loaded(tmp_path, csv))]
+    assert found == ["\u00a0port", "\u00a0port2"]
+
+
+def test_a_hardware_address_may_have_dots(tmp_path: Path) -> None:
+    csv = "hw-address\n02ee.0000.0001\n"
+    (row,) = rows(loaded(tmp_path, csv))
+    assert row["identity"].hex() == "0102ee00000001"
+
+
+@pytest.mark.parametrize(("text", "wanted"), [
+    ("01:00:11:22:33:44:55", 'is taken as 20 letters; if octets are meant, write '
+     '"hex:01001122334455"'),
+    ("0x0a0b", 'is taken as 6 letters; if octets are meant, write "hex:0a0b"'),
+    ("'charter950'", 'is taken with its quotes; write "charter950" if they are not meant'),
+])  # fmt: skip
+def test_octets_as_others_write_them_are_taken_as_text_and_told(
+    tmp_path: Path, text: str, wanted: str
+) -> None:
+    """Of each column the first; a file that has not changed is told of again."""
+    csv = f"address,client-id,circuit-id\n10.1.0.1,ab,\n10.1.0.2,{text},\n10.1.0.3,,{text}\n"
+    write(tmp_path, csv)
+    for _ in range(2):
+        errors, warnings = check(tmp_path / "fastdhcp.toml")
+        told = [(w.line, w.key, w.text) for w in warnings if w.file.endswith("cpe.csv")]
+        assert errors == []
+        assert told == [
+            (3, "client-id", f'"{text}" {wanted}'), (4, "circuit-id", f'"{text}" {wanted}'),
+        ]  # fmt: skip
 
 
 def test_a_file_that_is_not_there_is_told_where_it_is_named(tmp_path: Path) -> None:

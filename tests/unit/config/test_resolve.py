@@ -181,9 +181,11 @@ GIVING = SUBNET + 'pools = ["10.0.0.9"]\n'
         ("# nothing\n", ["1: there are no [[subnets]]: nobody gets an address"]),
         (GIVING + "[defaults]\nrapid-commit = true\nbootp = true\n",
          [f"5: defaults.rapid-commit: {RAPID_COMMIT}"]),
-        (GIVING + '[leasequery]\nallow = ["10.0.0.1"]\n', ["4: leasequery: not served yet"]),
+        (GIVING + '[leasequery]\nallow = ["10.0.0.1"]\n',
+         ["4: leasequery: not served yet; it is ignored"]),
         (GIVING + '[log]\nleases = "file"\n[alarms]\n',
-         ["4: log: not served yet", "6: alarms: not served yet"]),
+         ["4: log: not served yet; it is ignored",
+          "6: alarms: not served yet; it is ignored"]),
         ('[[subnets]]\nsubnet = "10.0.0.0/24"\npools = ["10.0.0.9"]\nexclude = ["10.0.0.9"]\n',
          ['3: subnets[0].pools[0]: "10.0.0.9" has no address left to give']),
         (SUBNET + 'pools = ["10.0.0.0/24"]\noptions.routers = ["10.0.0.1", "10.0.0.254"]\n'
