@@ -10,7 +10,7 @@ from pathlib import Path
 
 import fastdhcp
 from fastdhcp.config import later
-from fastdhcp.config.keys import LINK_LEVELS, Key, keys_of
+from fastdhcp.config.keys import ADDRESS_LEVELS, LINK_LEVELS, Key, keys_of
 from fastdhcp.config.model import Control, Params, Server
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,7 +25,8 @@ MODELS: dict[str, tuple[type, ...]] = {
 }
 HEADER = re.compile(r"(\[\[?[a-z.-]+\]\]?)\s*")
 KEY = re.compile(r"(?P<key>[\w-]+|\"\d+\") = (?P<value>.*)")
-MARKS = re.compile(r"\[(?:no HUP|link)\] ?")
+MARKS = re.compile(r"(?:\[(?:no HUP|link|address)\] )+(?=[A-Z])")
+"""What stands before all that is said of a key, and in words of the page on it."""
 HEAD = """\
 # Reference
 
@@ -33,7 +34,8 @@ Every key of a configuration, with an example. `make docs` makes this page of
 [`fastdhcp/config/reference.toml`](../fastdhcp/config/reference.toml), which says the same and can
 be copied from. What options are and who gets them is in [OPTIONS.md](OPTIONS.md). *restart*: a
 reload may not change it. *link*: it belongs to a whole link; pools, classes and reservations do
-not take it. *not served yet*: it is read and checked, and has no effect.
+not take it. *address*: it counts when the client is gone; classes and `when` do not take it. *not
+served yet*: it is read and checked, and has no effect.
 """
 
 
@@ -63,7 +65,11 @@ def sections(text: str) -> list[Section]:
             comment.append(line.removeprefix("#").strip())
             fresh = True
         elif header := HEADER.fullmatch(line):
-            found.append(Section(header[1], [" ".join(comment)] if comment and fresh else []))
+            said = [" ".join(comment)] if comment and fresh else []
+            if header[1] == found[-1].name:  # one more of a list
+                found[-1].text += said
+            else:
+                found.append(Section(header[1], said))
             comment = []
         elif match := KEY.match(line):
             value, said = _split(match["value"])
@@ -72,7 +78,9 @@ def sections(text: str) -> list[Section]:
                 value += more if value.endswith("[") else f" {more}"
             above = " ".join(comment) if fresh else "" if said else "likewise"
             parts = [part.rstrip(".") for part in (above, said) if part]
-            found[-1].rows.append((match["key"], value, ". ".join(parts) or "see above"))
+            known = {row[0] for row in found[-1].rows}
+            if parts or match["key"] not in known:
+                found[-1].rows.append((match["key"], value, ". ".join(parts) or "see above"))
             fresh = False
         elif not line:
             if comment and fresh:
@@ -90,7 +98,7 @@ def _split(value: str) -> tuple[str, str]:
 
 def _shown(section: Section) -> str:
     text = f"\n## `{section.name}`\n" if section.name else ""
-    text += "".join(f"\n{_plain(paragraph)}\n" for paragraph in section.text)
+    text += "".join(f"\n{paragraph}\n" for paragraph in section.text)
     if section.rows:
         text += "\n| key | example | what it is |\n|---|---|---|\n"
         text += "".join(_row(section, *row) for row in section.rows)
@@ -103,18 +111,16 @@ def _row(section: Section, key: str, example: str, what: str) -> str:
     if row is not None:
         marks += ["*restart*"] if row.restart else []
         marks += ["*link*"] if row.levels == LINK_LEVELS else []
+        marks += ["*address*"] if row.levels == ADDRESS_LEVELS else []
         marks += ["*not served yet*"] if row.later else []
-    said = " ".join([*marks, _plain(what)])
+    marked = MARKS.match(what)
+    said = " ".join([*marks, what[marked.end() if marked else 0 :]])
     return f"| `{key}` | `{_cell(example)}` | {_cell(said)} |\n"
 
 
 def _model_row(section: str, key: str) -> Key | None:
     rows = (row for model in MODELS.get(section, ()) for row in keys_of(model).values())
     return next((row for row in rows if row.name == key), None)
-
-
-def _plain(text: str) -> str:
-    return MARKS.sub("", text)
 
 
 def _cell(text: str) -> str:
