@@ -12,7 +12,7 @@ from fastdhcp.config.model import (
     Server,
     Subnet,
 )
-from fastdhcp.config.server import reload_refusals
+from fastdhcp.config.server import reload_refusals, told_refusals
 
 __all__ = [
     "INFINITE",
@@ -28,4 +28,5 @@ __all__ = [
     "check",
     "load",
     "reload_refusals",
+    "told_refusals",
 ]

@@ -47,7 +47,8 @@ class Classes:
             report.error(where, 'is no class; write "known" in `deny`')
         else:
             words = unknown_name("a class", text, [*self.places, *TAKEN])
-            report.error(where, f"{words}; or write [[classes]] with name = {shown(text)}")
+            joint = " Else" if words.endswith("?") else "; or"
+            report.error(where, f"{words}{joint} write [[classes]] with name = {shown(text)}")
         return None
 
     def reserve(self, report: Report, where: Where, text: str) -> str | None:

@@ -106,6 +106,9 @@ def _identity(
             written[name] = text
         else:
             report.error(where.at(name), unknown_key(type(table), name))
+    refused = any(report.is_told(where.at(name)) for name in (*names.kinds, *table.others))
+    if not written and refused:
+        return None  # most likely that is the identifier
     if len(written) != 1:
         count = "none" if not written else f"{len(written)}"
         known = ", ".join(f"`{name}`" for name in IDENTIFIERS).replace("_", "-")

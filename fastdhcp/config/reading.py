@@ -6,12 +6,14 @@ Whatever the octets are, it ends with structs or with problems: a parser's excep
 import json
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 from fastdhcp.config import schema
 from fastdhcp.config.octets import open_octets, read_octets
 from fastdhcp.config.report import Report, Source, Where
 from fastdhcp.config.structure import build
+from fastdhcp.words import printable
 
 FILE_SIZE_MAX = 256 << 20
 """Octets: some millions of reservations. What is longer is no configuration, and reading it would
@@ -55,6 +57,20 @@ def read_file(report: Report, path: Path) -> tuple[Source, schema.File | None]:
         return source, None
     raw = _parse(report, source) if _decode(report, source, octets) else None
     return source, None if raw is None else build(report, Where(source), raw)
+
+
+def place_of(paths: Iterable[Path], key: tuple[str, ...]) -> str | None:
+    """FILE:LINE of a key in files that were read before; None: it is in none of them, as they are
+    now."""
+    for path in paths:
+        source = Source(str(path), "", is_json=path.suffix == ".json")
+        try:
+            source.text = path.read_text().replace("\r\n", "\n")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if (line := source.line_of(key)) is not None:
+            return printable(f"{path}:{line}")
+    return None
 
 
 def _decode(report: Report, source: Source, octets: bytes) -> bool:

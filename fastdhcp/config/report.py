@@ -20,9 +20,16 @@ class Source:
 
     def line(self, path: Path) -> int:
         """The line of a key, from 1."""
+        return find_line(self._found(), path)
+
+    def line_of(self, path: Path) -> int | None:
+        """Likewise; None: the key is not written."""
+        return self._found().get(path)
+
+    def _found(self) -> Lines:
         if self.lines is None:
             self.lines = json_lines(self.text) if self.is_json else toml_lines(self.text)
-        return find_line(self.lines, path)
+        return self.lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +53,11 @@ class Report:
 
     _errors: list[tuple[Where, str]] = field(default_factory=list)
     _warnings: list[tuple[Where, str]] = field(default_factory=list)
+    _told: set[tuple[int, Path]] = field(default_factory=set)
 
     def error(self, where: Where, text: object) -> None:
         """Something that makes the configuration unusable; of a list, each member that is wrong."""
+        self._told.add((id(where.source), where.path))
         if isinstance(text, Members):
             self._errors += [(where.at(place), words) for place, words in text.found]
         else:
@@ -57,6 +66,10 @@ class Report:
     def warn(self, where: Where, text: str) -> None:
         """Something that an operator should know."""
         self._warnings.append((where, text))
+
+    def is_told(self, where: Where) -> bool:
+        """Whether there is an error at this very key."""
+        return (id(where.source), where.path) in self._told
 
     @property
     def failed(self) -> bool:
@@ -147,7 +160,7 @@ def unknown(what: str, key: str, known: Iterable[str]) -> str:
 
 def unknown_name(what: str, key: str, known: Iterable[str]) -> str:
     """Likewise, for a name that the configuration itself gives: the names that it has."""
-    known = list(known)
+    known = list(dict.fromkeys(known))
     if near := nearest(key, known):
         return f'is not {what}; did you mean "{near}"?'
     if not known:

@@ -12,6 +12,7 @@ from fastdhcp.config.errors import key_text
 from fastdhcp.config.keys import keys_of
 from fastdhcp.config.later import tell_later
 from fastdhcp.config.model import ADDRESSES_MAX, Configuration, Control, Server
+from fastdhcp.config.reading import place_of
 from fastdhcp.config.report import Report, Where
 from fastdhcp.options import shown
 
@@ -79,6 +80,17 @@ def check_room(report: Report, where: Where, server: Server, block_count: int) -
             f"of {BLOCK_SIZE} addresses; write at least {needed}, or leave it out",
         )
     return server.max_addresses
+
+
+def told_refusals(old: Configuration, new: Configuration) -> list[str]:
+    """As reload_refusals(), each with the file and line of its key, if that is written."""
+    told = []
+    for refusal in reload_refusals(old, new):
+        key, _, _ = refusal.partition(": ")
+        table, _, name = key.partition(".")
+        place = place_of(new.files, (table, name))
+        told.append(f"{place}: {refusal}" if place else refusal)
+    return told
 
 
 def reload_refusals(old: Configuration, new: Configuration) -> list[str]:

@@ -3,6 +3,7 @@ first. What is broken is left out (None in a list, the default for a key), so th
 looked at too.
 """
 
+import difflib
 import types
 import typing
 from typing import Any
@@ -122,11 +123,12 @@ def unknown_key(kind: type[Struct], key: str) -> str:
             return "counts when the client is gone; write it in the pool or the subnet"
         if key in BY_NAME:
             return f"is an option; write it as options.{key}"
-    if home := _home_of(kind, key):
+    if not difflib.get_close_matches(key, known, 1, _SLIP) and (home := _home_of(kind, key)):
         return home
     return unknown("a key here", key, known)
 
 
+_SLIP = 0.9  # what is spelt so nearly alike is meant here, and not elsewhere
 # Tables by which a key that stands in another one is known.
 _HOMES: dict[str, type[Struct]] = {
     "[server]": schema.Server,

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 
-from fastdhcp.config import ConfigError, Configuration, load, reload_refusals
+from fastdhcp.config import ConfigError, Configuration, load, told_refusals
 from fastdhcp.config.compile import Ids
 from fastdhcp.exits import EXIT_IN_USE
 from fastdhcp.interfaces import read_interfaces
@@ -149,7 +149,7 @@ class Reloads:
             first, *others = error.problems
             more = f" (and {len(others)} more: fastdhcp check)" if others else ""
             raise Refused(f"{first}{more}") from error
-        if refusals := reload_refusals(server.started_with, config):
+        if refusals := told_refusals(server.started_with, config):
             raise Refused("; ".join(refusals))
         return config
 

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from fastdhcp._reservations import ReservationsView
-from fastdhcp.config import INFINITE, Configuration, check, load, reload_refusals
+from fastdhcp.config import (
+    INFINITE,
+    Configuration,
+    check,
+    load,
+    reload_refusals,
+    told_refusals,
+)
 from fastdhcp.config.model import RAPID_COMMIT, option_values
 
 LAYERS = """
@@ -270,6 +277,18 @@ def test_what_a_reload_may_not_change(tmp_path: Path, line: str, key: str) -> No
     new = configuration(tmp_path, f"[server]\n{line}\n")
     assert reload_refusals(old, new) == [f"{key}: cannot change while the server runs; restart it"]
     assert reload_refusals(old, old) == []
+
+
+def test_what_a_reload_may_not_change_is_told_with_its_line(tmp_path: Path) -> None:
+    """In the file that has it, as all that is wrong; what is written no more has none."""
+    words = "cannot change while the server runs; restart it"
+    plain = configuration(tmp_path, "")
+    (tmp_path / "more.toml").write_text('[server]\n\nidentity = ["hw-address"]\n')
+    new = configuration(tmp_path, LAYERS)
+    new = replace(new, server=replace(new.server, identity=("hw-address",)),
+                  files=(*new.files, tmp_path / "more.toml"))  # fmt: skip
+    assert told_refusals(plain, new) == [f"{tmp_path}/more.toml:3: server.identity: {words}"]
+    assert told_refusals(new, plain) == [f"server.identity: {words}"]
 
 
 @pytest.mark.parametrize(
