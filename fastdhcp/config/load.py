@@ -49,9 +49,11 @@ _LISTS = (
 @dataclass(slots=True)
 class _Files:
     """All files of a configuration, and each table with the place that it stands at; of lists those
-    of all files together."""
+    of all files together. `whole`: none was unreadable, so what is named and not there is missing.
+    """
 
     report: Report
+    whole: bool = True
     paths: list[Path] = field(default_factory=list)
     tables: dict[str, tuple[Where, Any]] = field(default_factory=dict)
     lists: dict[str, list[tuple[Where, Any]]] = field(
@@ -88,7 +90,7 @@ def examine(path: Path) -> tuple[Configuration | None, list[Problem], list[Probl
     report = Report()
     files = _Files(report)
     _read_all(files, path)
-    configuration = _resolve(files) if files.paths else None
+    configuration = _resolve(files) if files.paths and files.whole else None
     if configuration is not None and not report.failed:
         written = [where for where, _ in files.lists["classes"]]
         check_programs(report, configuration, written, files.table("identifiers", dict)[0])
@@ -112,7 +114,9 @@ def _read_all(files: _Files, path: Path) -> None:
                 files.report.error(here, f'"{member}" is read already; include each file once')
                 continue
             inner, structs = read_file(files.report, member)
-            if structs is not None:
+            if structs is None:
+                files.whole = False
+            else:
                 _add(files, member, inner, structs)
 
 

@@ -63,6 +63,14 @@ def test_what_is_refused_draws_no_advice_upon_what_depends_on_it(
     assert warnings == []
 
 
+def test_a_file_that_cannot_be_read_has_the_names_that_others_miss(tmp_path: Path) -> None:
+    (tmp_path / "more.toml").write_text('[[classes]]\nname = "a\n')
+    errors, warnings = told(tmp_path, f'[server]\ninclude = ["more.toml"]\n{SUBNET}allow = ["a"]\n')
+    assert len(errors) == 1
+    assert "is not TOML" in errors[0]
+    assert warnings == []
+
+
 # What is hardly meant, and the one warning.
 DOUBTED = [
     ("pairs of digits", SUBNET + RESERVED.replace("hw-address", "client-id"),
