@@ -76,9 +76,6 @@ cdef struct Packet:
     Span parameter_list      # 55
     Span hostname            # 12, without trailing NULs
     Span fqdn                # 81, as it came: HAS_FQDN says that it can be read
-    Span vendor_class        # 60
-    Span user_class          # 77
-    Span architecture        # 93
     Span vss                 # 82.151
     Span vss_option          # 221
     # All that the slot table names, as joined bytes, in its slots; also of length 0.

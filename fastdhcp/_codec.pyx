@@ -140,9 +140,6 @@ cdef inline void take_options(Packet* packet, Span* slots) noexcept nogil:
     packet.fqdn = slots[SLOT_FQDN]
     if packet.fqdn.len >= FQDN_MIN:
         packet.has |= HAS_FQDN
-    packet.vendor_class = within(slots[SLOT_VENDOR_CLASS], 1, SCRATCH_SIZE)
-    packet.user_class = within(slots[SLOT_USER_CLASS], 1, SCRATCH_SIZE)
-    packet.architecture = within(slots[SLOT_ARCHITECTURE], 1, SCRATCH_SIZE)
     packet.relay_info = slots[SLOT_RELAY_INFO]
     packet.circuit_id = packet.remote_id = packet.subscriber_id = Span(NULL, 0)
     if packet.relay_info.at != NULL:
@@ -237,6 +234,7 @@ def decode_request(bytes data not None):
     """
     cdef Scratch scratch
     cdef Packet packet
+    cdef const Span* slots = scratch.walk.slots
     reason = codec_decode(areas_slots(), data, <uint32_t>len(data), &scratch, &packet)
     if reason != DROP_NONE:
         raise DecodeError(REASON_NAMES[<int>reason])
@@ -264,9 +262,9 @@ def decode_request(bytes data not None):
         "parameter_list": span_bytes(packet.parameter_list),
         "hostname": span_bytes(packet.hostname),
         "fqdn": span_bytes(packet.fqdn) if packet.has & HAS_FQDN else None,
-        "vendor_class": span_bytes(packet.vendor_class),
-        "user_class": span_bytes(packet.user_class),
-        "architecture": span_bytes(packet.architecture),
+        "vendor_class": span_bytes(within(slots[SLOT_VENDOR_CLASS], 1, SCRATCH_SIZE)),
+        "user_class": span_bytes(within(slots[SLOT_USER_CLASS], 1, SCRATCH_SIZE)),
+        "architecture": span_bytes(within(slots[SLOT_ARCHITECTURE], 1, SCRATCH_SIZE)),
     }
 
 

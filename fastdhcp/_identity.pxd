@@ -16,7 +16,7 @@ from fastdhcp._image cimport (
 from fastdhcp._program cimport Input, program_value
 from fastdhcp._relay cimport RelayInfo, relay_read
 from fastdhcp._siphash cimport siphash128
-from fastdhcp._wire cimport Span
+from fastdhcp._wire cimport HLEN_MAX, Span
 
 
 cdef struct Identifiers:
@@ -25,18 +25,19 @@ cdef struct Identifiers:
     Span remote_id
     Span subscriber_id
     Span relay_info              # option 82 that these are of; at = NULL: none
-    uint8_t hardware[17]         # htype, then chaddr
+    uint8_t hardware[1 + HLEN_MAX]  # htype, then chaddr
     uint8_t hardware_size        # 1 + hlen; 0: no hardware address
     Span named[NAMED_COUNT]      # [identifiers]; only those are filled in that somebody asks for
     uint8_t octets[NAMED_COUNT][KEPT_MAX]  # what they say
 
 
+# `chaddr`: the field, HLEN_MAX octets.
 cdef inline void identifiers_hardware(Identifiers* who, uint8_t htype, const uint8_t* chaddr,
                                       uint8_t hlen) noexcept nogil:
     who.hardware_size = 0
     if hlen:
         who.hardware[0] = htype
-        memcpy(who.hardware + 1, chaddr, hlen)
+        memcpy(who.hardware + 1, chaddr, HLEN_MAX)
         who.hardware_size = 1 + hlen
 
 

@@ -3,7 +3,7 @@
 A client key is the 128-bit hash of one byte of kind and the identifier's bytes.
 """
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 cdef enum:
@@ -41,13 +41,26 @@ cdef inline void sip_word(SipState* s, uint64_t word) noexcept nogil:
     s.v0 ^= word
 
 
-# Hash of one `head` byte followed by `size` bytes, into `out` (16 bytes).
+# The fewer than eight bytes at `at`, the first one lowest: as loads that overlap, not one by one.
+cdef inline uint64_t load_rest(const uint8_t* at, size_t size) noexcept nogil:
+    cdef uint32_t low, high
+    if size >= 4:
+        memcpy(&low, at, 4)
+        memcpy(&high, at + size - 4, 4)
+        return low | <uint64_t>high << (8 * (size - 4))
+    if size:
+        return (at[0] | <uint64_t>at[size // 2] << (8 * (size // 2))
+                | <uint64_t>at[size - 1] << (8 * (size - 1)))
+    return 0
+
+
+# Hash of one `head` byte followed by `size` bytes, into `out` (16 bytes). Little-endian machines.
 cdef inline void siphash128(const uint8_t* key, uint8_t head, const uint8_t* data, size_t size,
                             uint8_t* out) noexcept nogil:
     cdef uint64_t k0, k1, word
+    cdef uint64_t before = head  # what of the next word is there already
     cdef uint64_t total = size + 1
     cdef SipState s
-    cdef int filled = 1
     cdef int _i
     memcpy(&k0, key, 8)
     memcpy(&k1, key + 8, 8)
@@ -55,17 +68,17 @@ cdef inline void siphash128(const uint8_t* key, uint8_t head, const uint8_t* dat
     s.v1 = <uint64_t>0x646f72616e646f6d ^ k1 ^ 0xee
     s.v2 = <uint64_t>0x6c7967656e657261 ^ k0
     s.v3 = <uint64_t>0x7465646279746573 ^ k1
-    word = head
-    while size:
-        word |= <uint64_t>data[0] << (8 * filled)
-        data += 1
-        size -= 1
-        filled += 1
-        if filled == 8:
-            sip_word(&s, word)
-            word = 0
-            filled = 0
-    sip_word(&s, word | (total << 56))
+    while size >= 8:
+        memcpy(&word, data, 8)
+        sip_word(&s, before | word << 8)
+        before = word >> 56
+        data += 8
+        size -= 8
+    word = before | load_rest(data, size) << 8
+    if size == 7:
+        sip_word(&s, word)
+        word = 0
+    sip_word(&s, word | total << 56)
     s.v2 ^= 0xee
     for _i in range(4):
         sip_round(&s)
