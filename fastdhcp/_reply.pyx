@@ -141,7 +141,7 @@ cdef void write_times(Reply* reply, Writer* w, const Params* params,
     cdef uint32_t rebinding_s = seven_eighths(lease_s)
     reply.lease_s = lease_s
     reply.lease_at = <uint16_t>(w.at - reply.data) + 2
-    write_option_u32(w, OPTION_LEASE_TIME, lease_s)
+    put_option_u32(w, OPTION_LEASE_TIME, lease_s)
     if lease_s == INFINITE:
         return
     if 0 < params.rebinding_s < lease_s:
@@ -151,9 +151,9 @@ cdef void write_times(Reply* reply, Writer* w, const Params* params,
     if renewal_s >= rebinding_s:
         renewal_s = half(rebinding_s)
     reply.renewal_at = <uint16_t>(w.at - reply.data) + 2
-    write_option_u32(w, OPTION_RENEWAL_TIME, renewal_s)
+    put_option_u32(w, OPTION_RENEWAL_TIME, renewal_s)
     reply.rebinding_at = <uint16_t>(w.at - reply.data) + 2
-    write_option_u32(w, OPTION_REBINDING_TIME, rebinding_s)
+    put_option_u32(w, OPTION_REBINDING_TIME, rebinding_s)
 
 
 cdef inline void lower(uint8_t* at, uint32_t most) noexcept nogil:
@@ -207,9 +207,10 @@ cdef Writer begin(Reply* reply, const Packet* packet, const Handled* handled) no
     return w
 
 
+# The least message has room for all that is put rather than written: 53, 54, 51, 58 and 59.
 cdef inline void write_type(Writer* w, const Handled* handled) noexcept nogil:
-    write_option_u8(w, OPTION_MESSAGE_TYPE, handled.reply_type)
-    write_option_u32(w, OPTION_SERVER_ID, handled.scope.server_id)
+    put_option_u8(w, OPTION_MESSAGE_TYPE, handled.reply_type)
+    put_option_u32(w, OPTION_SERVER_ID, handled.scope.server_id)
 
 
 # What came returns, 82 last. Then END at once, and zeros up to the least size of a BOOTP message.

@@ -180,18 +180,39 @@ cdef inline void write_option_u32(Writer* w, uint8_t code, uint32_t value) noexc
     w.at += 6
 
 
+cdef inline void write_part(Writer* w, uint8_t code, const uint8_t* at,
+                            uint8_t size) noexcept nogil:
+    if w.failed or w.end - w.at < 2 + size:
+        w.failed = True
+        return
+    w.at[0] = code
+    w.at[1] = size
+    if size:
+        memcpy(w.at + 2, at, size)
+    w.at += 2 + size
+
+
 # RFC 3396 5: what is longer than 255 bytes goes out in several instances of the option.
 cdef inline void write_option(Writer* w, uint8_t code, Span value) noexcept nogil:
     cdef const uint8_t* at = value.at
     cdef uint32_t left = value.len
-    cdef uint8_t part
-    while True:
-        part = <uint8_t>(255 if left > 255 else left)
-        write_u8(w, code)
-        write_u8(w, part)
-        if part:
-            write_bytes(w, at, part)
-        at += part
-        left -= part
-        if left == 0:
-            return
+    while left > 255:
+        write_part(w, code, at, 255)
+        at += 255
+        left -= 255
+    write_part(w, code, at, <uint8_t>left)
+
+
+# Where there is room for sure.
+cdef inline void put_option_u8(Writer* w, uint8_t code, uint8_t value) noexcept nogil:
+    w.at[0] = code
+    w.at[1] = 1
+    w.at[2] = value
+    w.at += 3
+
+
+cdef inline void put_option_u32(Writer* w, uint8_t code, uint32_t value) noexcept nogil:
+    w.at[0] = code
+    w.at[1] = 4
+    store_be32(w.at + 2, value)
+    w.at += 6
