@@ -44,6 +44,7 @@ cdef struct View:
     uint8_t mine_durable         # the asked record's last change is on disk
     uint8_t asked_said           # 1: it says all that this message says, since this very second
     uint8_t overlaid             # 1: a class or the reservation of this client has values
+    uint8_t bootp                # 1: a message of BOOTP; only what serves those is `allowed`
 
 
 cdef enum Want:
@@ -61,7 +62,9 @@ cdef struct Verdict:
     uint8_t flags                # RecordFlag of the record after the change
     uint8_t replaces             # 1: View.mine is another lease, whose right to renew ends now
     uint8_t spare[2]
-    Place place                  # the address that the change and the reply are about
+    Place* place                 # of the View: what the change and the reply are about; NULL: none
+    uint32_t subnet              # whose values are told: image indexes, or NOWHERE
+    uint32_t pool
     const Params* params         # of the address: a row of the image, or View.made; NULL: none
     const Reservation* reservation  # what the reply goes by: the client's, if the address is its
                                  # own or it has none; else NULL

@@ -102,18 +102,20 @@ cdef inline bint is_due_elsewhere(const View* v, const Place* p) noexcept nogil:
 # The values of a place, with those of the client over them.
 cdef inline void use_params(const Image* image, const View* v, Verdict* out) noexcept nogil:
     cdef uint32_t overlay = 0
-    out.params = image_params(
-        image, image_pool(image, out.place.pool).params if out.place.pool != NOWHERE
-        else image_subnet(image, out.place.subnet).params)
+    out.params = image_params(image, image_pool(image, out.pool).params if out.pool != NOWHERE
+                              else image_subnet(image, out.subnet).params)
     if v.overlaid:
         if out.reservation != NULL:
             overlay = out.reservation.overlay
-        out.params = classes_params(image, v.classes, out.place.subnet, out.place.pool, overlay,
-                                    out.params, v.made)
+        out.params = classes_params(image, v.classes, out.subnet, out.pool, overlay, out.params,
+                                    v.made)
 
 
-cdef void use_place(const Image* image, const View* v, const Place* p, Verdict* out) noexcept nogil:
-    out.place = p[0]
+cdef inline void use_place(const Image* image, const View* v, const Place* p,
+                           Verdict* out) noexcept nogil:
+    out.place = <Place*>p
+    out.subnet = p.subnet
+    out.pool = p.pool
     out.reservation = NULL
     if v.reservation != NULL and (v.reservation.address == 0 or (
             v.reserved.known and v.reserved.binding.address == p.binding.address)):
@@ -254,24 +256,13 @@ cdef void tell_what_is_left(const View* v, Verdict* out) noexcept nogil:
 
 # ---- DISCOVER, RFC 2131 4.3.1
 
-# Does the place serve BOOTP clients?
-cdef bint serves_bootp(const Image* image, const View* v, const Place* p) noexcept nogil:
-    cdef Verdict there
-    use_place(image, v, p, &there)
-    return there.params.flags & PARAMS_BOOTP
-
-
-# The address for a client that needs one; `bootp`: where those are served. NULL: none; `free` may
-# not have been gathered yet.
-cdef inline const Place* choose(const Image* image, const View* v, bint bootp) noexcept nogil:
-    if (v.reserved.known and (is_free(v, &v.reserved) or is_mine(v, &v.reserved))
-            and (not bootp or serves_bootp(image, v, &v.reserved))):
+# The address for a client that needs one. NULL: none; `free` may not have been gathered yet.
+cdef inline const Place* choose(const View* v) noexcept nogil:
+    if v.reserved.known and (is_free(v, &v.reserved) or is_mine(v, &v.reserved)):
         return &v.reserved
-    if (v.mine.known and v.mine.allowed and (is_mine(v, &v.mine) or is_free(v, &v.mine))
-            and (not bootp or serves_bootp(image, v, &v.mine))):
+    if v.mine.known and v.mine.allowed and (is_mine(v, &v.mine) or is_free(v, &v.mine)):
         return &v.mine
-    if (v.asked.known and v.asked.allowed and is_free(v, &v.asked)
-            and (not bootp or serves_bootp(image, v, &v.asked))):
+    if v.asked.known and v.asked.allowed and is_free(v, &v.asked):
         return &v.asked
     return &v.free if v.free_gathered and v.free.known else NULL
 
@@ -291,14 +282,14 @@ cdef void refuse_address(const Image* image, const Packet* packet, const Scope* 
     refusal_find(&said, image, packet, subnet, NOWHERE, v.reservation, v.classes)
     if said.v6_only.at != NULL or said.makes_up_none:
         out.reply_type = OFFER
-        out.place.subnet = subnet
+        out.subnet = subnet
         out.reservation = v.reservation
         out.params = image_params(image, image_subnet(image, subnet).params)
 
 
 cdef void decide_discover(const Image* image, const Packet* packet, const Scope* scope,
                           const View* v, Verdict* out) noexcept nogil:
-    cdef const Place* p = NULL if v.store_failing else choose(image, v, False)
+    cdef const Place* p = NULL if v.store_failing else choose(v)
     if p != NULL:
         offer(image, packet, v, p, out)
     elif v.store_failing:
@@ -337,7 +328,7 @@ cdef bint gives_to_bootp(const Image* image, const Scope* scope) noexcept nogil:
 # long: a finite time ends if the client is silent for so long.
 cdef void decide_bootp(const Image* image, const Packet* packet, const Scope* scope, const View* v,
                        Verdict* out) noexcept nogil:
-    cdef const Place* p = NULL if v.store_failing else choose(image, v, True)
+    cdef const Place* p = NULL if v.store_failing else choose(v)
     if v.store_failing:
         be_silent(out, DROP_STORE_UNAVAILABLE)
     elif p == NULL and not v.free_gathered:
@@ -457,11 +448,10 @@ cdef void decide_decline(const Image* image, const View* v, Verdict* out) noexce
 cdef void decide_inform(const Image* image, const Packet* packet, const Scope* scope,
                         const View* v, Verdict* out) noexcept nogil:
     out.reply_type = ACK
-    out.place.subnet = subnet_of_link(image, scope)
-    out.place.pool = NOWHERE
+    out.subnet = subnet_of_link(image, scope)
     if v.asked.known:
-        out.place.subnet = v.asked.subnet
-        out.place.pool = v.asked.pool
+        out.subnet = v.asked.subnet
+        out.pool = v.asked.pool
     out.reservation = v.reservation
     use_params(image, v, out)
 
@@ -478,8 +468,8 @@ cdef uint32_t engine_asked(const Packet* packet) noexcept nogil:
 cdef void engine_decide(const Image* image, const Packet* packet, const Scope* scope,
                         const View* view, Verdict* verdict) noexcept nogil:
     memset(verdict, 0, sizeof(Verdict))
-    verdict.place.subnet = NOWHERE
-    verdict.place.pool = NOWHERE
+    verdict.subnet = NOWHERE
+    verdict.pool = NOWHERE
     if packet.message_type == DISCOVER:
         decide_discover(image, packet, scope, view, verdict)
     elif packet.message_type == REQUEST:

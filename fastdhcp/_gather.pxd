@@ -5,7 +5,7 @@ from libc.stdint cimport uint32_t
 from fastdhcp._codec cimport Packet, codec_client_id
 from fastdhcp._engine cimport View
 from fastdhcp._entry cimport Kept
-from fastdhcp._leases cimport Binding, Table
+from fastdhcp._leases cimport ACTIVE, FREE, PENDING, Binding, Table
 from fastdhcp._scope cimport Scope
 
 
@@ -27,11 +27,22 @@ cdef inline void gather_kept(const Packet* packet, Kept* out) noexcept nogil:
         out.relay_info.at = NULL
 
 
-cdef Claim gather_claim(const View* v, const Binding* b) noexcept nogil
+cdef inline Claim gather_claim(const View* v, const Binding* b) noexcept nogil:
+    cdef bint keyed = b.key[0] == v.key[0] and b.key[1] == v.key[1]
+    if b.state == ACTIVE and keyed:
+        return CLAIM_HELD
+    if b.state == PENDING and keyed:
+        return CLAIM_ENDED
+    if b.state != FREE:
+        return CLAIM_NONE
+    if b.offer_until > v.now:
+        return CLAIM_OFFERED if b.offer_key == v.key[0] else CLAIM_NONE
+    return CLAIM_HAD if keyed and b.version else CLAIM_NONE
+
+
 # Fills in the places of a view whose client is known, but for `free`. False: a record stayed
 # locked.
 cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
                  View* v) noexcept nogil
 # `free`: the subnet of the giaddr or interface first, then the others that share its link.
-cdef void gather_free(Table* t, const Packet* packet, const Scope* scope,
-                      View* v) noexcept nogil
+cdef void gather_free(Table* t, const Scope* scope, View* v) noexcept nogil

@@ -7,16 +7,16 @@ from fastdhcp._classes cimport classes_params, classes_pass
 from fastdhcp._engine cimport Place, engine_asked
 from fastdhcp._entry cimport entry_kept, kept_same
 from fastdhcp._image cimport (
-    NOWHERE, PARAMS_BOOTP, Image, Network, Params, Pool, Subnet, image_find_pool, image_find_subnet,
-    image_is_own, image_network, image_params, image_pool, image_pool_gives, image_subnet,
-    image_table,
+    NOWHERE, PARAMS_BOOTP, Image, Network, Params, Pool, Subnet, image_is_own,
+    image_near_subnet, image_network, image_params, image_pool, image_pool_gives, image_pool_within,
+    image_subnet, image_table,
 )
 from fastdhcp._journal cimport journal_is_durable
 from fastdhcp._leases cimport (
     ACTIVE, FREE, PENDING, leases_candidates, leases_longs, leases_read, leases_read_address,
     leases_record, leases_reservation, leases_take,
 )
-from fastdhcp._wire cimport BOOTP, DECLINE, DISCOVER, INFORM, RELEASE, REQUEST
+from fastdhcp._wire cimport DECLINE, DISCOVER, INFORM, RELEASE, REQUEST
 
 cdef enum:
     CANDIDATES_MAX = 16          # index entries looked at for one client
@@ -56,6 +56,18 @@ cdef inline void no_place(Place* p) noexcept nogil:
     p.pool = NOWHERE
 
 
+# Are BOOTP clients served there, by its values and those of this client? `own`: overlay of its
+# reservation.
+cdef bint serves_bootp(const Image* image, const View* v, uint32_t subnet, uint32_t pool,
+                       uint32_t own) noexcept nogil:
+    cdef const Params* params = image_params(
+        image, image_pool(image, pool).params if pool != NOWHERE
+        else image_subnet(image, subnet).params)
+    if v.overlaid:
+        params = classes_params(image, v.classes, subnet, pool, own, params, v.made)
+    return params.flags & PARAMS_BOOTP
+
+
 # Do the guards of subnet and pool let this client in?
 cdef inline bint is_let_in(const Image* image, const View* v, const Subnet* subnet,
                            const Pool* pool) noexcept nogil:
@@ -65,32 +77,26 @@ cdef inline bint is_let_in(const Image* image, const View* v, const Subnet* subn
 
 # May this client have the address under the policy of now? Guards are for what any client may have:
 # what is reserved for one is its own.
-cdef bint is_allowed(const Table* t, const Scope* scope, const View* v, const Place* p,
-                     uint32_t address) noexcept nogil:
+cdef inline bint is_allowed(const Table* t, const Scope* scope, const View* v,
+                            const Subnet* subnet, const Place* p, uint32_t address) noexcept nogil:
+    cdef const Pool* pool
     if v.reservation != NULL and v.reservation.address == address:
-        return not image_is_own(t.image, scope.vrf, address)
-    if leases_reservation(t, p.binding.number, scope.vrf, address) != NULL:
+        return (not image_is_own(t.image, scope.vrf, address)
+                and (not v.bootp or serves_bootp(t.image, v, p.subnet, p.pool,
+                                                 v.reservation.overlay)))
+    if p.pool == NOWHERE or leases_reservation(t, p.binding.number, scope.vrf, address) != NULL:
         return False
-    return (p.pool != NOWHERE and image_pool_gives(t.image, image_pool(t.image, p.pool), address)
-            and is_let_in(t.image, v, image_subnet(t.image, p.subnet),
-                          image_pool(t.image, p.pool)))
+    pool = image_pool(t.image, p.pool)
+    return (image_pool_gives(t.image, pool, address)
+            and is_let_in(t.image, v, subnet, pool)
+            and (not v.bootp or serves_bootp(t.image, v, p.subnet, p.pool, 0)))
 
 
-# Most addresses that are asked about lie in the subnet that chose the link.
-cdef inline uint32_t find_subnet(const Image* image, const Scope* scope,
-                                 uint32_t address) noexcept nogil:
-    cdef const Subnet* near
-    if scope.link_subnet != NOWHERE:
-        near = image_subnet(image, scope.link_subnet)
-        if (address & near.mask) == near.address:
-            return scope.link_subnet
-    return image_find_subnet(image, scope.vrf, address)
-
-
-# The subnet of an address of the scope's link; NOWHERE: it is of another one.
+# The subnet of an address of the scope's link; NOWHERE: it is of another one. Most addresses that
+# are asked about lie in the subnet that chose the link.
 cdef inline uint32_t subnet_here(const Image* image, const Scope* scope,
                                  uint32_t address) noexcept nogil:
-    cdef uint32_t subnet = find_subnet(image, scope, address)
+    cdef uint32_t subnet = image_near_subnet(image, scope.link_subnet, scope.vrf, address)
     if subnet != NOWHERE and image_subnet(image, subnet).network != scope.network:
         return NOWHERE
     return subnet
@@ -99,10 +105,11 @@ cdef inline uint32_t subnet_here(const Image* image, const Scope* scope,
 # What is known of an address of the link whose record has been read.
 cdef inline void place_at(const Table* t, const Scope* scope, const View* v, uint32_t address,
                           uint32_t subnet, Place* p) noexcept nogil:
+    cdef const Subnet* around = image_subnet(t.image, subnet)
     p.subnet = subnet
-    p.pool = image_find_pool(t.image, scope.vrf, address)
+    p.pool = image_pool_within(t.image, around, address)
     p.known = 1
-    p.allowed = is_allowed(t, scope, v, p, address)
+    p.allowed = is_allowed(t, scope, v, around, p, address)
 
 
 # An address of the scope's link, with its record. False: the record stayed locked.
@@ -120,19 +127,6 @@ cdef bint gather_place(const Table* t, const Scope* scope, const View* v, uint32
 
 # ---- the client's own
 
-cdef Claim gather_claim(const View* v, const Binding* b) noexcept nogil:
-    cdef bint keyed = b.key[0] == v.key[0] and b.key[1] == v.key[1]
-    if b.state == ACTIVE and keyed:
-        return CLAIM_HELD
-    if b.state == PENDING and keyed:
-        return CLAIM_ENDED
-    if b.state != FREE:
-        return CLAIM_NONE
-    if b.offer_until > v.now:
-        return CLAIM_OFFERED if b.offer_key == v.key[0] else CLAIM_NONE
-    return CLAIM_HAD if keyed and b.version else CLAIM_NONE
-
-
 # The best of the records that the index names for the client in this network; `allowed`: of those
 # that it may have now. False: one stayed locked.
 cdef bint gather_mine(const Table* t, const Scope* scope, bint allowed, View* v) noexcept nogil:
@@ -142,10 +136,11 @@ cdef bint gather_mine(const Table* t, const Scope* scope, bint allowed, View* v)
     cdef uint32_t i
     cdef Claim best = CLAIM_NONE
     cdef Claim worth
-    cdef Place place
+    cdef Place other
+    cdef Place* place
     cdef uint32_t subnet
-    no_place(&v.mine)
     for i in range(found):
+        place = &other if best else &v.mine     # hardly any client has two
         if not leases_read(t, numbers[i], &place.binding):
             return False
         worth = gather_claim(v, &place.binding)
@@ -154,10 +149,13 @@ cdef bint gather_mine(const Table* t, const Scope* scope, bint allowed, View* v)
         subnet = subnet_here(t.image, scope, place.binding.address)
         if subnet == NOWHERE:
             continue
-        place_at(t, scope, v, place.binding.address, subnet, &place)
+        place_at(t, scope, v, place.binding.address, subnet, place)
         if place.allowed or not allowed:
-            v.mine = place
+            if best:
+                v.mine = other
             best = worth
+    if best == CLAIM_NONE:
+        no_place(&v.mine)
     return True
 
 
@@ -197,25 +195,15 @@ cdef bint free_in_pool(Table* t, const Scope* scope, const Pool* pool, View* v,
     return False
 
 
-# Does a pool serve BOOTP clients, by its values and those of this client?
-cdef bint serves_bootp(const Image* image, const View* v, uint32_t index) noexcept nogil:
-    cdef const Pool* pool = image_pool(image, index)
-    cdef const Params* params = image_params(image, pool.params)
-    if v.overlaid:
-        params = classes_params(image, v.classes, pool.subnet, index, 0, params, v.made)
-    return params.flags & PARAMS_BOOTP
-
-
-cdef bint free_in_subnet(Table* t, const Packet* packet, const Scope* scope,
-                         const Subnet* subnet, View* v) noexcept nogil:
+cdef bint free_in_subnet(Table* t, const Scope* scope, const Subnet* subnet,
+                         View* v) noexcept nogil:
     cdef const Pool* pool
     cdef Passed passed
     cdef uint32_t i
     passed.count = passed.first = 0
     for i in range(subnet.pool_count):
         pool = image_pool(t.image, subnet.pool_first + i)
-        if (packet.message_type == BOOTP
-                and not serves_bootp(t.image, v, subnet.pool_first + i)):
+        if v.bootp and not serves_bootp(t.image, v, pool.subnet, subnet.pool_first + i, 0):
             continue
         if not is_let_in(t.image, v, subnet, pool):
             v.refused = 1
@@ -230,8 +218,7 @@ cdef bint free_in_subnet(Table* t, const Packet* packet, const Scope* scope,
     return passed.count != 0
 
 
-cdef void gather_free(Table* t, const Packet* packet, const Scope* scope,
-                      View* v) noexcept nogil:
+cdef void gather_free(Table* t, const Scope* scope, View* v) noexcept nogil:
     cdef const Network* network = image_network(t.image, scope.network)
     cdef const uint32_t* members = <const uint32_t*>image_table(t.image, &t.image.members)
     cdef uint32_t i, subnet
@@ -239,12 +226,12 @@ cdef void gather_free(Table* t, const Packet* packet, const Scope* scope,
     v.let_in = v.refused = 0
     no_place(&v.free)
     if scope.link_subnet != NOWHERE and free_in_subnet(
-            t, packet, scope, image_subnet(t.image, scope.link_subnet), v):
+            t, scope, image_subnet(t.image, scope.link_subnet), v):
         return
     for i in range(network.member_count):
         subnet = members[network.member_first + i]
         if subnet != scope.link_subnet and free_in_subnet(
-                t, packet, scope, image_subnet(t.image, subnet), v):
+                t, scope, image_subnet(t.image, subnet), v):
             return
 
 
@@ -263,7 +250,7 @@ cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
         if not gather_place(t, scope, v, v.reservation.address, &v.reserved):
             return False
         if not v.reserved.allowed:
-            no_place(&v.reserved)    # the server has it itself
+            no_place(&v.reserved)    # the server has it itself, or it is none for BOOTP
     if asked and not gather_place(t, scope, v, asked, &v.asked):
         return False
     if v.asked.known and v.asked.binding.number != NOWHERE:

@@ -60,24 +60,24 @@ for _i, _kind in enumerate((
 
 cdef void fill_change(const Packet* packet, const View* v, const Verdict* verdict,
                       const Image* image, Change* c) noexcept nogil:
-    memset(c, 0, sizeof(Change))
+    cdef const Binding* b = &verdict.place.binding
     c.kind = verdict.change
     c.flags = verdict.flags
     c.htype = packet.htype
     c.hlen = packet.hlen
-    c.number = verdict.place.binding.number
-    c.lock_seen = verdict.place.binding.lock
+    c.number = b.number
+    c.lock_seen = b.lock
     c.key[0] = v.key[0]
     c.key[1] = v.key[1]
     c.chaddr = packet.chaddr
-    c.vrf = verdict.place.binding.vrf
-    c.address = verdict.place.binding.address
+    c.vrf = b.vrf
+    c.address = b.address
     c.expiry = verdict.expiry
     c.now = v.now
     c.offer_until = verdict.offer_until
-    c.subnet_id = image_subnet(image, verdict.place.subnet).id
-    if image.classes.count:
-        c.class_id = classes_kept(image, v.classes)
+    c.near = verdict.subnet
+    c.subnet_id = image_subnet(image, verdict.subnet).id
+    c.class_id = classes_kept(image, v.classes) if image.classes.count else 0
     gather_kept(packet, &c.kept)
 
 
@@ -108,13 +108,15 @@ cdef void describe(const Verdict* verdict, Handled* out) noexcept nogil:
     out.reply_type = verdict.reply_type
     out.reason = verdict.reason
     out.waits = verdict.reply_type == ACK and verdict.lease_s != 0
-    out.subnet = verdict.place.subnet
-    out.pool = verdict.place.pool
+    out.subnet = verdict.subnet
+    out.pool = verdict.pool
     out.reservation = verdict.reservation
     out.params = verdict.params
     out.lease_s = verdict.lease_s
     out.expiry = verdict.expiry
     out.yiaddr = 0
+    if verdict.place == NULL:
+        return
     if verdict.lease_s and verdict.reply_type in (OFFER, ACK):
         out.yiaddr = verdict.place.binding.address
     out.number = verdict.place.binding.number
@@ -131,14 +133,16 @@ cdef DropReason carry_out(Table* t, const Packet* packet, const View* v, Verdict
     cdef Outcome outcome
     cdef uint32_t block
     cdef Applied applied
+    cdef Binding* b
     if verdict.change == CHANGE_NONE:
         describe(verdict, out)
         return DROP_NONE
-    if verdict.place.binding.number == NOWHERE:
-        block = leases_enter(t, verdict.place.binding.vrf, verdict.place.binding.address)
+    b = &verdict.place.binding
+    if b.number == NOWHERE:
+        block = leases_enter(t, b.vrf, b.address)
         if block == NOWHERE:
             return DROP_TABLE_FULL
-        verdict.place.binding.number = block * BLOCK_SIZE + (verdict.place.binding.address & 255)
+        b.number = block * BLOCK_SIZE + (b.address & 255)
     fill_change(packet, v, verdict, t.image, &change)
     applied = apply_change(t, &change, &outcome)
     if applied == APPLY_MOVED:
@@ -381,6 +385,7 @@ cdef DropReason consider(Table* t, const Packet* packet, const Arrival* arrival,
     cdef DropReason reason = check_type(packet)
     v.now = now
     v.store_failing = t.store_fails
+    v.bootp = packet.message_type == BOOTP
     v.made = &out.made
     v.classes = out.classes
     if reason == DROP_NONE:
@@ -436,7 +441,7 @@ cdef DropReason decide(Table* t, const Packet* packet, Scope* scope, View* v,
         keep_override(t, packet, v, scope)
     engine_decide(t.image, packet, scope, v, verdict)
     if verdict.want == WANT_FREE:
-        gather_free(t, packet, scope, v)
+        gather_free(t, scope, v)
         engine_decide(t.image, packet, scope, v, verdict)
     elif verdict.want == WANT_ELSEWHERE:
         return decide_here(t, packet, scope, v, verdict)

@@ -300,6 +300,7 @@ cdef struct Interface:
     uint32_t network             # index, or NOWHERE: no subnet on this link
     uint32_t vrf
     uint32_t address             # its address within that network, else its first one
+    uint32_t subnet              # index of that address's; NOWHERE: it is in none
     uint32_t mtu                 # octets of an IP packet; 0: not known
     uint32_t untrusted           # 1: option 82 without giaddr from there is dropped
     uint32_t name_at
@@ -401,6 +402,19 @@ cdef inline const SlotTable* image_slots(const Image* image) noexcept nogil:
 
 # Indexes, or NOWHERE.
 cdef uint32_t image_find_subnet(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil
+# The pool of an address of that subnet.
+cdef uint32_t image_pool_within(const Image* image, const Subnet* subnet,
+                                uint32_t address) noexcept nogil
+# As image_find_subnet, for who has an index that most often is the right one (`near`; any other number does no
+# harm).
+cdef inline uint32_t image_near_subnet(const Image* image, uint32_t near, uint32_t vrf,
+                                       uint32_t address) noexcept nogil:
+    cdef const Subnet* subnet
+    if near < image.subnets.count:
+        subnet = image_subnet(image, near)
+        if subnet.vrf == vrf and (address & subnet.mask) == subnet.address:
+            return near
+    return image_find_subnet(image, vrf, address)
 cdef uint32_t image_find_pool(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil
 cdef uint32_t image_find_interface(const Image* image, int32_t ifindex) noexcept nogil
 # The number of the class whose id that is, or NOWHERE: it is of none any more.

@@ -54,6 +54,23 @@ cdef uint32_t image_find_pool(const Image* image, uint32_t vrf, uint32_t address
     return before - 1 if pool.vrf == vrf and address <= pool.last else NOWHERE
 
 
+cdef uint32_t image_pool_within(const Image* image, const Subnet* subnet,
+                                uint32_t address) noexcept nogil:
+    cdef const Pool* pools = image_pool(image, subnet.pool_first)
+    cdef uint32_t low = 0
+    cdef uint32_t high = subnet.pool_count
+    cdef uint32_t middle
+    while low < high:
+        middle = (low + high) // 2
+        if pools[middle].last < address:
+            low = middle + 1
+        else:
+            high = middle
+    if low < subnet.pool_count and pools[low].first <= address:
+        return subnet.pool_first + low
+    return NOWHERE
+
+
 cdef uint32_t image_network_number(const Image* image, uint32_t vrf,
                                    uint32_t address) noexcept nogil:
     cdef uint32_t index = image_find_subnet(image, vrf, address)

@@ -36,6 +36,7 @@ cdef struct Change:
     uint32_t offer_until
     uint32_t subnet_id
     uint32_t class_id
+    uint32_t near                # index of the address's subnet, if it is known
     Kept kept                    # at = NULL: none came (RENEW keeps what the record has)
 
 
@@ -63,8 +64,9 @@ cdef bint journal_wake_wanted(Table* t, uint32_t process) noexcept nogil
 # ---- for the store
 
 # The one function that turns an entry into a record: at apply, at repair, at recovery.
-cdef void journal_replay(Table* t, uint32_t number, const uint8_t* entry, uint32_t ring,
-                         uint64_t position) noexcept nogil
+# `near`: the subnet of the address as image_near_subnet has it; NOWHERE: it is searched for.
+cdef void journal_replay(Table* t, uint32_t number, const uint8_t* entry, uint32_t near,
+                         uint32_t ring, uint64_t position) noexcept nogil
 cdef void journal_set_dirty(Table* t, uint32_t number) noexcept nogil
 # A change of a record as it was read: everything but what the change is to say.
 cdef void journal_change(const Table* t, const Binding* b, uint8_t kind, uint32_t now,
@@ -82,6 +84,6 @@ cdef inline uint64_t journal_end(uint8_t state, uint32_t expiry, uint32_t offer_
 # The address of a record, from its place.
 cdef void journal_place(const Table* t, uint32_t number, uint32_t* vrf,
                         uint32_t* address) noexcept nogil
-# Network number and reuse-grace of an address under the policy of now.
-cdef void journal_policy(const Table* t, uint32_t vrf, uint32_t address, uint32_t* network,
-                         uint32_t* grace_s) noexcept nogil
+# Network number and reuse-grace of an address under the policy of now; `near` as above.
+cdef void journal_policy(const Table* t, uint32_t vrf, uint32_t address, uint32_t near,
+                         uint32_t* network, uint32_t* grace_s) noexcept nogil

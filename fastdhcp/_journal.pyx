@@ -22,7 +22,7 @@ from fastdhcp._entry cimport (
     entry_write_whole, kept_same, put_identifier,
 )
 from fastdhcp._image cimport (
-    NOWHERE, Params, Subnet, image_find_pool, image_find_subnet, image_network, image_overlay,
+    NOWHERE, Params, Subnet, image_find_pool, image_near_subnet, image_network, image_overlay,
     image_overlay_values, image_params, image_pool, image_subnet,
 )
 from fastdhcp._leases cimport (
@@ -69,15 +69,15 @@ cdef inline uint32_t reuse_grace(const Table* t, const Subnet* subnet,
 
 
 # Network number and reuse-grace of an address under the policy of now.
-cdef void journal_policy(const Table* t, uint32_t vrf, uint32_t address, uint32_t* network,
-                         uint32_t* grace_s) noexcept nogil:
+cdef void journal_policy(const Table* t, uint32_t vrf, uint32_t address, uint32_t near,
+                         uint32_t* network, uint32_t* grace_s) noexcept nogil:
     cdef uint32_t index
     cdef const Subnet* subnet
     network[0] = 0
     grace_s[0] = GRACE_DEFAULT
     if t.image == NULL:
         return
-    index = image_find_subnet(t.image, vrf, address)
+    index = image_near_subnet(t.image, near, vrf, address)
     if index != NOWHERE:
         subnet = image_subnet(t.image, index)
         network[0] = image_network(t.image, subnet.network).number
@@ -193,13 +193,13 @@ cdef void replay_whole(Table* t, Record* r, uint32_t number, const uint8_t* e) n
 
 # An entry upon its record, whose lock is held (or nobody else is there: recovery). Idempotent.
 # Version last, so that a replay that was cut short is done again.
-cdef void journal_replay(Table* t, uint32_t number, const uint8_t* entry, uint32_t ring,
-                         uint64_t position) noexcept nogil:
+cdef void journal_replay(Table* t, uint32_t number, const uint8_t* entry, uint32_t near,
+                         uint32_t ring, uint64_t position) noexcept nogil:
     cdef const EntryHeader* h = <const EntryHeader*>entry
     cdef const RenewEntry* renewal = <const RenewEntry*>entry
     cdef Record* r = leases_record(t, number)
     cdef uint32_t network, grace_s
-    journal_policy(t, h.vrf, h.address, &network, &grace_s)
+    journal_policy(t, h.vrf, h.address, near, &network, &grace_s)
     if h.kind == ENTRY_WHOLE:
         replay_whole(t, r, number, entry)
     elif h.kind == ENTRY_RENEW:
@@ -333,7 +333,7 @@ cdef Applied publish_and_replay(Table* t, const Change* c, Record* r,
     # A store-release does not hold back later stores: none of the replay may be seen, nor done,
     # before the entry is there.
     fence_release()
-    journal_replay(t, c.number, at, t.self, head)
+    journal_replay(t, c.number, at, c.near, t.self, head)
     out.ring = t.self
     out.position = head
     count(&t.counters[t.self], COUNT_BINDINGS)
@@ -343,7 +343,7 @@ cdef Applied publish_and_replay(Table* t, const Change* c, Record* r,
 # An offer, or its end: volatile, no entry. The bit comes after the fields.
 cdef void set_offer(Table* t, const Change* c, Record* r) noexcept nogil:
     cdef uint32_t network, grace_s
-    journal_policy(t, c.vrf, c.address, &network, &grace_s)
+    journal_policy(t, c.vrf, c.address, c.near, &network, &grace_s)
     if r.version == 0:
         r.vrf = c.vrf
         r.address = c.address
@@ -433,9 +433,9 @@ cdef void repair_record(Table* t, const Slot* slot, uint32_t process) noexcept n
         if h.kind == ENTRY_PAD:
             at += h.size
             h = <EntryHeader*>(data + (at & (t.node.ring_size - 1)))
-        journal_replay(t, number, <uint8_t*>h, process, at + h.size)
+        journal_replay(t, number, <uint8_t*>h, NOWHERE, process, at + h.size)
     journal_place(t, number, &vrf, &address)
-    journal_policy(t, vrf, address, &network, &grace_s)
+    journal_policy(t, vrf, address, NOWHERE, &network, &grace_s)
     store_relaxed_u32(&t.again[number], look_again(r, grace_s))
     set_bit(t, number, r.state != FREE or r.offer_until != 0)
     bitmap_freed(t, vrf, address)

@@ -70,7 +70,7 @@ cdef DropReason link_of_interface(const Image* image, const Interface* interface
     if interface == NULL or interface.network == NOWHERE or interface.vrf != scope.vrf:
         return DROP_NO_SUBNET
     scope.network = interface.network
-    scope.link_subnet = image_find_subnet(image, scope.vrf, interface.address)
+    scope.link_subnet = interface.subnet
     return DROP_NONE
 
 

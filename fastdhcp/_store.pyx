@@ -130,7 +130,7 @@ cdef Recovered recover_entry(Table* t, const uint8_t* at, uint64_t sequence) noe
         # it was of one that has ended, outside the policy of then (_strays).
         return RECOVERED_OLD
     # Position is volatile: after a replay a record counts as durable (position 0 of ring 0).
-    journal_replay(t, number, at, 0, 0)
+    journal_replay(t, number, at, NOWHERE, 0, 0)
     r.change = sequence if sequence else (<const Record*>at).change
     return RECOVERED_NEW
 
@@ -226,7 +226,7 @@ def reindex(Memory memory):
             number = block * BLOCK_SIZE + i
             if (leases_record(t, number).version == 0 or not leases_read(t, number, &b)):
                 continue
-            journal_policy(t, b.vrf, b.address, &network, &grace_s)
+            journal_policy(t, b.vrf, b.address, NOWHERE, &network, &grace_s)
             if network:
                 leases_index(t, network, b.key[0], number)
                 put += 1
@@ -354,7 +354,7 @@ cdef int sweep_record(Table* t, uint32_t number, uint32_t now) noexcept nogil:
         journal_change(t, &b, CHANGE_LAPSE, now, &c)
         return 1 if apply_change(t, &c, &out) == APPLIED else 0
     journal_place(t, number, &vrf, &address)
-    journal_policy(t, vrf, address, &network, &grace_s)
+    journal_policy(t, vrf, address, NOWHERE, &network, &grace_s)
     due = journal_end(b.state, b.expiry, b.offer_until, grace_s)
     # Not due by the policy of now (a longer grace since): the entry is only set anew.
     journal_change(t, &b, CHANGE_END if due <= now else CHANGE_LAPSE, now, &c)

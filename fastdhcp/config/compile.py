@@ -202,14 +202,15 @@ class _Compiler:
             )
         )
 
-    def pack_link(self, link: Link, untrusted: bool) -> bytes:
-        """The row of an interface."""
+    def pack_link(self, link: Link, untrusted: bool, indexes: list[int]) -> bytes:
+        """The row of an interface; `indexes`: of the subnets, by their place."""
         name = link.name.encode()
         return tables.INTERFACE.pack(
             ifindex=link.index,
             network=link.network,
             vrf=link.vrf,
             address=link.address,
+            subnet=indexes[link.subnet] if link.subnet != tables.NOWHERE else tables.NOWHERE,
             mtu=link.mtu,
             untrusted=untrusted,
             name_at=self.blob.place(name),
@@ -293,7 +294,9 @@ def compile_image(
             "params": run.params.packed(_look_for(run.layers)),
             "layers": run.layers.rows,
             "options": run.layers.options,
-            "interfaces": [run.pack_link(link, link.name in untrusted) for link in links],
+            "interfaces": [
+                run.pack_link(link, link.name in untrusted, indexes) for link in links
+            ],
             "own": [tables.OWN.pack(vrf=vrf, address=address) for vrf, address in own],
             "agents": agents,
             "vpns": vpns,

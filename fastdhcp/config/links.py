@@ -25,7 +25,10 @@ class Interface(Protocol):
 
 @dataclass(slots=True)
 class Link:
-    """An interface with the network on it (NOWHERE: none is served there)."""
+    """An interface with the network on it (NOWHERE: none is served there).
+
+    `subnet` is that of its `address`, if it is one of the network's (NOWHERE: it is not).
+    """
 
     index: int
     name: str
@@ -34,6 +37,7 @@ class Link:
     network: int = NOWHERE
     vrf: int = 0
     address: int = 0
+    subnet: int = NOWHERE
 
 
 def bind_links(
@@ -62,7 +66,7 @@ def bind_links(
     for link in links:
         if link.network == NOWHERE and (served is None or link.name in served):
             _bind_by_address(config, default, link)
-        link.address = _address_on(config, link)
+        link.address, link.subnet = _address_on(config, link)
     return links
 
 
@@ -80,11 +84,11 @@ def _bind_by_address(
             return
 
 
-def _address_on(config: Configuration, link: Link) -> int:
-    """The interface's address within its network, else its first one, else 0."""
-    if link.network != NOWHERE:
-        subnets = [config.subnets[place] for place in config.networks[link.network].subnets]
-        for address in link.addresses:
-            if any(subnet.address <= address <= subnet.last for subnet in subnets):
-                return address
-    return link.addresses[0] if link.addresses else 0
+def _address_on(config: Configuration, link: Link) -> tuple[int, int]:
+    """The interface's address within its network and the subnet, else its first one, else 0."""
+    places = config.networks[link.network].subnets if link.network != NOWHERE else ()
+    for address in link.addresses:
+        for place in places:
+            if config.subnets[place].address <= address <= config.subnets[place].last:
+                return address, place
+    return link.addresses[0] if link.addresses else 0, NOWHERE

@@ -91,7 +91,7 @@ PARAMS = _params_row()
 LAYER = Row(option_first="I", option_count="I")
 OPTION = Row(code="B", flags="B", level="B", spare="x", value_at="I", value_len="I")
 INTERFACE = Row(
-    ifindex="i", network="I", vrf="I", address="I", mtu="I", untrusted="I", name_at="I",
+    ifindex="i", network="I", vrf="I", address="I", subnet="I", mtu="I", untrusted="I", name_at="I",
     name_len="I",
 )  # fmt: skip
 OWN = Row(vrf="I", address="I")
