@@ -135,12 +135,13 @@ cdef inline uint32_t heeded(const Image* image, const Packet* packet,
     return says
 
 
-# By the rules of [relays], or by the packet's own words. RFC 3046 2.1: option 82 without a relay
-# agent, by a circuit that is not trusted, is a client's own making. RFC 5107 4: what a relay agent
-# puts into 82.11 is what its clients know us by.
+# By the rules of [relays], or by the packet's own words. RFC 3046 2.1 and 5: by a circuit that is
+# not trusted, option 82 without a relay agent is a client's own making, and so may be any giaddr
+# that is not listed. RFC 5107 4: what a relay agent puts into 82.11 is what its clients know us by.
 cdef DropReason select_by_word(const Image* image, const Packet* packet, const Arrival* arrival,
                                const Interface* interface, Scope* scope) noexcept nogil:
     cdef const Agent* agent = NULL
+    cdef bint untrusted = interface != NULL and interface.untrusted
     cdef uint32_t says = packet.has & AGENT_SAYS
     cdef DropReason reason = DROP_NONE
     cdef uint32_t address
@@ -148,7 +149,7 @@ cdef DropReason select_by_word(const Image* image, const Packet* packet, const A
         agent = image_find_agent(image, packet.giaddr)
         if agent == NULL and image.relay_rules & RELAYS_ONLY_KNOWN:
             return DROP_RELAY_UNKNOWN
-    elif interface != NULL and interface.untrusted and packet.relay_info.at != NULL:
+    if untrusted and agent == NULL and (packet.giaddr or packet.relay_info.at != NULL):
         return DROP_RELAY_UNTRUSTED
     if packet.has & CLIENT_SAYS:
         scope.heeded = heeded(image, packet, interface)

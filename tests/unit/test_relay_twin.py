@@ -68,11 +68,11 @@ def twin(said: Said, only_known: bool, selecting: bool) -> tuple[str, int, str |
         if address != "0.0.0.0" and not is_host(address):
             return "bad-source", 0, None
     agent = agent_of(giaddr) if relayed else None
-    trusted = relayed or ifindex != 4
+    trusted = agent is not None or ifindex != 4
     info = [said[name] for name in ("selection", "vss")]
     if relayed and agent is None and only_known:
         return "relay-unknown", 0, None
-    if not trusted and any(part is not None for part in info):
+    if not trusted and (relayed or any(part is not None for part in info)):
         return "relay-untrusted", 0, None
     vrf, heeded = 0, trusted and selecting
     named = said["vss"] or (said["vss_option"] if heeded else None)
