@@ -34,6 +34,7 @@ cdef struct View:
     uint8_t hlen
     uint8_t chaddr[HLEN_MAX]
     Place mine                   # what this client holds, was offered, or held before
+    Place left                   # what it holds, where `mine` is what it may have instead
     Place asked                  # option 50, or ciaddr
     Place reserved               # the reservation's address
     Place free                   # the next free address; gathered when the engine wants it
@@ -60,7 +61,7 @@ cdef struct Verdict:
     uint8_t reason               # DropReason of silence; DROP_NONE: carried out, no answer is due
     uint8_t change               # ChangeKind
     uint8_t flags                # RecordFlag of the record after the change
-    uint8_t replaces             # 1: View.mine is another lease, whose right to renew ends now
+    uint8_t replaces             # 1: it holds another lease, whose right to renew ends now
     uint8_t spare[2]
     Place* place                 # of the View: what the change and the reply are about; NULL: none
     uint32_t subnet              # whose values are told: image indexes, or NOWHERE

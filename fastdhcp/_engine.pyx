@@ -97,6 +97,12 @@ cdef inline bint is_due_elsewhere(const View* v, const Place* p) noexcept nogil:
             and (is_free(v, &v.reserved) or is_mine(v, &v.reserved)))
 
 
+# What the client holds is not what it would be offered now: this is, or may be.
+cdef inline bint is_moved_to(const View* v, const Place* p) noexcept nogil:
+    return (not v.mine.allowed
+            or (v.reserved.known and v.reserved.binding.address == p.binding.address))
+
+
 # ---- parameters and times
 
 # The values of a place, with those of the client over them.
@@ -230,8 +236,8 @@ cdef inline void bind(const Packet* packet, const View* v, const Place* p, uint3
     out.change = CHANGE_RENEW if p.binding.state == ACTIVE else CHANGE_BIND
     if out.change == CHANGE_RENEW and is_repeat(v, p, out):
         out.change = CHANGE_NONE
-    out.replaces = v.mine.known and is_held(v, &v.mine) and \
-        v.mine.binding.address != p.binding.address
+    out.replaces = v.left.known or (is_held(v, &v.mine)
+                                    and v.mine.binding.address != p.binding.address)
 
 
 # While the store fails only what is on disk may be told again.
@@ -361,7 +367,7 @@ cdef void decide_selecting(const Image* image, const Packet* packet, const View*
         deny(out)
     elif is_mine(v, p) or (p.binding.state == FREE and is_offered(v, &p.binding)):
         acknowledge(image, packet, v, p, out)
-    elif is_free(v, p) and not is_held(v, &v.mine):
+    elif is_free(v, p) and (not is_held(v, &v.mine) or is_moved_to(v, p)):
         acknowledge(image, packet, v, p, out)
     else:
         deny(out)

@@ -101,6 +101,7 @@ cdef dict sources_of(const Image* image, const Handled* out):
     key.subnet = out.subnet
     key.pool = out.pool
     key.own = 0
+    key.bootp = key.own_name = 0
     if out.reservation != NULL:
         key.own = out.reservation.options
     found = {}

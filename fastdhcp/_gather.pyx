@@ -13,8 +13,8 @@ from fastdhcp._image cimport (
 )
 from fastdhcp._journal cimport journal_is_durable
 from fastdhcp._leases cimport (
-    ACTIVE, FREE, PENDING, leases_candidates, leases_longs, leases_read, leases_read_address,
-    leases_record, leases_reservation, leases_take,
+    FREE, leases_candidates, leases_longs, leases_read, leases_read_address, leases_record,
+    leases_reservation, leases_take,
 )
 from fastdhcp._wire cimport DECLINE, DISCOVER, INFORM, RELEASE, REQUEST
 
@@ -246,6 +246,7 @@ cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
     no_place(&v.mine)
     no_place(&v.asked)
     no_place(&v.reserved)
+    v.left.known = 0
     if v.reservation != NULL and v.reservation.address:
         if not gather_place(t, scope, v, v.reservation.address, &v.reserved):
             return False
@@ -267,5 +268,7 @@ cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
         return False
     if packet.message_type != REQUEST and v.mine.known and not v.mine.allowed:
         # What it holds it may not have any more: it is offered what it was offered before.
+        if gather_claim(v, &v.mine.binding) == CLAIM_HELD:
+            v.left = v.mine
         return gather_mine(t, scope, True, v)
     return True

@@ -84,7 +84,7 @@ cdef void fill_change(const Packet* packet, const View* v, const Verdict* verdic
 # The client's older lease in this network is no longer to be renewed. Should its record stay locked
 # or the ring be full, it is left to run out: the client holds two addresses then, nobody else's.
 cdef void end_replaced(Table* t, const View* v) noexcept nogil:
-    cdef Binding old = v.mine.binding
+    cdef Binding old = v.left.binding if v.left.known else v.mine.binding
     cdef Change c
     cdef Outcome out
     cdef int _i

@@ -405,8 +405,8 @@ cdef uint32_t image_find_subnet(const Image* image, uint32_t vrf, uint32_t addre
 # The pool of an address of that subnet.
 cdef uint32_t image_pool_within(const Image* image, const Subnet* subnet,
                                 uint32_t address) noexcept nogil
-# As image_find_subnet, for who has an index that most often is the right one (`near`; any other number does no
-# harm).
+# As image_find_subnet, for who has an index that most often is the right one: `near`. Any other
+# number does no harm.
 cdef inline uint32_t image_near_subnet(const Image* image, uint32_t near, uint32_t vrf,
                                        uint32_t address) noexcept nogil:
     cdef const Subnet* subnet

@@ -202,6 +202,16 @@ class _Compiler:
             )
         )
 
+    def add_subnets(self) -> list[int]:
+        """All of them, sorted as the image has them. Returns their indexes, by place."""
+        subnets = self.config.subnets
+        order = sorted(range(len(subnets)), key=lambda i: (self.vrfs[i], subnets[i].address))
+        indexes = [0] * len(order)
+        for index, place in enumerate(order):
+            self.add_subnet(place, index)
+            indexes[place] = index
+        return indexes
+
     def pack_link(self, link: Link, untrusted: bool, indexes: list[int]) -> bytes:
         """The row of an interface; `indexes`: of the subnets, by their place."""
         name = link.name.encode()
@@ -255,14 +265,7 @@ def compile_image(
         fresh = HintPlaces(config.server.workers, tables.SIZE_MAX)
         hints = fresh.take(pool_keys(config, ids.vrfs))
     run = _Compiler(config, ids, links, hints)
-    order = sorted(
-        range(len(config.subnets)), key=lambda i: (run.vrfs[i], config.subnets[i].address)
-    )
-    for index, place in enumerate(order):
-        run.add_subnet(place, index)
-    indexes = [0] * len(order)
-    for index, place in enumerate(order):
-        indexes[place] = index
+    indexes = run.add_subnets()
     reserved = config.reservations.made(ids.vrfs, ids.classes)
     networks, members = run.networks(indexes, reserved)
     agents = agent_rows(config, run.vrf_ids, indexes, run.blob)

@@ -63,8 +63,8 @@ def run_parts(
     places = [programs.place(part.expression, classes) for part in parts]
     name = way.interface.encode()
     interface = tables.INTERFACE.pack(
-        ifindex=1, network=tables.NOWHERE, vrf=0, address=0, mtu=0, untrusted=0,
-        name_at=blob.place(name), name_len=len(name),
+        ifindex=1, network=tables.NOWHERE, vrf=0, address=0, subnet=tables.NOWHERE, mtu=0,
+        untrusted=0, name_at=blob.place(name), name_len=len(name),
     )  # fmt: skip
     image = program_image(blob, programs, [interface])
     said = (

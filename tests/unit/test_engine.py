@@ -94,6 +94,38 @@ def test_offer_hold_0_keeps_no_offer(tmp_path):
     assert world.select(address, 1).text == f"ACK {address}"
 
 
+MOVED = """
+[[subnets.reservations]]
+hw-address = "02:ee:00:00:00:01"
+address = "10.77.0.50"
+"""
+
+
+@pytest.mark.parametrize("hold", ["offer-hold = 0", "offer-hold = 60"])
+def test_4_3_2_who_is_moved_to_a_reservation_has_it_by_its_first_request(tmp_path, hold):
+    """Without an offer in the record, too: it holds another address, which it gives up so."""
+    world = World(tmp_path, text(hold))
+    held = world.bind(1)
+    world.settle()
+    world.configure(text(hold) + MOVED)
+    assert world.renew(held, 1).text == "NAK"
+    assert world.discover(1).text == "OFFER 10.77.0.50"
+    assert world.select("10.77.0.50", 1).text == "ACK 10.77.0.50"
+    assert world.state(held) == BindingState.PENDING
+
+
+def test_4_3_2_who_may_not_have_its_address_any_more_has_the_next_by_its_first_request(tmp_path):
+    world = World(tmp_path, text("offer-hold = 0"))
+    held = world.bind(1)
+    world.settle()
+    world.configure(text("offer-hold = 0") + MOVED.replace("00:01", "00:07").replace(
+        "10.77.0.50", held))
+    moved = world.discover(1).address
+    assert moved not in ("", held)
+    assert world.select(moved, 1).text == f"ACK {moved}"
+    assert world.state(held) == BindingState.PENDING
+
+
 # ---- 4.3.1 lease times
 
 @pytest.mark.parametrize(("asked", "told"), [(None, 3600), (60, 300), (5000, 5000), (7201, 7200),

@@ -103,3 +103,17 @@ def test_3_2_check_says_that_the_server_must_be_alone(tmp_path) -> None:
     assert errors == []
     assert [warning.key for warning in warnings] == ["defaults.rapid-commit"]
     assert "alone on the link, or for a pair" in warnings[0].text
+
+
+def test_3_1_what_the_client_may_not_hold_any_more_ends_with_the_commit(world) -> None:
+    """As at a REQUEST: the address that it had is another one's by now."""
+    held = world.bind(1)
+    world.settle()
+    world.configure(text() + f"""
+[[subnets.reservations]]
+hw-address = "02:ee:00:00:00:07"
+address = "{held}"
+""")
+    answer = world.discover(1, options=ASKS)
+    assert answer.text == "ACK 10.77.1.2"
+    assert world.state(held) == BindingState.PENDING
