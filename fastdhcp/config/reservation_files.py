@@ -57,6 +57,9 @@ def read_reservation_files(
 ) -> list[Part]:
     """The rows of each file. One that has not changed since it was read last is not read again."""
     parts = []
+    wheres = list(wheres)
+    for path in _known.keys() - {path for _, path in wheres}:
+        del _known[path]
     for where, path in wheres:
         try:
             with open_octets(path) as file:

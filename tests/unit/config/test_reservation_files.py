@@ -14,7 +14,7 @@ import pytest
 
 from fastdhcp._reservations import CLASS_ID_MAX, ReservationsView
 from fastdhcp._rows import Rows
-from fastdhcp.config import ConfigError, Configuration, check, load
+from fastdhcp.config import ConfigError, Configuration, check, load, reservation_files
 from fastdhcp.config.compile import Ids, compile_image
 from fastdhcp.config.report import Report, Source, Where
 from fastdhcp.config.reservations import Part, ReservationTable
@@ -373,3 +373,11 @@ def test_a_million_rows_are_ready_within_five_seconds(
     print(f"{seconds:.2f} s, {octets:.0f} octets a row")
     assert octets <= 200
     assert seconds < 5
+
+
+def test_a_file_that_is_named_no_more_is_forgotten(tmp_path: Path) -> None:
+    """A server whose files are made anew under other names must not keep all of them."""
+    loaded(tmp_path, HEADS + "02:ee:00:00:00:01,10.1.0.1,,,,,\n")
+    assert (tmp_path / "cpe.csv") in reservation_files._known
+    loaded(tmp_path, HEADS, SUBNETS.replace('"cpe.csv"', ""))
+    assert (tmp_path / "cpe.csv") not in reservation_files._known
