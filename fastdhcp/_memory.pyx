@@ -22,7 +22,7 @@ from fastdhcp._leases cimport (
     leases_store_fails, node_now,
 )
 from fastdhcp._linux cimport sched_yield
-from fastdhcp._reservations cimport RESERVATIONS_MAGIC, Reservations
+from fastdhcp._reservations cimport Reservations, reservations_in
 from fastdhcp._stats cimport COUNT_WORDS, Counters
 from fastdhcp._trace cimport PolicyEntry, Trace, TraceEntry, trace_head, trace_rows
 
@@ -281,10 +281,7 @@ cdef class Memory:
         if image.workers != self.table.node.workers:
             raise ValueError("the policy image is for another number of workers")
         if len(maps) > 1:
-            view = maps[1]
-            reservations = <const Reservations*>&view[0]
-            if reservations.magic != RESERVATIONS_MAGIC:
-                raise ValueError("the file table is not of this layout")
+            reservations = reservations_in(maps[1])
         self.table.image = image
         self.table.reservations = reservations if len(maps) > 1 and reservations.count else NULL
         self.image_maps.append(maps)

@@ -119,5 +119,7 @@ cdef const Reservation* reservations_find(const Reservations* table, uint32_t ne
 # Whose address it is. NULL: nobody's.
 cdef const Reservation* reservations_at(const Reservations* table, uint32_t vrf,
                                         uint32_t address) noexcept nogil
+# The file table in a buffer. Raises ValueError.
+cdef const Reservations* reservations_in(const unsigned char[::1] buffer) except NULL
 # As Python sees it.
 cdef dict reservation_dict(const Reservation* cell)

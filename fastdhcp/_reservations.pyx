@@ -373,6 +373,18 @@ CLASS_ID_MAX = RESERVED_CLASS_MAX
 
 # ---- as Python sees it
 
+cdef const Reservations* reservations_in(const unsigned char[::1] buffer) except NULL:
+    cdef const Reservations* table
+    if buffer.shape[0] < <Py_ssize_t>sizeof(Reservations):
+        raise ValueError("the file table is cut")
+    table = <const Reservations*>&buffer[0]
+    if table.magic != RESERVATIONS_MAGIC or table.layout != RESERVATIONS_LAYOUT:
+        raise ValueError("this is no file table of this layout")
+    if table.size > <uint64_t>buffer.shape[0]:
+        raise ValueError("the file table is cut")
+    return table
+
+
 cdef class ReservationsView:
     """A file table as control, supervisor and tests read it. Holds the buffer.
 
@@ -383,14 +395,8 @@ cdef class ReservationsView:
     cdef const Reservations* table
 
     def __init__(self, const unsigned char[::1] buffer):
-        if buffer.shape[0] < <Py_ssize_t>sizeof(Reservations):
-            raise ValueError("the file table is cut")
+        self.table = reservations_in(buffer)
         self.buffer = buffer
-        self.table = <const Reservations*>&buffer[0]
-        if self.table.magic != RESERVATIONS_MAGIC or self.table.layout != RESERVATIONS_LAYOUT:
-            raise ValueError("this is no file table of this layout")
-        if self.table.size > <uint64_t>buffer.shape[0]:
-            raise ValueError("the file table is cut")
 
     def __len__(self):
         return self.table.count

@@ -3,6 +3,7 @@
 RFC 2131 4.3.1: which address a client is offered; RFC 3046, RFC 3993: what a relay agent says.
 """
 
+import os
 from typing import Any
 
 import pytest
@@ -209,3 +210,18 @@ def test_pools_count_what_they_may_give(tmp_path):
         world.bind(mac)
     (free, *taken), _ = world.memory.tally()
     assert (free, sum(taken)) == (17, 1)
+
+
+def test_a_file_table_of_another_layout_or_cut_short_is_not_gone_by(tmp_path):
+    world = world_of(tmp_path, f"[[subnets.reservations]]\n{OWNER}")
+    image, reservations = world.compiled.memfds()
+    table = os.pread(reservations, 1 << 20, 0)
+    for spoilt in (table[:40], table[:-1], table[:4] + b"\x09" + table[5:]):
+        other = os.memfd_create("spoilt")
+        os.write(other, spoilt)
+        with pytest.raises(ValueError, match=r"file table (is cut|of this layout)"):
+            world.memory.set_image(image, other)
+        os.close(other)
+    os.close(image)
+    os.close(reservations)
+    assert world.discover(9).address
