@@ -45,6 +45,7 @@ DROP_MAX = 4096
 """Chunks that go from the disk in one transaction."""
 LOCKED_S = 0.01
 """Until a chunk of which a record was locked is looked at again."""
+_TAKEN = int.from_bytes((b"\xff" * 32 + bytes(32)) * ((1 << 20) // 64), "little")
 MIXED: list[str] = []
 """``identity`` in ``meta`` while chunks with keys of the old order may still be on disk."""
 
@@ -200,12 +201,15 @@ def _copy_table(transaction: Write, memory: Memory, sequence: int) -> None:
 
 
 def bits_set(fd: int) -> int:
-    """How many addresses the bitmap holds as taken; holes of the segment are not touched."""
+    """How many addresses the bitmap holds as taken; holes of the segment are not touched.
+
+    Of each block's line (_leases.pxd) the first half is meant: the other says what is reserved.
+    """
     total = 0
     for start, end in _extents(fd):
         for at in range(start, end, 1 << 20):
             piece = os.pread(fd, min(1 << 20, end - at), at)
-            total += int.from_bytes(piece, "little").bit_count()
+            total += (int.from_bytes(piece, "little") & _TAKEN).bit_count()
     return total
 
 
