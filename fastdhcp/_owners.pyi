@@ -1,4 +1,4 @@
-"""Whose an address is: the reservation that names it, and the client that holds it."""
+"""Whose an address is: the reservation that names it, the client that holds it, or nobody's."""
 
 from mmap import mmap
 from typing import Any
@@ -13,3 +13,7 @@ def held_anew(
     memory: Memory, buffer: bytes | mmap, before: bytes | mmap
 ) -> list[dict[str, Any]]:
     """The reservations of a file table that `before` has not, whose addresses others hold."""
+
+def stranded(memory: Memory, limit: int) -> dict[tuple[int, int], int]:
+    """How many active leases no pool of the policy in force gives and no reservation keeps, by
+    (VRF, number of the subnet that they were given in); at most `limit` are counted."""

@@ -1,21 +1,22 @@
-"""Whose an address is: the reservation that names it, and the client that holds it."""
+"""Whose an address is: the reservation that names it, the client that holds it, or nobody's."""
 
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcmp
 
 from fastdhcp._areas cimport SLOT_COUNT
-from fastdhcp._atomic cimport load_relaxed_u64
+from fastdhcp._atomic cimport load_relaxed_u64, lowest_bit_u64
 from fastdhcp._entry cimport Kept, entry_kept
 from fastdhcp._identity cimport (
     Identifiers, identifier_of, identifiers_hardware, identifiers_named, identifiers_relay_info,
 )
 from fastdhcp._handle cimport find_reservation
 from fastdhcp._image cimport (
-    NAMED_KINDS, NOWHERE, Network, image_find_subnet, image_network, image_subnet,
+    NAMED_KINDS, NOWHERE, Network, image_find_pool, image_find_subnet, image_network, image_pool,
+    image_pool_gives, image_subnet,
 )
 from fastdhcp._leases cimport (
     ACTIVE, BLOCK_SIZE, PENDING, Copy, Record, Table, leases_bits, leases_block, leases_copy,
-    node_now,
+    leases_record, leases_reservation, node_now,
 )
 from fastdhcp._memory cimport Memory
 from fastdhcp._program cimport Input, input_kept
@@ -124,3 +125,59 @@ def held_anew(Memory memory, const unsigned char[::1] buffer, const unsigned cha
             return found
         found.append(reservation_dict(reservations_cell(now, at)))
         at += 1
+
+
+# Is it bound, and neither of a pool nor reserved for its holder? Then a renewal is refused.
+cdef bint is_stranded(const Table* t, uint32_t number, uint32_t now) noexcept nogil:
+    cdef const Record* r = leases_record(t, number)
+    cdef const Reservation* cell
+    cdef uint32_t pool
+    cdef Copy copy
+    if r.state != ACTIVE or now >= r.expiry or not leases_copy(t, number, &copy):
+        return False
+    pool = image_find_pool(t.image, copy.record.vrf, copy.record.address)
+    if pool != NOWHERE and image_pool_gives(t.image, image_pool(t.image, pool),
+                                            copy.record.address):
+        return False
+    cell = leases_reservation(t, number, copy.record.vrf, copy.record.address)
+    return cell == NULL or not is_owner(t, cell, &copy)
+
+
+# The next such record from number `at` on; `end`: there is none.
+cdef uint32_t next_stranded(const Table* t, uint32_t at, uint32_t end, uint32_t now) noexcept nogil:
+    cdef uint64_t taken
+    while at < end:
+        taken = 0
+        if load_relaxed_u64(&t.directory[at // BLOCK_SIZE]):
+            taken = load_relaxed_u64(&leases_bits(t, at // BLOCK_SIZE)[at >> 6 & 3])
+            taken &= ~<uint64_t>0 << (at & 63)
+        at &= ~<uint32_t>63
+        while taken:
+            if is_stranded(t, at + lowest_bit_u64(taken), now):
+                return at + lowest_bit_u64(taken)
+            taken &= taken - 1
+        at += 64
+    return end
+
+
+def stranded(Memory memory, uint32_t limit):
+    """How many active leases no pool of the policy in force gives and no reservation keeps, by
+    (VRF, number of the subnet that they were given in); at most `limit` are counted. It goes over
+    the whole table without the GIL."""
+    cdef const Table* t = &memory.table
+    cdef uint32_t end = t.node.block_capacity * BLOCK_SIZE
+    cdef uint32_t now = node_now(t)
+    cdef uint32_t at = 0
+    cdef uint32_t count = 0
+    _mapped = tuple(memory.image_maps)  # a new policy may come meanwhile
+    found = {}
+    while t.image != NULL and count < limit:
+        with nogil:
+            at = next_stranded(t, at, end, now)
+        if at >= end:
+            break
+        key = leases_record(t, at).vrf, leases_record(t, at).subnet_id
+        found[key] = found.get(key, 0) + 1
+        at += 1
+        count += 1
+    return found

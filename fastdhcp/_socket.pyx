@@ -248,13 +248,14 @@ cdef void count_sent(Outbox* outbox, const Lane* lane, uint32_t first, uint32_t 
         trace_close(outbox.t, reply.trace, OUTCOME_SENT, DROP_NONE, answer_us)
 
 
-cdef void count_failed(Outbox* outbox, const Lane* lane, uint32_t first,
-                       uint32_t failed) noexcept nogil:
+# The trace has errno where a reply that was sent has its time.
+cdef void count_failed(Outbox* outbox, const Lane* lane, uint32_t first, uint32_t failed,
+                       int error) noexcept nogil:
     cdef uint32_t i
     for i in range(first, first + failed):
         count_drop(outbox.counters, DROP_SEND_FAILED)
         trace_close(outbox.t, outbox.held.replies[lane.numbers[i]].trace, OUTCOME_SEND_FAILED,
-                    DROP_SEND_FAILED, 0)
+                    DROP_SEND_FAILED, <uint64_t>error)
 
 
 cdef bint wait_writable(int fd) noexcept nogil:
@@ -268,7 +269,7 @@ cdef void lane_send(Outbox* outbox, Lane* lane, uint64_t now_ns) noexcept nogil:
     cdef uint32_t at = 0
     cdef bint waited = False
     cdef uint32_t failed
-    cdef int sent
+    cdef int sent, error
     while at < lane.count:
         sent = sendmmsg(lane.fd, &lane.headers[at], lane.count - at, MSG_DONTWAIT | MSG_NOSIGNAL)
         if sent > 0:
@@ -280,8 +281,9 @@ cdef void lane_send(Outbox* outbox, Lane* lane, uint64_t now_ns) noexcept nogil:
         if errno == EAGAIN and not waited and wait_writable(lane.fd):
             waited = True
             continue
-        failed = lane.count - at if errno == EAGAIN else 1
-        count_failed(outbox, lane, at, failed)
+        error = errno
+        failed = lane.count - at if error == EAGAIN else 1
+        count_failed(outbox, lane, at, failed, error)
         at += failed
 
 

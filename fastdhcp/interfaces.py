@@ -17,7 +17,8 @@ from fastdhcp.words import printable
 @dataclasses.dataclass(frozen=True, slots=True)
 class Interface:
     """One interface; ``addresses`` are its own, with prefix, in the kernel's order. ``name`` is
-    printable: octets that are no UTF-8 are escaped in it. ``mtu``: octets of an IP packet."""
+    printable: octets that are no UTF-8 are escaped in it. ``mtu``: octets of an IP packet.
+    ``carrier``: its other end is there, as far as the driver says; of one that is down, unknown."""
 
     index: int
     name: str
@@ -25,6 +26,12 @@ class Interface:
     loopback: bool
     mtu: int
     addresses: tuple[IPv4Interface, ...]
+    carrier: bool = True
+
+    @property
+    def works(self) -> bool:
+        """Packets can come and go."""
+        return self.up and self.carrier
 
 
 def read_interfaces() -> tuple[Interface, ...]:
@@ -45,7 +52,8 @@ def read_interfaces() -> tuple[Interface, ...]:
             mtu = int.from_bytes(told.get(netlink.IFLA_MTU, b""), sys.byteorder)
             up, loopback = bool(flags & netlink.IFF_UP), bool(flags & netlink.IFF_LOOPBACK)
             own = tuple(addresses.get(index, ()))
-            found.append(Interface(index, name, up, loopback, mtu, own))
+            carrier = not up or bool(flags & netlink.IFF_LOWER_UP)
+            found.append(Interface(index, name, up, loopback, mtu, own, carrier))
     return tuple(sorted(found, key=lambda interface: interface.index))
 
 

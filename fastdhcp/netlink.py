@@ -30,6 +30,7 @@ IFA_ADDRESS = 1
 IFA_LOCAL = 2
 IFF_UP = 0x1
 IFF_LOOPBACK = 0x8
+IFF_LOWER_UP = 0x10000
 
 # linux/sock_diag.h, linux/inet_diag.h
 NETLINK_SOCK_DIAG = 4

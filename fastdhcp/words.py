@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 from fastdhcp._stats import RECEIVED_UNREADABLE, counter_words, drop_names
 
@@ -55,6 +56,16 @@ def _escaped(char: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # an octet, as Python keeps it in names (PEP 383)
         return f"\\x{code - 0xDC00:02x}"
     return char.encode("unicode_escape").decode()
+
+
+def instant(unix_s: float) -> str:
+    """`2026-11-30T14:58:49Z`"""
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 lease`, `1,200 leases`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def message_name(number: int) -> str:

@@ -37,6 +37,7 @@ def _status_text(found: dict[str, Any]) -> str:
     ]
     for alarm in found["alarms"]:
         parts.append(click.style(_alarm(alarm), "red"))
+        parts.append(f"  means: {alarm['meaning']}")
         parts.append(f"  cure: {alarm['cure']}")
     parts += [click.style(f"warning: {text}", "yellow") for text in found["warnings"]]
     if not found["alarms"]:
@@ -48,7 +49,7 @@ def _status_text(found: dict[str, Any]) -> str:
     heads = ("process", "pid", "state", "for", "restarts")
     parts += ["", render.table(heads, processes), ""]
     interfaces = [
-        (i["name"], "up" if i["up"] else "down", " ".join(i["addresses"]))
+        (i["name"], _link(i), " ".join(i["addresses"]))
         for i in found["interfaces"]
     ]
     parts.append(render.table(("interface", "link", "addresses"), interfaces))
@@ -59,6 +60,12 @@ def _alarm(alarm: dict[str, Any]) -> str:
     about = f" ({alarm['subject']})" if alarm["subject"] else ""
     since = render.instant(alarm["since"])
     return f"ALARM {alarm['name']}{about} since {since}: {alarm['text']}"
+
+
+def _link(interface: dict[str, Any]) -> str:
+    if not interface["up"]:
+        return "down"
+    return "up" if interface["carrier"] else "no carrier"
 
 
 def _name(process: dict[str, Any]) -> str:

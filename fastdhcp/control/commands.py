@@ -121,7 +121,7 @@ async def status(context: Context, request: messages.Nothing) -> messages.Status
         leases=total.active + total.pending,
         addresses=sum(pool.size for pool in catalog.pools),
         subnets=len(catalog.subnets),
-        kernel_drops=kernel_drops(),
+        kernel_drops=kernel_drops() - told.get("kernel_drops_before", 0),
         receive_buffer=told.get("receive_buffer"),
         processes=msgspec.convert(_kebab(told.get("processes")), list[messages.Process]),
         alarms=msgspec.convert(told.get("alarms", []), list[messages.Alarm]),

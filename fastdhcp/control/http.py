@@ -30,7 +30,8 @@ def make_app(context: Context, may_change: bool) -> Starlette:
     ]
 
     async def metrics(request: Request) -> Response:
-        return Response(await exposition(context.table, context.journal), media_type=CONTENT_TYPE)
+        text = await exposition(context.table, context.journal, context.status)
+        return Response(text, media_type=CONTENT_TYPE)
 
     async def index(request: Request) -> Response:
         return HTMLResponse(_index_page(context))

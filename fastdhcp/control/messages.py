@@ -116,20 +116,25 @@ class Process(Message):
 
 
 class Alarm(Message):
-    """`subject`: the process or the like that it is about; `cure`: what helps, in words."""
+    """`subject`: the process, interface or subnet that it is about; `meaning`: what such an alarm
+    says of the server; `cure`: what helps; all in words."""
 
     name: str
     subject: str | None
     text: str
+    meaning: str
     cure: str
     since: float
 
 
 class Interface(Message):
+    """`carrier`: false if it is up and has no link to its other end."""
+
     index: int
     name: str
     up: bool
     addresses: list[str]
+    carrier: bool = True
 
 
 class StatusResponse(Message):

@@ -4,6 +4,7 @@ Names and labels do not change once they work. Nothing is kept: each scrape read
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from fastdhcp import __version__
 from fastdhcp._memory import Memory
@@ -82,13 +83,15 @@ def _escaped(label: str) -> str:
     return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-async def exposition(table: Table, journal: Journal) -> str:
-    """All metrics now; pools are as old as Table.census() allows."""
+async def exposition(table: Table, journal: Journal, status: Mapping[str, Any]) -> str:
+    """All metrics now; pools are as old as Table.census() allows, and alarms as the supervisor's
+    last words, ``status``."""
     memory, page = table.memory, Exposition()
     census = await table.census()
     counts = memory.counters()
     at = counter_words()
     _packets(page, counts, at)
+    _supervisor(page, status)
     _classes(page, counts[at["COUNT_CLASS"] :], table.catalog)
     _waiting(page, memory, at["COUNT_WAITING"])
     _pools(page, census.pools)
@@ -121,10 +124,21 @@ def _packets(page: Exposition, counts: Sequence[int], at: Mapping[str, int]) -> 
     page.family(
         "packets_dropped_total", "counter", "Packets read that drew no reply, by reason.", reasons
     )
+
+
+def _supervisor(page: Exposition, status: Mapping[str, Any]) -> None:
     page.family(
         "kernel_drops_total", "counter",
-        "Datagrams that found a receive buffer full, in this network namespace.",
-        [({}, kernel_drops())],
+        "UDP datagrams of this network namespace, of any program, that found a receive buffer full "
+        "since the server started.",
+        [({}, kernel_drops() - status.get("kernel_drops_before", 0))],
+    )  # fmt: skip
+    page.family(
+        "alarm", "gauge", "1 for each alarm that is on, by its name and what it is about.",
+        [
+            ({"name": alarm["name"], "subject": alarm["subject"] or ""}, 1)
+            for alarm in status.get("alarms", ())
+        ],
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from fastdhcp._memory import Memory
 from fastdhcp.channel import Channel, Message, close_all
 from fastdhcp.crash import arm, crash_point
 from fastdhcp.eventfds import wake
-from fastdhcp.exits import EXIT_FAILED, EXIT_IN_USE
+from fastdhcp.exits import EXIT_DATA, EXIT_FAILED, EXIT_IN_USE
 from fastdhcp.log import log
 from fastdhcp.store.alarm import FAILING, FILES, StoreAlarm
 from fastdhcp.store.busy import busy
@@ -64,7 +64,7 @@ class Stop(Exception):
 
 
 def main(channel: Channel, index: int) -> int:
-    """The process: until the supervisor says stop. Returns its exit code: 0, 1 or 75."""
+    """The process: until the supervisor says stop. Returns its exit code: 0, 1, 65 or 75."""
     arm(ROLE)
     received = channel.receive()
     if received is None:
@@ -80,6 +80,8 @@ def main(channel: Channel, index: int) -> int:
         return 0
     except StoreLocked as error:
         return _ended(channel, "store-locked", error, EXIT_IN_USE)
+    except DataLost as error:
+        return _ended(channel, "store-failed", error, EXIT_DATA)
     except (DatabaseError, OSError) as error:
         return _ended(channel, "store-failed", error, EXIT_FAILED)
     return 0

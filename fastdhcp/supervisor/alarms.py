@@ -30,7 +30,8 @@ KINDS = (
         "store-slow",
         "a commit has taken seconds. After two, nothing new is offered or acknowledged until it "
         "returns; holders are told what is left of their lease",
-        "look at the disk of the state directory",
+        "look at the disk of the state directory: its health, and who else writes to it "
+        "(`iostat -x`, `dmesg`)",
     ),
     Kind(
         "store-files",
@@ -48,20 +49,24 @@ KINDS = (
     ),
     Kind(
         "process-restarting",
-        "the process named dies again and again; the others serve",
-        "the log says why, in `process-failed` and `process-died`: report it. SIGKILL came from "
-        "outside: an operator, or the kernel for want of memory (`dmesg`)",
+        "the process named dies again and again. Of workers the others serve on; without the "
+        "store nothing new is acknowledged; without control there is neither HTTP nor `status`",
+        "the log says how, in `process-hung`, `process-failed` and `process-died`: report it. A "
+        "plain SIGKILL came from outside: an operator, or the kernel for want of memory (`dmesg`)",
     ),
     Kind(
         "pool-exhausted",
-        "clients ask, and no pool of their link has a free address; it ends two minutes after the "
-        "last one",
-        "`fastdhcp pools` shows the full ones; add pools, or shorten lease times",
+        "clients of the subnet named ask, and no pool of its network that they may use has a free "
+        "address. It ends when more addresses are free, or two minutes after the last of them",
+        "add pools to the subnet, let its clients use others (`allow`, `deny`), or shorten lease "
+        "times; `fastdhcp pools` shows how full each is",
     ),
     Kind(
         "kernel-drops",
-        "packets found the receive buffer full: a storm, or too few workers",
-        "raise `receive-buffer`; look at the CPU",
+        "UDP datagrams found the receive buffer of their socket full. The kernel counts them for "
+        "the whole network namespace: they may be another program's",
+        "first see whose: `ss -uanm` shows each socket's drops (`d`). If they are this server's, "
+        "it is a storm or there are too few workers: raise `receive-buffer`, look at the CPU",
     ),
     Kind(
         "no-link-served",
@@ -72,10 +77,11 @@ KINDS = (
     ),
     Kind(
         "interface-not-served",
-        "the interface named is missing, down, or without an address that it is served by: its "
-        "clients go unanswered",
-        "bring it up, with its address. If it is meant to be gone, take its name out of the "
-        "configuration; one that is not named there is missed until the next reload",
+        "the interface named is missing, down, without carrier, or without an address that it is "
+        "served by: its clients go unanswered",
+        "the text says which: bring it up, with its cable and its address. If it is meant to be "
+        "gone, take its name out of the configuration, or its address; one that is not named there "
+        "and has no address in a subnet any more is missed until the next reload",
     ),
     Kind(
         "port-shared",
@@ -86,7 +92,7 @@ KINDS = (
         "configuration-refused",
         "the last reload was refused: the configuration on disk is not the one in force, and a "
         "restart may fail",
-        "the text says why, and `fastdhcp check FILE` all that is wrong; mend it and reload",
+        "the text says what stands in the way; mend it and reload",
     ),
     Kind(
         "internal-error",
@@ -96,37 +102,45 @@ KINDS = (
     ),
 )
 """In the order of OPERATION.md. A new alarm is a row here and a row there."""
+STATE_DIRECTORY = "the state directory"
+"""In cures; an alarm says which it is."""
 _BY_NAME = {kind.name: kind for kind in KINDS}
 
 
 @dataclasses.dataclass(frozen=True)
 class Alarm:
-    """``subject``: which one it is about, a process or an interface, where the kind has several;
-    ``since`` is Unix time in seconds."""
+    """``subject``: which one it is about, a process, an interface or a subnet, where the kind has
+    several; ``meaning``: that of its kind; ``since`` is Unix time in seconds."""
 
     name: str
     subject: str | None
     text: str
+    meaning: str
     cure: str
     since: float
 
 
 class Alarms:
-    """The alarms that are on, by name and subject."""
+    """The alarms that are on, by name and subject. ``state_directory``: what cures call it."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, state_directory: str = STATE_DIRECTORY) -> None:
         self._log = log
+        self._state_directory = state_directory
         self._on: dict[tuple[str, str | None], Alarm] = {}
 
-    def raise_alarm(self, name: str, text: str, subject: str | None = None) -> bool:
-        """True if it was not on yet; a new text of one that is on is kept without a line.
+    def raise_alarm(
+        self, name: str, text: str, subject: str | None = None, cure: str | None = None
+    ) -> bool:
+        """True if it was not on yet; a new text of one that is on is kept without a line. ``cure``:
+        one that fits the case better than that of the table.
 
         Raises KeyError for a name that is not in KINDS.
         """
-        cure = _BY_NAME[name].cure
+        kind = _BY_NAME[name]
+        cure = (cure or kind.cure).replace(STATE_DIRECTORY, self._state_directory)
         before = self._on.get((name, subject))
         since = before.since if before else time.time()
-        self._on[name, subject] = Alarm(name, subject, text, cure, since)
+        self._on[name, subject] = Alarm(name, subject, text, kind.meaning, cure, since)
         if before is None:
             self._log.error("alarm-on", name=name, subject=subject, text=text, cure=cure)
         return before is None

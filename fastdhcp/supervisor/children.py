@@ -36,6 +36,7 @@ class Child:
         self.stopped = False
         self.beats = 0
         self.last_words = ""
+        self._killed = ""
         self._begun_s = 0.0
         self.on_message: Callable[[Child, Message], None] = lambda child, message: None
         self.on_exit: Callable[[Child], None] = lambda child: None
@@ -85,7 +86,7 @@ class Child:
         try:
             self.channel.send(message, fds)
         except BlockingIOError:
-            self.kill()
+            self.kill("did not read what it was told, and was ended by the server")
         except OSError:
             return
 
@@ -138,7 +139,9 @@ class Child:
         self.stopped = True
         self.send({"type": "stop"})
 
-    def kill(self) -> None:
+    def kill(self, why: str = "") -> None:
+        """``why``: what is said of its end, instead of the signal."""
+        self._killed = self._killed or why
         if self._popen.returncode is None:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
@@ -148,6 +151,8 @@ class Child:
             return "running"
         if code >= 0:
             return f"exit code {code}"
+        if code == -signal.SIGKILL and self._killed:
+            return self._killed
         return f"signal {signal.Signals(-code).name}"
 
     def _readable(self) -> None:

@@ -1,6 +1,10 @@
-"""Interfaces that come, go or get another address: each change is a new generation."""
+"""Interfaces that come, go or get another address: each such change is a new generation. One that
+goes up or down, or loses its carrier, is seen to without one."""
 
 import asyncio
+import collections
+import time
+from collections.abc import Sequence
 
 from fastdhcp.interfaces import Interface, Watch, read_interfaces
 from fastdhcp.log import log
@@ -10,6 +14,9 @@ from fastdhcp.supervisor.server import Server
 
 SETTLE_S = 0.1
 """An interface that is made anew says so many times; they are taken together."""
+SETTLE_FLAPPING_S = 2.0
+"""The same once there were so many changes as FLAPS within FLAPPING_S."""
+FLAPS, FLAPPING_S = 3, 20.0
 AGAIN_S = 1.0
 """Interfaces that could not be followed are looked at again after this."""
 
@@ -21,6 +28,7 @@ class Follower:
         self._server = server
         self._policy = policy
         self._wanted = asyncio.Event()
+        self._changes_s: collections.deque[float] = collections.deque(maxlen=FLAPS)
 
     async def run(self) -> None:
         while True:
@@ -42,12 +50,17 @@ class Follower:
         try:
             while True:
                 await self._wanted.wait()
-                await asyncio.sleep(SETTLE_S)
+                await asyncio.sleep(self._settle_s(time.monotonic()))
                 self._wanted.clear()
                 await self._once()
         finally:
             loop.remove_reader(watch.fileno())
             watch.close()
+
+    def _settle_s(self, now_s: float) -> float:
+        changes = self._changes_s
+        flaps = len(changes) == FLAPS and now_s - changes[0] < FLAPPING_S
+        return SETTLE_FLAPPING_S if flaps else SETTLE_S
 
     async def _once(self) -> None:
         done = False
@@ -66,19 +79,45 @@ class Follower:
         async with self._policy.lock:
             before = server.generation.interfaces
             found = read_interfaces()
-            if not self._differ(found, before):
+            if self._of_policy(found) != self._of_policy(before):
+                await self._policy.adopt(server.config, found)
+            elif self._seen(found) != self._seen(before):
+                self._policy.see(found)
+            else:
                 return
-            await self._policy.adopt(server.config, found)
-        changed = sorted({one.name for one in {*before} ^ {*server.generation.interfaces}})
-        log.notice("interfaces-changed", interfaces=changed, generation=server.generation.number)
+        self._changes_s.append(time.monotonic())
+        changes = changed(self._seen(before), self._seen(found))
+        generation = server.generation.number
+        names, texts = list(changes), [f"{name}: {text}" for name, text in changes.items()]
+        log.notice("interfaces-changed", interfaces=names, generation=generation, changes=texts)
 
-    def _differ(self, one: tuple[Interface, ...], other: tuple[Interface, ...]) -> bool:
-        """Whether they do in what bears on policy: containers come and go by the hundred, with
-        links that have no address here and that nobody names."""
+    def _seen(self, interfaces: Sequence[Interface]) -> list[Interface]:
+        """Those that bear on the server: containers come and go by the hundred, with links that
+        have no address here and that nobody names."""
         config = self._server.generation.config
         named = {*(config.server.interfaces or ()), *(net.interface for net in config.networks)}
-        facts = [
-            [interface for interface in side if interface.addresses or interface.name in named]
-            for side in (one, other)
+        return [found for found in interfaces if found.addresses or found.name in named]
+
+    def _of_policy(self, interfaces: Sequence[Interface]) -> list[tuple[object, ...]]:
+        """What the image has of them."""
+        return [
+            (found.index, found.name, found.mtu, found.addresses)
+            for found in self._seen(interfaces)
         ]
-        return facts[0] != facts[1]
+
+
+def changed(before: Sequence[Interface], after: Sequence[Interface]) -> dict[str, str]:
+    """What became of each that is not as it was: `down -> up, 10.77.0.1/22`."""
+    old, new = ({one.name: one for one in side} for side in (before, after))
+    return {
+        name: f"{_state(old.get(name))} -> {_state(new.get(name))}"
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    }
+
+
+def _state(interface: Interface | None) -> str:
+    if interface is None:
+        return "not there"
+    state = "down" if not interface.up else "up" if interface.carrier else "no carrier"
+    return ", ".join([state, *map(str, interface.addresses)])

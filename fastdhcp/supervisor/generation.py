@@ -24,6 +24,25 @@ def ids_of(message: Message) -> Ids:
 
 
 @dataclasses.dataclass(frozen=True)
+class SubnetPools:
+    """A subnet and the pools that its clients may get addresses of: all of its network, by their
+    places in the order of the image (VRF's number, then address)."""
+
+    vrf: str
+    name: str
+    pools: tuple[int, ...]
+
+    @property
+    def subject(self) -> str:
+        return f"{self.vrf} {self.name}" if self.vrf else self.name
+
+    @property
+    def told(self) -> str:
+        """As sentences have it."""
+        return f"{self.name} (VRF {self.vrf})" if self.vrf else self.name
+
+
+@dataclasses.dataclass(frozen=True)
 class Generation:
     """``image`` and ``reservations`` are sealed memfds; ``not_given``: reservations that are in
     them for nothing, in words; ``compile_s``: how long it took to make them."""
@@ -42,14 +61,25 @@ class Generation:
         return self.ids.vrfs
 
     @functools.cached_property
-    def pool_names(self) -> list[str]:
-        """Names of all pools in the order of the image: by VRF's number, then by address."""
-        found = [
-            (self.vrfs[subnet.vrf], pool.first, f"{subnet.name}:{pool.name}")
-            for subnet in self.config.subnets
+    def subnet_pools(self) -> dict[int, SubnetPools]:
+        """Of each subnet, by its number."""
+        subnets, networks = self.config.subnets, self.config.networks
+        order = sorted(
+            (self.vrfs[subnet.vrf], pool.first, number)
+            for number, subnet in enumerate(subnets)
             for pool in subnet.pools
-        ]
-        return [name for _, _, name in sorted(found)]
+        )
+        own: dict[int, list[int]] = {}  # by the subnet's place in the configuration
+        for place, (_, _, number) in enumerate(order):
+            own.setdefault(number, []).append(place)
+        return {
+            number: SubnetPools(
+                subnet.vrf,
+                subnet.name,
+                tuple(p for other in networks[subnet.network].subnets for p in own.get(other, ())),
+            )
+            for number, subnet in zip(self.ids.subnets, subnets, strict=True)
+        }
 
     @functools.cached_property
     def unserved(self) -> list[tuple[str, str]]:

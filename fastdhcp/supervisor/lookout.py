@@ -5,18 +5,18 @@ import time
 
 from fastdhcp.log import log
 from fastdhcp.supervisor.children import Child
+from fastdhcp.supervisor.exhausted import Exhausted
 from fastdhcp.supervisor.heartbeats import LOOK_S
 from fastdhcp.supervisor.listeners import inodes
 from fastdhcp.supervisor.notify import watchdog_interval
 from fastdhcp.supervisor.restarts import QUIET_S
 from fastdhcp.supervisor.rivals import Watch
 from fastdhcp.supervisor.server import Server
+from fastdhcp.supervisor.slow import SlowStore
 from fastdhcp.supervisor.status import push_status
 from fastdhcp.supervisor.troubles import Troubles
 from fastdhcp.supervisor.vitals import Vitals
 
-STORE_SLOW_S = 1.0
-"""A commit that takes so long is an alarm, never a death."""
 EXTEND_S = 15.0
 """What systemd is asked for while the store reads its journal."""
 
@@ -26,8 +26,10 @@ class Lookout:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._vitals = Vitals(server.alarms, log)
-        self._troubles = Troubles(log)
+        self._slow = SlowStore(server.alarms)
+        self._vitals = Vitals(server.alarms)
+        self._exhausted = Exhausted(server.alarms)
+        self._troubles = Troubles(log, self._exhausted)
         own = inodes(server.resources.udp)
         self._rivals = Watch(server.alarms, *server.config.server.listen, own)
         self._second = False
@@ -73,7 +75,7 @@ class Lookout:
             child = children[name]
             silent = f"{heartbeats.age(name, now_s):.1f}s"
             log.error("process-hung", process=name, pid=child.pid, silent=silent)
-            child.kill()
+            child.kill("hung, and was ended by the server")
 
     def _look_at_store(self, now_s: float) -> None:
         """One that is in a commit waits for the disk: slow, never hung."""
@@ -82,24 +84,19 @@ class Lookout:
         busy_s = (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - since_ns) / 1e9 if since_ns else 0.0
         if busy_s:
             server.heartbeats.excuse("store", now_s)
-        if busy_s >= STORE_SLOW_S:
-            text = f"a commit has taken {busy_s:.1f} s so far"
-            server.alarms.raise_alarm("store-slow", text)
-        else:
-            server.alarms.clear("store-slow")
+        self._slow.look(busy_s, now_s)
 
     def _each_second(self, now_s: float) -> None:
         server = self._server
         log.catch_up()
         with server.defects.caught("vitals"):
             try:
-                self._vitals.look(server.memory, server.generation.pool_names, now_s)
+                self._vitals.look(now_s)
             except OSError as error:  # no descriptor left for /proc, say; the server serves on
                 log.error("vitals-unread", text=str(error))
         with server.defects.caught("troubles"):
-            names = {interface.index: interface.name for interface in server.generation.interfaces}
-            name_of = server.generation.config.relays.name_of
-            self._troubles.look(server.memory, names, name_of, now_s)
+            self._troubles.look(server.memory, server.generation, now_s)
+            self._exhausted.look(server.memory, server.generation, now_s)
         if server.resources.shared:
             with server.defects.caught("rivals"):
                 self._rivals.look({interface.index for interface in server.generation.served})

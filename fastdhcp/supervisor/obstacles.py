@@ -14,6 +14,10 @@ CAP_NET_RAW = 13
 _CAPABILITY_NAMES = {CAP_NET_BIND_SERVICE: "CAP_NET_BIND_SERVICE", CAP_NET_RAW: "CAP_NET_RAW"}
 
 
+SAID = ""
+"""The event of an obstacle that stands in the log already."""
+
+
 class Obstacle(Exception):
     """The server cannot start. ``exit_code`` is CONTRACT's; ``event`` names it in the log."""
 
@@ -92,6 +96,9 @@ def interface_trouble(name: str, interface: Interface | None) -> tuple[str, str]
         return "interface-without-address", text
     if not interface.up:
         return "interface-down", f"{name} is down: it is served as soon as it is up"
+    if not interface.carrier:
+        cure = "check the cable and the port at its other end"
+        return "interface-without-carrier", f"{name} has no carrier: {cure}"
     return None
 
 

@@ -9,8 +9,9 @@ from fastdhcp.supervisor.obstacles import interface_trouble, named_interfaces
 
 
 class Outages:
-    """Looks at each generation. What the configuration names is missed from the start; what is
-    served by its address alone only if it was served since the configuration was read."""
+    """Looks at each generation. What the configuration names, or has an address in a subnet, is
+    missed from the start; what has lost that address only if it was served since the configuration
+    was read."""
 
     def __init__(self, alarms: Alarms) -> None:
         self._alarms = alarms
@@ -22,7 +23,7 @@ class Outages:
         if generation.config is not self._config:
             self._config, self._served = generation.config, set()
         found = {interface.name: interface for interface in generation.interfaces}
-        serving = {link.name for link in generation.served if link.up}
+        serving = {link.name for link in generation.served if link.works}
         out = self._out(generation, found, serving)
         self._served |= serving
         for name, text in out.items():
@@ -36,8 +37,9 @@ class Outages:
     ) -> dict[str, str]:
         """Words by name."""
         named = named_interfaces(generation.config)
+        idle = {link.name for link in generation.served} - serving
         out = {}
-        for name in [*named, *sorted(self._served - serving - {*named})]:
+        for name in [*named, *sorted((idle | self._served - serving) - {*named})]:
             trouble = interface_trouble(name, found.get(name))
             if trouble is not None:
                 out[name] = trouble[1]

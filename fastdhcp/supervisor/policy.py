@@ -8,6 +8,7 @@ any error the old one stays.
 
 import asyncio
 import contextlib
+import dataclasses
 import itertools
 import os
 import time
@@ -36,6 +37,7 @@ from fastdhcp.supervisor.obstacles import Obstacle
 from fastdhcp.supervisor.outages import Outages
 from fastdhcp.supervisor.reserved import clear_reserved, mark_reserved
 from fastdhcp.supervisor.server import Server
+from fastdhcp.supervisor.status import WARNINGS_MAX
 from fastdhcp.supervisor.threads import in_thread
 
 STORE_START_S = 10.0
@@ -46,7 +48,11 @@ POSTED_LOOK_S = 0.01
 
 
 class Refused(Exception):
-    """The running policy stays; the text says why."""
+    """The running policy stays; the text says why. ``cure``: empty where the text has it."""
+
+    def __init__(self, text: str, cure: str = "") -> None:
+        super().__init__(text)
+        self.cure = cure
 
 
 class Policy:
@@ -169,7 +175,8 @@ class Policy:
         try:
             await self._hand_to_store(store, new, reindex)
         except (Refused, ChildDied):
-            store.kill()  # it may have taken it late; its successor gets the one in force
+            # It may have taken it late; its successor gets the one in force.
+            store.kill("did not take a new policy, and was ended by the server")
             raise
 
     async def _hand_to_store(self, store: Child, new: Generation, reindex: bool) -> None:
@@ -177,17 +184,30 @@ class Policy:
         store.send({**message, **store_settings(new.config)}, new.fds())
         await self._answer(store, "imaged")
 
-    def _take(self, new: Generation) -> None:
-        """Whoever starts from now on starts with it."""
+    def see(self, interfaces: tuple[Interface, ...]) -> None:
+        """The interfaces of the generation in force, of which nothing has changed that is in its
+        image. To be called under the lock."""
+        self._show(dataclasses.replace(self._server.generation, interfaces=interfaces))
+
+    def _show(self, new: Generation) -> None:
+        """What operators are to hear of it. Warnings that its predecessor had too are not news."""
+        told = self._server.known.unserved if self._server.known else []
         self._server.known = new
-        for event, text in new.unserved:
+        news = [found for found in new.unserved if found not in told]
+        for event, text in news[:WARNINGS_MAX]:
             log.warning(event, text=text)
+        if more := news[WARNINGS_MAX:]:
+            log.warning("warnings-more", more=len(more), text="see `fastdhcp check`")
         if wants_links(new.config) and not new.served:
             text = "no interface of this host has a subnet on it: local clients go unanswered"
             self._server.alarms.raise_alarm("no-link-served", text)
         else:
             self._server.alarms.clear("no-link-served")
         self._outages.look(new)
+
+    def _take(self, new: Generation) -> None:
+        """Whoever starts from now on starts with it."""
+        self._show(new)
         self._server.memory.set_image(new.image, new.reservations)
 
     def _hand_to_others(self, new: Generation) -> list[Child]:

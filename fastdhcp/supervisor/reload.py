@@ -4,21 +4,23 @@ import asyncio
 import socket
 import time
 
+from fastdhcp._owners import stranded
 from fastdhcp.config import ConfigError, Configuration, load, told_refusals
 from fastdhcp.config.compile import Ids
 from fastdhcp.exits import EXIT_IN_USE
 from fastdhcp.interfaces import read_interfaces
 from fastdhcp.log import log
 from fastdhcp.supervisor.children import Child, ChildDied
+from fastdhcp.supervisor.generation import Generation
 from fastdhcp.supervisor.links import wants_links
 from fastdhcp.supervisor.listeners import open_frames, open_tcp
 from fastdhcp.supervisor.obstacles import Obstacle
 from fastdhcp.supervisor.policy import Policy, Refused
 from fastdhcp.supervisor.reserved import held_by_others
 from fastdhcp.supervisor.server import Server
-from fastdhcp.supervisor.status import push_status
+from fastdhcp.supervisor.status import WARNINGS_MAX, push_status
 from fastdhcp.supervisor.threads import in_thread
-from fastdhcp.words import printable
+from fastdhcp.words import counted, instant, printable
 
 READ_S = 60.0
 """A file that does not answer (its server is gone) is given up after this."""
@@ -28,11 +30,23 @@ HTTP_AGAIN_S = 0.05
 TRIES = 3
 """If the store dies under a reload it is tried again with the next one, so often in all."""
 
+STRANDED_MAX = 100_000
+"""Leases that are counted of those that a reload has taken the pools from."""
+SUBNETS_MAX = 8
+"""Of theirs that are named."""
 HELD_LINES_MAX = 20
 """Reservations on addresses of others that are named one by one."""
 
 Asker = tuple[Child, int]
 """The control process through which it was asked, and its number there."""
+
+
+def log_warnings(config: Configuration) -> None:
+    """A line for each problem that is allowed, as long as they fit on a screen."""
+    for warning in config.warnings[:WARNINGS_MAX]:
+        log.warning("configuration-warning", problem=str(warning))
+    if more := config.warnings[WARNINGS_MAX:]:
+        log.warning("warnings-more", more=len(more), text="see `fastdhcp check`")
 
 
 class Reloads:
@@ -67,21 +81,29 @@ class Reloads:
         """Whether it is in force now, and the words for who asked."""
         server = self._server
         server.notifier.reloading()
+        before = server.generation
         try:
             await self._try()
         except (Refused, OSError) as error:
-            text = f"{error}; generation {server.generation.number} stays in force"
+            stays = f"generation {server.generation.number} stays in force"
+            text = f"{error}; {stays}"
             log.error("reload-refused", text=text)
-            server.alarms.raise_alarm("configuration-refused", str(error))
+            said = f"the reload of {instant(time.time())[11:]} was refused, {stays}: {error}"
+            cure = error.cure if isinstance(error, Refused) else ""
+            server.alarms.raise_alarm("configuration-refused", said, cure=cure or None)
             return False, text
         finally:
             server.notifier.ready(f"serving, generation {server.generation.number}")
         server.alarms.clear("configuration-refused")
+        if lost := await self._stranded(before):
+            log.warning("leases-stranded", text=lost)
         log.notice("reloaded", generation=server.generation.number, config=self._file)
         text = f"generation {server.generation.number} is in force"
         if warnings := len(server.generation.warnings):
             many = "a warning" if warnings == 1 else f"{warnings} warnings"
             text += f", with {many}: see `fastdhcp status`"
+        if lost:
+            text += f"; {lost}"
         return True, text
 
     async def _try(self) -> None:
@@ -116,9 +138,33 @@ class Reloads:
             server.resources.replace_tcp(tcp)
             for child in server.of("control"):
                 child.stop()  # its successor gets the new socket
-        for warning in config.warnings:
-            log.warning("configuration-warning", problem=str(warning))
+        log_warnings(config)
         await self._look_at_reservations(before, numbers)
+
+    async def _stranded(self, before: Generation) -> str:
+        """Clients that lose their address by what was just read, in words; empty: none does."""
+        memory = self._server.memory
+        found = await in_thread(lambda: stranded(memory, STRANDED_MAX))
+        if not found:
+            return ""
+        count = sum(found.values())
+        now = self._server.generation.subnet_pools
+        subnets: dict[str, int] = {}
+        for (_, number), leases in found.items():
+            place = now.get(number) or before.subnet_pools.get(number)
+            name = place.told if place else "subnets of before"
+            subnets[name] = subnets.get(name, 0) + leases
+        shown = sorted(subnets.items(), key=lambda one: -one[1])[:SUBNETS_MAX]
+        where = ", ".join(f"{name}: {leases:,}" for name, leases in shown)
+        more = f", and {len(subnets) - SUBNETS_MAX} more" if len(subnets) > SUBNETS_MAX else ""
+        least = "at least " if count >= STRANDED_MAX else ""
+        are, lose = "are", "their clients lose them"
+        if count == 1:
+            are, lose = "is", "its client loses it"
+        return (
+            f"{least}{counted(count, 'active lease')} {are} in no pool any more "
+            f"({where}{more}): {lose} at the next renewal"
+        )
 
     async def _look_at_reservations(self, before: Configuration, numbers: Ids) -> None:
         """`numbers`: those that were in force with it; the new ones may lack a VRF of it."""
@@ -128,10 +174,9 @@ class Reloads:
         now = config.reservations.made(ids.vrfs, ids.classes)
         kinds = config.kinds
         found = await in_thread(lambda: list(held_by_others(memory, now, was, kinds)))
-        text = "its owner gets it when that lease has ended: see `fastdhcp leases release`"
-        for address, owner, holder in found[:HELD_LINES_MAX]:
-            facts = {"address": address, "reserved_for": owner, "held_by": holder, "text": text}
-            log.warning("reservation-held", **facts)
+        vrfs = {number: name for name, number in ids.vrfs.items()}
+        for held in found[:HELD_LINES_MAX]:
+            log.warning("reservation-held", **held.told(vrfs.get(held.vrf, "")))
         if more := found[HELD_LINES_MAX:]:
             log.warning("reservation-held", more=len(more))
 
@@ -148,9 +193,11 @@ class Reloads:
                 log.error("configuration-invalid", problem=str(problem))
             first, *others = error.problems
             more = f" (and {len(others)} more: fastdhcp check)" if others else ""
-            raise Refused(f"{first}{more}") from error
+            cure = f"`fastdhcp check {self._file}` tells all that is wrong; mend it and reload"
+            raise Refused(f"{first}{more}", cure) from error
         if refusals := told_refusals(server.started_with, config):
-            raise Refused("; ".join(refusals))
+            cure = "restart the server to have it so, or write what it was before and reload"
+            raise Refused("; ".join(refusals), cure)
         return config
 
     def _open_frames(self, config: Configuration) -> None:

@@ -4,6 +4,8 @@ All of it goes over every reserved address and is done beside the event loop, wh
 them would hold up for some tenths of a second.
 """
 
+import dataclasses
+import time
 from collections.abc import Callable, Iterator, Mapping
 from mmap import PROT_READ, mmap
 from typing import Any
@@ -39,13 +41,36 @@ async def _over_all(
     await in_thread(lambda: work(memory, table))
 
 
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """A reserved address that another client holds. ``until``: the end of that lease, Unix
+    seconds."""
+
+    vrf: int
+    address: str
+    owner: str
+    holder: str
+    until: float
+
+    def told(self, vrf: str) -> dict[str, object]:
+        """For the log; ``vrf``: its name, empty for the default VRF."""
+        release = f"{self.address} --vrf {vrf}" if vrf else self.address
+        return {
+            "address": self.address,
+            "vrf": vrf or None,
+            "reserved_for": self.owner,
+            "held_by": self.holder,
+            "until": words.instant(self.until),
+            "text": "the holder is refused at its next renewal, and the owner gets the address "
+            f"when that lease has ended; `fastdhcp leases release {release} --now` ends it at once",
+        }
+
+
 def held_by_others(
     memory: Memory, now: Made, before: Made, kinds: Mapping[str, int]
-) -> Iterator[tuple[str, str, str]]:
-    """Address, who it is reserved for, who holds it; of reservations that ``before`` had not.
-
-    Nobody gets it before the holder's lease has ended.
-    """
+) -> Iterator[Held]:
+    """Of reservations that ``before`` had not. Nobody gets such an address before the holder's
+    lease has ended."""
     if now.fd == before.fd:
         return
     names = {number: name for name, number in kinds.items()}
@@ -57,7 +82,9 @@ def held_by_others(
                 continue
             assert lease is not None
             holder = words.hardware_text(lease.chaddr) or words.identifier_text(lease.client_id)
-            yield words.address_text(row["address"]), _owner(row, names), str(holder)
+            until = time.time() + lease.expiry - memory.now()
+            address = words.address_text(row["address"])
+            yield Held(row["vrf"], address, _owner(row, names), str(holder), until)
 
 
 def _owner(row: dict[str, Any], names: Mapping[int, str]) -> str:

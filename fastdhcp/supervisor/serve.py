@@ -8,6 +8,7 @@ compiling, comparing with the leases) is done in threads beside it.
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from fastdhcp._leases import Role, StoreState
 from fastdhcp.channel import Message
 from fastdhcp.config import ConfigError, load
 from fastdhcp.eventfds import wake
-from fastdhcp.exits import EXIT_CONFIG, EXIT_FAILED, EXIT_IN_USE
+from fastdhcp.exits import EXIT_CONFIG, EXIT_DATA, EXIT_FAILED, EXIT_IN_USE
 from fastdhcp.log import capture, capture_logging, log, told
 from fastdhcp.supervisor.briefing import brief_control, brief_store, brief_worker
 from fastdhcp.supervisor.children import Child, ChildDied
@@ -24,9 +25,9 @@ from fastdhcp.supervisor.follow import Follower
 from fastdhcp.supervisor.listeners import endpoint
 from fastdhcp.supervisor.lookout import Lookout
 from fastdhcp.supervisor.notify import Notifier
-from fastdhcp.supervisor.obstacles import Obstacle
+from fastdhcp.supervisor.obstacles import SAID, Obstacle
 from fastdhcp.supervisor.policy import Policy
-from fastdhcp.supervisor.reload import Reloads
+from fastdhcp.supervisor.reload import Reloads, log_warnings
 from fastdhcp.supervisor.reserved import mark_reserved
 from fastdhcp.supervisor.resources import open_resources
 from fastdhcp.supervisor.segments import make_table
@@ -44,7 +45,7 @@ STORE_STOP_S = 30.0
 
 
 def serve(config_path: Path | str, *, http_fd: int | None = None) -> int:
-    """Runs the server until a signal stops it. Returns the exit code: 0, 1, 75 or 78.
+    """Runs the server until a signal stops it. Returns the exit code: 0, 1, 65, 75 or 78.
 
     ``http_fd``: a listening TCP socket that serves instead of ``control.listen``.
     """
@@ -59,8 +60,7 @@ def serve(config_path: Path | str, *, http_fd: int | None = None) -> int:
         for problem in error.problems:
             log.error("configuration-invalid", problem=str(problem))
         return EXIT_CONFIG
-    for warning in config.warnings:
-        log.warning("configuration-warning", problem=str(warning))
+    log_warnings(config)
     notifier = Notifier()
     try:
         resources = open_resources(config, http_fd)
@@ -70,7 +70,8 @@ def serve(config_path: Path | str, *, http_fd: int | None = None) -> int:
         finally:
             resources.close()
     except Obstacle as obstacle:
-        log.error(obstacle.event, text=str(obstacle))
+        if obstacle.event != SAID:
+            log.error(obstacle.event, text=str(obstacle))
         notifier.status(str(obstacle))
         return obstacle.exit_code
 
@@ -225,12 +226,17 @@ class Supervisor:
             log.info("process-stopped", process=child.name, pid=child.pid)
             self._spawn(child.role, child.index)
             return
+        if child.returncode == EXIT_DATA and not server.memory.ready:
+            self.give_up(Obstacle(SAID, child.last_words, EXIT_DATA))  # by the store
+            return
         log.error("process-died", process=child.name, pid=child.pid, how=child.how_it_ended())
         if child.role == "store":
             self._store_died(child)
-        delay_s = server.restarts.delay_s(child.name, child.served_s())
+        now_s = time.monotonic()
+        delay_s = server.restarts.delay_s(child.name, child.served_s(), now_s)
         if server.restarts.again_and_again(child.name):
-            text = f"{child.name} dies again and again: {child.how_it_ended()}"
+            often = server.restarts.recent(child.name)
+            text = f"{child.name} has died {often}, the last time: {child.how_it_ended()}"
             server.alarms.raise_alarm("process-restarting", text, child.name)
             if child.role == "store" and server.memory.ready:
                 # Who answers DISCOVERs and can give no lease keeps others from serving.

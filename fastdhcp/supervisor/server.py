@@ -11,6 +11,7 @@ from pathlib import Path
 from fastdhcp._memory import Memory
 from fastdhcp._stats import Counter
 from fastdhcp.config import Configuration
+from fastdhcp.kernel import kernel_drops
 from fastdhcp.log import log
 from fastdhcp.supervisor.alarms import Alarms
 from fastdhcp.supervisor.children import Child
@@ -22,6 +23,7 @@ from fastdhcp.supervisor.notify import Notifier
 from fastdhcp.supervisor.resources import Resources
 from fastdhcp.supervisor.restarts import Restarts
 from fastdhcp.supervisor.segments import Segments
+from fastdhcp.words import printable
 
 
 @dataclasses.dataclass
@@ -36,7 +38,7 @@ class Server:
     segments: Segments
     memory: Memory
     config: Configuration = dataclasses.field(init=False)
-    alarms: Alarms = dataclasses.field(default_factory=lambda: Alarms(log))
+    alarms: Alarms = dataclasses.field(init=False)
     defects: Defects = dataclasses.field(init=False)
     restarts: Restarts = dataclasses.field(default_factory=Restarts)
     heartbeats: Heartbeats = dataclasses.field(default_factory=Heartbeats)
@@ -45,11 +47,14 @@ class Server:
     serving: bool = False
     receive_buffer: int = dataclasses.field(init=False)
     warnings: list[str] = dataclasses.field(init=False)
+    kernel_drops_before: int = dataclasses.field(init=False)  # the server's start
     known: Generation | None = None
     numbers: object = None  # what the store has given to names, for a successor without its files
 
     def __post_init__(self) -> None:
         self.config = self.started_with
+        self.alarms = Alarms(log, printable(str(self.config.server.state_directory)))
+        self.kernel_drops_before = kernel_drops()
         self.defects = Defects(self.alarms, log, self._count_defect)
         self.receive_buffer = min(receive_buffer(sock) for sock in self.resources.udp)
         self.warnings = buffer_warnings(self.receive_buffer)

@@ -2,11 +2,15 @@
 
 import os
 import time
+from collections.abc import Sequence
 
 from fastdhcp.channel import Message
 from fastdhcp.interfaces import Interface
 from fastdhcp.supervisor.children import Child
 from fastdhcp.supervisor.server import Server
+
+WARNINGS_MAX = 20
+"""Of the configuration in force that the log and status show."""
 
 
 def push_status(server: Server) -> None:
@@ -26,10 +30,19 @@ def status_message(server: Server) -> Message:
         "generation": generation.number,
         "processes": [_process(server, child) for child in server.children.values()],
         "alarms": server.alarms.listed(),
-        "warnings": [*server.warnings, *generation.warnings],
+        "warnings": some([*server.warnings, *generation.warnings]),
         "interfaces": [_interface(interface) for interface in generation.interfaces],
         "receive_buffer": server.receive_buffer,
+        "kernel_drops_before": server.kernel_drops_before,
     }
+
+
+def some(warnings: Sequence[str]) -> list[str]:
+    """Not more than fit on a screen."""
+    more = len(warnings) - WARNINGS_MAX
+    if more <= 0:
+        return list(warnings)
+    return [*warnings[:WARNINGS_MAX], f"and {more} more: fastdhcp check"]
 
 
 def _process(server: Server, child: Child) -> dict[str, object]:
@@ -49,5 +62,6 @@ def _interface(interface: Interface) -> dict[str, object]:
         "index": interface.index,
         "name": interface.name,
         "up": interface.up,
+        "carrier": interface.carrier,
         "addresses": [str(address) for address in interface.addresses],
     }

@@ -1,5 +1,6 @@
 """Kinds of links: a bridge, several links at once, and which of them are served."""
 
+import time
 from typing import Any
 
 import pytest
@@ -246,3 +247,33 @@ def test_a_link_that_goes_down_while_it_is_served_is_an_alarm(
     server.process.wait_for("alarm-off name=interface-not-served subject=srv0")
     assert eventually(lambda: outages(server) == [])
     assert dora(link.ask, mac(2)).type == ACK
+
+
+def test_a_link_without_carrier_is_an_alarm_and_no_new_policy(lab: Lab, link: LinkClient) -> None:
+    server = FastDHCP(lab, "server", lan())
+    assert dora(link.ask, mac(1)).type == ACK
+    lab.ip("client", "link", "set", "cli0", "down")
+    line = server.process.wait_for("alarm-on name=interface-not-served subject=srv0 .*")[0]
+    assert "srv0 has no carrier: check the cable and the port at its other end" in line
+    changes = "srv0: up, 10.77.0.1/22 -> no carrier, 10.77.0.1/22"
+    server.process.wait_for(f'interfaces-changed interfaces=srv0 generation=1 changes="{changes}"')
+    assert eventually(lambda: "no carrier" in server.command("status").stdout)
+    lab.ip("client", "link", "set", "cli0", "up")
+    server.process.wait_for("alarm-off name=interface-not-served subject=srv0")
+    assert server.status()["generation"] == 1
+    with pytest.raises(OSError, match="Network is down"):
+        link.answers(1)  # what the station's socket has of it
+    assert dora(link.ask, mac(2)).type == ACK
+
+
+def test_a_link_that_flaps_is_told_now_and_then(lab: Lab, link: LinkClient) -> None:
+    server = FastDHCP(lab, "server", lan())
+    for _ in range(10):
+        for state in ("down", "up"):
+            lab.ip("server", "link", "set", "srv0", state)
+            time.sleep(0.2)
+    server.process.wait_for("alarm-off name=interface-not-served subject=srv0")
+    assert eventually(lambda: outages(server) == [])
+    assert server.process.text().count("interfaces-changed") <= 6
+    assert server.status()["generation"] == 1
+    assert dora(link.ask, mac(1)).type == ACK

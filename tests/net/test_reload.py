@@ -1,6 +1,7 @@
 """Pools that come and go by HUP, under load: no lease moves, none is lost (I7, I10)."""
 
 import os
+import re
 import signal
 import sys
 import time
@@ -222,3 +223,39 @@ def test_a_reservation_on_an_address_that_somebody_else_holds_is_said(
     server.reload()
     assert server.process.text()[at:].count("reservation-held") == 1  # said once
     assert dora(link.ask, mac(2)).yiaddr == own
+
+
+def test_clients_that_a_reload_takes_the_pool_from_are_counted(lab: Lab, link: LinkClient) -> None:
+    config = lan("10.77.1.1-10.77.1.9")
+    server = FastDHCP(lab, "server", config)
+    dora(link.ask, mac(1))
+    dora(link.ask, mac(2))
+    server.write(lan("10.77.2.1-10.77.2.9"))
+    done = server.command("reload")
+    said = "2 active leases are in no pool any more (10.77.0.0/22: 2): their clients lose them"
+    assert f"generation 2 is in force; {said} at the next renewal\n" == done.stdout
+    server.process.wait_for(f"leases-stranded text=.*{re.escape(said)}")
+    server.write(config)
+    assert server.command("reload").stdout == "generation 3 is in force\n"
+
+
+def test_a_refused_reload_says_when_what_stays_and_what_helps(lab: Lab, link: LinkClient) -> None:
+    server = FastDHCP(lab, "server", lan())
+
+    def told() -> tuple[str, str]:
+        (alarm,) = server.status()["alarms"]  # type: ignore[attr-defined]
+        return alarm["text"], alarm["cure"]
+
+    server.write({**lan(), "subnets": []} | {"subnets": [{"subnet": "10.77.0.0"}]})
+    server.command("reload")
+    text, cure = told()
+    refused = r"the reload of \d\d:\d\d:\d\dZ was refused, generation 1 stays in force: "
+    assert re.match(refused + ".*fastdhcp.toml:", text)
+    assert re.match(r"`fastdhcp check .*fastdhcp.toml` tells all", cure)
+    config = lan()
+    config["server"]["identity"] = ["hw-address"]
+    server.write(config)
+    server.command("reload")
+    text, cure = told()
+    assert re.match(refused + ".*server.identity: cannot change while the server runs", text)
+    assert cure.startswith("restart the server")

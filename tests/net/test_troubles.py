@@ -6,7 +6,7 @@ import pytest
 
 from fastdhcp.supervisor.troubles import LINES_MAX
 from tests.lab import Lab, LinkClient, RelayAgent, build
-from tests.lab.packet import DECLINE, DISCOVER, mac
+from tests.lab.packet import DECLINE, DISCOVER, NAK, REQUEST, mac
 from tests.lab.servers import FastDHCP
 from tests.lab.wire import dora
 
@@ -48,5 +48,29 @@ def test_an_address_that_a_client_declines_is_named_with_who(lab: Lab, link: Lin
     link.silence(packet)
     line = server.process.wait_for("warning address-declined .*")[0]
     assert f"address={address} hw-address={mac(1).hex(':')} interface=srv0" in line
+    assert f"`fastdhcp leases release {address} --now`" in line
+    assert re.search(r"nobody is given it until 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ; find", line)
     link.silence(packet)  # nothing is declined by it any more
     assert not eventually(lambda: server.process.text().count("address-declined") > 1, timeout=2)
+
+
+def test_who_is_refused_is_named(lab: Lab, link: LinkClient) -> None:
+    server = FastDHCP(lab, "server", lan())
+    asked = build(REQUEST, mac(1), 5, options={50: "10.99.0.9"})
+    assert link.exchange(asked).message.type == NAK
+    line = server.process.wait_for("warning request-refused .*")[0]
+    who = f"hw-address={mac(1).hex(':')} interface=srv0"
+    assert line.endswith(f"{who} requested=10.99.0.9 packets=1")
+
+
+def test_a_reply_that_finds_no_route_to_the_relay_agent_is_named(
+    lab: Lab, link: LinkClient, relay: RelayAgent
+) -> None:
+    config = lan()
+    config["subnets"].append({"subnet": "10.88.0.0/24", "pools": ["10.88.0.10-10.88.0.20"]})
+    server = FastDHCP(lab, "server", config)
+    lab.ip("server", "route", "flush", "10.88.0.0/24")
+    relay.send(build(DISCOVER, mac(1), 5, giaddr="10.88.0.1"))
+    line = server.process.wait_for("warning send-failed .*")[0]
+    assert 'giaddr=10.88.0.1' in line
+    assert 'text="Network is unreachable"' in line

@@ -67,9 +67,11 @@ def test_status_says_what_the_supervisor_said(rig: ControlRig) -> None:
     }  # fmt: skip
     alarm = {
         "name": "store-slow", "subject": None, "text": "a commit takes 3 s",
-        "cure": "look at the disk", "since": 2.0,
+        "meaning": "commits are slow", "cure": "look at the disk", "since": 2.0,
     }  # fmt: skip
-    interface = {"index": 3, "name": "srv0", "up": True, "addresses": ["10.77.0.1/22"]}
+    interface = {
+        "index": 3, "name": "srv0", "up": True, "carrier": False, "addresses": ["10.77.0.1/22"],
+    }  # fmt: skip
     rig.channel.send(
         {
             "type": "status", "pid": 70, "started": 1.0, "processes": [process],
@@ -385,7 +387,7 @@ def test_what_the_path_says_is_not_said_again(rig: ControlRig) -> None:
 
 
 def test_names_that_are_not_utf8_are_written_escaped(own: ControlRig) -> None:
-    interface = {"index": 3, "name": "br\udcff1", "up": True, "addresses": []}
+    interface = {"index": 3, "name": "br\udcff1", "up": True, "carrier": True, "addresses": []}
     own.channel.send(
         {
             "type": "status", "pid": 70, "started": 1.0, "processes": [], "alarms": [],

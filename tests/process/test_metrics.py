@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from fastdhcp._journal import ChangeKind
 from fastdhcp._stats import Counter, drop_names
 from fastdhcp.control.metrics import Exposition
+from fastdhcp.kernel import kernel_drops
 from tests.control_rig import POLICY, ControlRig, until
 
 Families = dict[str, Metric]
@@ -53,6 +54,23 @@ def test_the_names_of_the_contract(rig: ControlRig) -> None:
         "policy_compile_seconds": "gauge",
     }  # fmt: skip
     assert {name: found[name].type for name in kinds} == kinds
+
+
+def test_alarms_are_told_by_name_and_subject_and_drops_from_the_start_on(rig: ControlRig) -> None:
+    drops = kernel_drops()
+    alarm = {"text": "no address", "meaning": "m", "cure": "c", "since": 2.0}
+    about = {"name": "pool-exhausted", "subject": "red 10.90.12.0/24"}
+    rig.channel.send(
+        {
+            "type": "status", "pid": 70, "started": 1.0, "processes": [], "warnings": [],
+            "interfaces": [], "receive_buffer": 1, "kernel_drops_before": drops - 5,
+            "alarms": [{**alarm, **about}, {**alarm, "name": "store-slow", "subject": None}],
+        }
+    )  # fmt: skip
+    found = until(lambda: families(rig), lambda found: bool(found["alarm"].samples))
+    told = [(sample.labels, sample.value) for sample in found["alarm"].samples]
+    assert told == [(about, 1), ({"name": "store-slow", "subject": ""}, 1)]
+    assert value(found, "kernel_drops") == kernel_drops() - drops + 5
 
 
 def test_packets_by_type_and_by_reason(rig: ControlRig) -> None:

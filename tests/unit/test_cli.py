@@ -194,8 +194,11 @@ def test_status(ask: Any, rig: ControlRig) -> None:
                           {"role": "worker", "index": 1, "pid": 72, "state": "serving",
                            "restarts": 3, "since": 1.0, "beat_age": None}],
             "alarms": [{"name": "process-restarting", "subject": "worker-1", "since": 2.0,
-                        "text": "it died 3 times", "cure": "read the log"}],
-            "warnings": ["a receive buffer is 208 KB"], "interfaces": [],
+                        "text": "it died 3 times", "meaning": "it dies again and again",
+                        "cure": "read the log"}],
+            "warnings": ["a receive buffer is 208 KB"],
+            "interfaces": [{"index": 3, "name": "srv0", "up": True, "carrier": False,
+                            "addresses": ["10.77.0.1/22"]}],
         }
     )  # fmt: skip
     while json.loads(ask("status", "--json"))["pid"] is None:
@@ -203,7 +206,8 @@ def test_status(ask: Any, rig: ControlRig) -> None:
     text = ask("status")
     assert f"fastdhcp {__version__}, pid 70" in text
     assert "ALARM process-restarting (worker-1) since" in text
-    assert ": it died 3 times\n  cure: read the log\n" in text
+    assert ": it died 3 times\n  means: it dies again and again\n  cure: read the log\n" in text
+    assert "\nsrv0       no carrier  10.77.0.1/22" in text
     assert "\nworker-1  72 " in text  # as the log and the alarm name it
     assert "warning: a receive buffer is 208 KB" in text
     assert "store ok, durability commit" in text

@@ -21,11 +21,21 @@ def test_an_alarm_is_one_line_when_it_comes_and_one_when_it_goes() -> None:
     assert [line.split()[:2] for line in lines.taken()] == [["<3>alarm-on", "name=store-slow"]]
     (listed,) = alarms.listed()
     assert (listed["name"], listed["text"]) == ("store-slow", "2 s")
-    assert listed["cure"] == "look at the disk of the state directory"
+    assert str(listed["cure"]).startswith("look at the disk of the state directory: ")
+    assert str(listed["meaning"]).startswith("a commit has taken seconds. ")
     assert alarms.clear("store-slow")
     assert not alarms.clear("store-slow")
     assert [line.split()[:2] for line in lines.taken()] == [["<5>alarm-off", "name=store-slow"]]
     assert alarms.listed() == []
+
+
+def test_a_cure_names_the_state_directory_and_may_be_of_the_case() -> None:
+    alarms = Alarms(Lines().log, "/var/lib/fastdhcp")
+    alarms.raise_alarm("store-failing", "no space left")
+    alarms.raise_alarm("configuration-refused", "refused", cure="restart the server")
+    cures = [alarm["cure"] for alarm in alarms.listed()]
+    assert str(cures[0]).startswith("make room on the disk of /var/lib/fastdhcp, 1 MB at least")
+    assert cures[1] == "restart the server"
 
 
 def test_one_kind_is_on_for_each_subject_by_itself() -> None:

@@ -1,7 +1,6 @@
 """Who hangs and who was only paused, second by second."""
 
 from fastdhcp.supervisor.heartbeats import LOOK_S, SILENCE_S, START_S, Heartbeats
-from fastdhcp.supervisor.restarts import DELAY_MAX_S, Restarts
 
 
 class Bench:
@@ -72,22 +71,3 @@ def test_who_is_forgotten_is_not_judged() -> None:
     bench.hearts.forget("b")
     assert bench.steps(30, "a") == []
     assert bench.hearts.age("b", bench.now_s) == 0
-
-
-def test_deaths_now_and_then_are_answered_at_once() -> None:
-    restarts = Restarts()
-    assert [restarts.delay_s("worker-0", lived_s=5) for _ in range(20)] == [0] * 20
-    assert restarts.count("worker-0") == 20
-    assert not restarts.again_and_again("worker-0")
-
-
-def test_deaths_again_and_again_are_answered_ever_later_up_to_a_second_without_end() -> None:
-    restarts = Restarts()
-    delays = [restarts.delay_s("worker-0", lived_s=0) for _ in range(100)]
-    assert delays[:5] == [0, 0, 0.05, 0.1, 0.2]
-    assert delays == sorted(delays)
-    assert delays[-1] == DELAY_MAX_S
-    assert restarts.again_and_again("worker-0")
-    assert restarts.delay_s("worker-1", lived_s=0) == 0
-    assert restarts.delay_s("worker-0", lived_s=2) == 0
-    assert not restarts.again_and_again("worker-0")

@@ -59,7 +59,7 @@ def test_one_that_is_named_is_missed_from_the_start(rig: Rig) -> None:
 
 def test_one_that_is_not_named_is_missed_when_it_was_served(rig: Rig) -> None:
     rig.read(SUBNET)
-    assert rig.see() == rig.see(DOWN) == []
+    assert rig.see() == rig.see(ELSEWHERE) == []
     assert rig.see(SRV0) == []
     assert rig.see(DOWN) == [("srv0", "srv0 is down: it is served as soon as it is up")]
     assert rig.see(ELSEWHERE) == [
@@ -67,6 +67,23 @@ def test_one_that_is_not_named_is_missed_when_it_was_served(rig: Rig) -> None:
     ]
     assert rig.see() == [("srv0", "srv0 does not exist: it is served as soon as it does")]
     assert rig.see(SRV0) == []
+
+
+def test_one_with_an_address_in_a_subnet_is_missed_from_the_start(rig: Rig) -> None:
+    rig.read(SUBNET)
+    assert rig.see(DOWN) == [("srv0", "srv0 is down: it is served as soon as it is up")]
+    rig.read(SUBNET)  # a reload changes nothing of that
+    assert rig.see(DOWN) == [("srv0", "srv0 is down: it is served as soon as it is up")]
+    assert rig.see(SRV0) == []
+
+
+def test_one_without_carrier_is_missed(rig: Rig) -> None:
+    idle = dataclasses.replace(SRV0, carrier=False)
+    text = "srv0 has no carrier: check the cable and the port at its other end"
+    for written in (NAMED + SUBNET, SUBNET):
+        rig.read(written)
+        assert rig.see(idle) == [("srv0", text)]
+        assert rig.see(SRV0) == []
 
 
 def test_a_reload_is_the_operators_word_that_it_is_gone(rig: Rig) -> None:
