@@ -105,7 +105,7 @@ def _identity(
         if name in names.kinds:
             written[name] = text
         else:
-            report.error(where.at(name), unknown_key(type(table), name))
+            report.error(where.at(name), unknown_key(type(table), name, names.kinds))
     refused = any(report.is_told(where.at(name)) for name in (*names.kinds, *table.others))
     if not written and refused:
         return None  # most likely that is the identifier

@@ -24,6 +24,7 @@ from fastdhcp.config.reservations import Part
 FILE_SIZE_MAX = 2 << 30
 ERRORS_MAX = 20
 """Wrong rows of a file that are told one by one."""
+_PIECE = 1 << 17
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = "".join(map(chr, range(0x21)))
 """What is not taken at the edge of a field, as in _rows.pyx."""
@@ -190,7 +191,7 @@ class _Reading:
                 continue
             before = rb"^(?:[^,\n]*,){%d}" % place
             row = re.compile(before + rb'"?(' + IN_CSV + rb')"?(?=[,\r]|$)', re.MULTILINE)
-            if (found := row.search(octets, at)) is not None:
+            if (found := _search(row, octets, at)) is not None:
                 text = doubt_of_identifier(found[1].decode())
                 line = octets.count(b"\n", 0, found.start()) + 1
                 self.doubts.append((self._where(line, name), f"{text}"))
@@ -242,6 +243,17 @@ class _Reading:
                 _READERS[column](self.names, reader, text, row)
         except ValueError as error:
             self._error(line, column, error)
+
+
+def _search(row: re.Pattern[bytes], octets: bytes, at: int) -> re.Match[bytes] | None:
+    """The first line that is found, a piece of the file at a time: between two pieces others get
+    the interpreter, of which a search in all of a large file would keep them for a second."""
+    while at < len(octets):
+        end = octets.find(b"\n", at + _PIECE) + 1 or len(octets)
+        if (found := row.search(octets, at, end)) is not None:
+            return found
+        at = end
+    return None
 
 
 def _split(line: str) -> list[str]:

@@ -6,6 +6,7 @@ looked at too.
 import difflib
 import types
 import typing
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -112,9 +113,9 @@ def _struct(report: Report, where: Where, kind: type[Struct], raw: object) -> St
     return kind(**values) if complete else None
 
 
-def unknown_key(kind: type[Struct], key: str) -> str:
-    """What is said of a key that a table has not."""
-    known = [field.encode_name for field in msgspec.structs.fields(kind)]
+def unknown_key(kind: type[Struct], key: str, more: Iterable[str] = ()) -> str:
+    """What is said of a key that a table has not; `more`: keys beside those of its kind."""
+    known = [*(field.encode_name for field in msgspec.structs.fields(kind)), *more]
     known = [name for name in known if name != OTHERS and name not in later.NAMES]
     if issubclass(kind, Scope):
         if key in _OF_LINKS:

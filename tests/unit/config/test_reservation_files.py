@@ -232,6 +232,16 @@ def test_octets_as_others_write_them_are_taken_as_text_and_told(
         ]  # fmt: skip
 
 
+def test_they_are_found_wherever_they_stand(tmp_path: Path) -> None:
+    """The file is searched a piece at a time, and a line is in one piece."""
+    rows = [f"eth 1/1/{number},10.1.{number >> 8}.{number & 255}" for number in range(1, 20000)]
+    for at in (0, 6000, 19998):
+        csv = "circuit-id,address\n" + "\n".join([*rows[:at], "0x0a0b,", *rows[at:]])
+        write(tmp_path, csv)
+        (warning,) = [w for w in check(tmp_path / "fastdhcp.toml")[1] if "octets" in w.text]
+        assert (warning.line, warning.key) == (at + 2, "circuit-id")
+
+
 def test_a_file_that_is_not_there_is_told_where_it_is_named(tmp_path: Path) -> None:
     (tmp_path / "fastdhcp.toml").write_text(SUBNETS)
     with pytest.raises(ConfigError) as caught:
