@@ -13,7 +13,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from fastdhcp._body cimport (
-    LAYER_NONE, Bodies, BodyKey, Source, bodies_close, bodies_open, body_source,
+    LAYER_NONE, Bodies, BodyKey, Source, bodies_close, bodies_open, body_source, body_value,
 )
 from fastdhcp._codec cimport Packet, Scratch, codec_decode
 from fastdhcp._engine cimport Place, Verdict, View, engine_asked
@@ -110,6 +110,16 @@ cdef dict sources_of(const Image* image, const Handled* out):
         if source.kind != LAYER_NONE:
             found[code] = LAYERS[<int>source.kind], source.level, source.number
     return found
+
+
+# Options that the policy has for who is answered so, and says that they are never to be sent.
+cdef list withheld_of(const Image* image, const Handled* out, dict sources):
+    cdef BodyKey key
+    key.subnet = out.subnet
+    key.pool = out.pool
+    key.own = 0 if out.reservation == NULL else out.reservation.options
+    return [code for code in sources
+            if body_value(image, &key, out.classes, <uint8_t>code).at == NULL]
 
 
 # ---- values
@@ -284,12 +294,15 @@ cdef class Explainer:
                      Handled* out, uint32_t now):
         cdef DropReason reason = <DropReason>out.reason
         reply = None
+        sources = {}
         if out.reply_type:
             if reply_write(&self.reply, &self.bodies, t.image, packet, arrival, out, now,
                            self.counters):
                 reply = self.reply.data[:self.reply.size]
             else:
                 reason = DROP_REPLY_TOO_LONG
+        if reply:
+            sources = sources_of(t.image, out)
         return {
             "reply": reply, "reply_type": out.reply_type if reply else 0, "reason": <int>reason,
             "asked_address": engine_asked(packet), "yiaddr": out.yiaddr, "lease_s": out.lease_s,
@@ -297,7 +310,7 @@ cdef class Explainer:
             "relay_info": packet.relay_info.at[:packet.relay_info.len],
             "scope": scope_dict(&out.scope), "linked": out.scope.network_number != 0,
             "classes": classes_of(out),
-            "sources": sources_of(t.image, out) if reply else {},
+            "sources": sources, "withheld": withheld_of(t.image, out, sources),
             "values": values_of(t.image, out) if reply and out.params != NULL else {},
             "link_by": link_by(packet, arrival, &out.scope),
             "policy_relay_info": recalled(t, packet, arrival, out),

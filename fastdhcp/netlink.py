@@ -20,7 +20,7 @@ NLM_F_DUMP = 0x300
 # linux/rtnetlink.h
 RTM_NEWLINK, RTM_GETLINK = 16, 18
 RTM_NEWADDR, RTM_GETADDR = 20, 22
-RTM_NEWROUTE = 24
+RTM_NEWROUTE, RTM_GETROUTE = 24, 26
 RTMGRP_LINK = 0x1
 RTMGRP_IPV4_IFADDR = 0x10
 # linux/if_link.h, linux/if_addr.h, linux/if.h
@@ -28,6 +28,8 @@ IFLA_IFNAME = 3
 IFLA_MTU = 4
 IFA_ADDRESS = 1
 IFA_LOCAL = 2
+# linux/rtnetlink.h
+RTA_DST, RTA_OIF = 1, 4
 IFF_UP = 0x1
 IFF_LOOPBACK = 0x8
 IFF_LOWER_UP = 0x10000
@@ -41,6 +43,8 @@ LINK = struct.Struct("=BxHiII")
 """ifinfomsg: family, type, index, flags, change."""
 ADDRESS = struct.Struct("=BBBBI")
 """ifaddrmsg: family, prefix length, flags, scope, index."""
+ROUTE = struct.Struct("=8BI")
+"""rtmsg: family, lengths of destination and source, tos, table, protocol, scope, type, flags."""
 DIAG_REQUEST = struct.Struct("=BBxxI2s34xI8s")
 """inet_diag_req_v2: family, protocol, states, source port (big-endian), interface, cookie."""
 DIAG = struct.Struct("=4x2s2x16s16xI20xII")
@@ -101,6 +105,23 @@ def order(kind: int, body: bytes, *, new: bool = False) -> None:
     error = struct.unpack_from("=i", answer, _HEADER.size)[0]
     if answered == NLMSG_ERROR and error:
         _raise(-error)
+
+
+def route_interface(address: int) -> int:
+    """The index of the interface by which the kernel would send to an IPv4 address; 0: there is no
+    route."""
+    body = ROUTE.pack(socket.AF_INET, 32, *[0] * 6, 0) + attribute(RTA_DST, address.to_bytes(4))
+    try:
+        with open_netlink() as sock:
+            head = _HEADER.pack(_HEADER.size + len(body), RTM_GETROUTE, NLM_F_REQUEST, 1, 0)
+            sock.send(head + body)
+            answer = sock.recv(_DATAGRAM_SIZE)
+    except OSError:
+        return 0
+    if _HEADER.unpack_from(answer)[1] != RTM_NEWROUTE:
+        return 0
+    told = dict(attributes(answer[_HEADER.size + ROUTE.size :]))
+    return int(struct.unpack("=I", told[RTA_OIF])[0]) if RTA_OIF in told else 0
 
 
 def attribute(kind: int, data: bytes) -> bytes:

@@ -10,9 +10,13 @@ import click
 from fastdhcp.cli import render
 from fastdhcp.cli.client import RELOAD_S, Client, as_json, reaches_server, wide
 
-POOLS_SPARE = ("offered", "declined", "pending", "grace", "size")
-TRACE_SPARE = ("xid", "worker", "giaddr", "ms", "iface")
+POOLS_SPARE = ("offered", "pending", "grace", "size")
+POOLS_RARE = ("offered", "declined", "pending", "grace")
+"""Columns that go if nothing but 0 stands there."""
+TRACE_SPARE = ("xid", "worker", "ms", "iface", "giaddr")
 """What goes first if there is no room."""
+DROPPED_MAX = 5
+"""Reasons that `status` names."""
 
 
 @click.command()
@@ -29,10 +33,11 @@ def _status_text(found: dict[str, Any]) -> str:
         f"fastdhcp {found['version']}, pid {found['pid']}, up {render.age(found['started'])}",
         f"serving {found['listen']}, configuration {found['config']}, "
         f"generation {found['generation']}",
-        f"{found['leases']:,} active leases, {found['addresses']:,} addresses in the pools "
-        f"of {found['subnets']:,} subnet{'' if found['subnets'] == 1 else 's'}",
+        f"{_count(found['leases'], 'active lease')}, {found['addresses']:,} addresses in the pools "
+        f"of {_count(found['subnets'], 'subnet')}",
         f"store {found['store']}, durability {found['durability']}; "
-        f"{found['kernel-drops']:,} packets dropped by the kernel",
+        f"{_count(found['kernel-drops'], 'packet')} dropped by the kernel",
+        *_dropped(found["dropped"]),
         "",
     ]
     for alarm in found["alarms"]:
@@ -54,6 +59,18 @@ def _status_text(found: dict[str, Any]) -> str:
     ]
     parts.append(render.table(("interface", "link", "addresses"), interfaces))
     return "\n".join(parts)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _dropped(dropped: dict[str, int]) -> list[str]:
+    """A line, if packets drew no reply; the most frequent reasons."""
+    told = sorted(dropped.items(), key=lambda row: -row[1])
+    named = ", ".join(f"{reason} {number:,}" for reason, number in told[:DROPPED_MAX])
+    more = ", ..." if len(told) > DROPPED_MAX else ""
+    return [f"without a reply since the start: {named}{more}"] if told else []
 
 
 def _alarm(alarm: dict[str, Any]) -> str:
@@ -87,10 +104,14 @@ def pools(client: Client, vrf: str | None, wide: bool, as_json: bool) -> None:
             click.echo(json.dumps(pool))
         return
     keys = ("size", "free", "active", "pending", "grace", "offered", "declined")
+    hidden = {key for key in POOLS_RARE if not wide and not any(pool[key] for pool in found)}
     rows = [
-        (render.vrf_of(pool), *(pool[key] for key in ("subnet", "pool", *keys)), _used(pool))
+        (
+            render.vrf_of(pool), pool["subnet"], pool["pool"],
+            *(None if key in hidden else pool[key] for key in keys), _used(pool),
+        )
         for pool in found
-    ]
+    ]  # fmt: skip
     heads = ("vrf", "subnet", "pool", *keys, "used")
     render.echo_table(heads, rows, spare=POOLS_SPARE, wide=wide)
 
@@ -147,7 +168,8 @@ def trace(
     )  # fmt: skip
     render.echo_table(heads, rows, spare=TRACE_SPARE, cut=("hw-address",), wide=wide)
     if len(found) == limit:
-        text = f"only the last {limit:,} are shown: --limit N shows more"
+        shown = "packet is" if limit == 1 else f"{limit:,} packets are"
+        text = f"only the last {shown} shown: --limit N shows more"
         click.echo(text, err=True)
 
 

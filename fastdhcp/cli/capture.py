@@ -203,7 +203,8 @@ def _message(number: int, frame: _Frame) -> Captured | None:
         return None
     source_port, port, size = struct.unpack_from("!3H", ip, at)
     data = ip[at + 8 : at + size] if size >= 8 else b""
-    if len(data) <= _HEAD_SIZE or data[0] != _BOOTREQUEST:
+    cut = size - 8 - len(data)
+    if not data or len(data) + cut <= _HEAD_SIZE or data[0] != _BOOTREQUEST:
         return None
     if port != PORT_SERVER and data[_HEAD_SIZE : _HEAD_SIZE + 4] != _COOKIE:
         return None
@@ -214,7 +215,7 @@ def _message(number: int, frame: _Frame) -> Captured | None:
         source_port=source_port,
         interface=frame.interface,
         message=data,
-        cut=size - 8 - len(data),
+        cut=cut,
     )
 
 

@@ -3,6 +3,7 @@
 import functools
 import http.client
 import json
+import re
 import socket
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -13,11 +14,13 @@ from urllib.parse import quote, urlencode
 import click
 
 from fastdhcp.exits import EXIT_CONFIG
+from fastdhcp.words import printable
 
 DEFAULT_SOCKET = Path("/run/fastdhcp/control.sock")
 SOCKET_NAME = "control.sock"
 TIMEOUT_S = 30.0
 """What is asked answers at once; a lease is released when that is on disk."""
+_RUNTIME_DIRECTORY = re.compile(r"^\s*runtime-directory\s*=\s*([\"'])(.*?)\1", re.MULTILINE)
 RELOAD_S = 420.0
 """A reload takes that long at the worst: longer than control waits, whose words say more."""
 Values = Mapping[str, object]
@@ -121,12 +124,12 @@ def path_part(text: str) -> str:
 def socket_of(config: Path) -> Path:
     """Where the server of a configuration listens.
 
-    Only `runtime-directory` is read: the server may well run on a file that was edited since.
-    Raises ConfigUnreadable.
+    Only `runtime-directory` is read: the server may well run on a file that was edited since, and
+    be asked even where the file is no TOML any more. Raises ConfigUnreadable.
     """
     try:
         text = config.read_text(encoding="utf-8")
-        found = json.loads(text) if config.suffix == ".json" else tomllib.loads(text)
+        found = json.loads(text) if config.suffix == ".json" else _toml(config, text)
         folder = found.get("server", {}).get("runtime-directory", str(DEFAULT_SOCKET.parent))
         return config.parent / Path(folder) / SOCKET_NAME
     except OSError as error:
@@ -134,6 +137,17 @@ def socket_of(config: Path) -> Path:
     except (ValueError, AttributeError, TypeError, RecursionError) as error:
         cure = "`fastdhcp check` says more; --socket PATH works without the file"
         raise ConfigUnreadable(f"{config}: {error}; {cure}") from error
+
+
+def _toml(config: Path, text: str) -> dict[str, Any]:
+    """The file; of one that is no TOML, with a warning, what a search line by line finds."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        said = printable(f"{config}: is not TOML: {error}")
+        click.echo(f"warning: {said}; the server runs on, and is asked", err=True)
+    line = _RUNTIME_DIRECTORY.search(text)
+    return {"server": {"runtime-directory": line[2]}} if line else {}
 
 
 def reaches_server(function: Command) -> Command:

@@ -19,7 +19,7 @@ TYPES = (
 )  # fmt: skip
 _CLIENT = (
     "hw_address", "client_id", "circuit_id", "remote_id", "subscriber_id", "vendor_class",
-    "user_class", "hostname", "options", "parameters", "address",
+    "user_class", "hostname", "options", "parameters", "address", "link",
 )  # fmt: skip
 """What describes a client, and has no place beside a whole message."""
 Found = Mapping[str, Any]
@@ -45,6 +45,9 @@ Found = Mapping[str, Any]
     help="The message.",
 )  # fmt: skip
 @click.option("--relay", metavar="GIADDR", help="It comes by this relay agent.")
+@click.option(
+    "--link", metavar="ADDR", help="The relay agent selects the link of this address (82.5)."
+)
 @click.option("--interface", metavar="IF", help="It comes by this interface of the server.")
 @click.option("--packet", metavar="HEX", help="A whole message, in hex.")
 @click.option(
@@ -60,6 +63,9 @@ def explain(client: Client, wide: bool, as_json: bool, **said: Any) -> None:
 
     Name a client (--hw-address and so on), a whole message (--packet), a capture (--capture), or
     ask what the last message of a client drew (--last).
+
+    The policy in force answers. -c FILE only says which server is asked: what was edited in FILE
+    since the last reload does not count.
     """
     fields = _fields(said)
     if said["capture"] is not None:
@@ -117,23 +123,27 @@ def _explain_capture(
 ) -> None:
     """Each message to a server, in turn; what cannot be read ends it with words."""
     own = {interface["name"] for interface in client.get("/v1/status")["interfaces"]}
-    count = 0
+    count = refused = 0
     try:
         for found in itertools.islice(messages(path), CAPTURED_MAX):
             count += 1
             interface = found.interface if found.interface in own else None
-            _explain_captured(client, found, {"interface": interface, **fields}, wide, as_json)
+            said = {"interface": interface, **fields}
+            refused += not _explain_captured(client, found, said, wide, as_json)
     except CaptureError as error:
         raise click.ClickException(f"{printable(str(path))}: {error}") from error
     if count == 0:
         raise click.ClickException(f"{printable(str(path))}: holds no message to a DHCP server")
     if count == CAPTURED_MAX:
         click.echo(f"only the first {CAPTURED_MAX:,} messages are explained", err=True)
+    if refused:
+        raise click.ClickException(f"{refused:,} of {count:,} messages could not be explained")
 
 
 def _explain_captured(
     client: Client, found: Captured, fields: Found, wide: bool, as_json: bool
-) -> None:
+) -> bool:
+    """False: the server could not say, and its words are told."""
     if not as_json:
         click.echo(click.style(f"packet {found.number}", bold=True))
     if found.cut:
@@ -142,12 +152,17 @@ def _explain_captured(
     asked = {"packet": found.message.hex(), "source-port": found.source_port or None}
     asked |= {"source": found.source, "destination": found.destination, **fields}
     asked = {name: value for name, value in asked.items() if value is not None}
-    answer = client.post("/v1/explain", asked)
+    try:
+        answer = client.post("/v1/explain", asked)
+    except click.ClickException as error:
+        click.echo(f"packet {found.number}: {error.message}", err=True)
+        return False
     if as_json:
         answer = {"packet": found.number, **answer}
     _echo(answer, wide, as_json)
     if not as_json:
         click.echo()
+    return True
 
 
 # ---- in words
@@ -166,6 +181,10 @@ def _echo(found: Found, wide: bool, as_json: bool) -> None:
         click.echo()
         heads = ("option", "name", "value", "given by")
         render.echo_table(heads, rows, cut=("value",), wide=wide)
+    if found["not-sent"]:
+        missing = [(option["code"], option["name"], option["why"]) for option in found["not-sent"]]
+        click.echo()
+        render.echo_table(("not sent", "name", "why"), missing, cut=("why",), wide=wide)
 
 
 def _lines(found: Found) -> Iterator[str]:
@@ -185,6 +204,8 @@ def _pairs(found: Found) -> Iterator[tuple[str, str | None]]:
         network = f"{link['network']}, " if link["network"] != link["subnet"] else ""
         yield "link", f"{vrf}{network}{link['subnet'] or 'no subnet of its own'}"
         yield "found by", link["found-by"]
+    for note in found["notes"]:
+        yield "note", note
     if found["decision"] is None or found["reservation"]:
         yield "reservation", found["reservation"] or "none"
     yield "answer", _answer(found)
@@ -211,6 +232,9 @@ def _whose(found: Found) -> str:
 
 
 def _answer(found: Found) -> str:
+    decision = found["decision"]
+    if decision is not None and decision["outcome"] == "send-failed":
+        return f"none (send-failed), {found['reply']} {found['address'] or ''}".rstrip()
     if found["reply"] is None:
         return f"none ({found['reason']})" if found["reason"] else "none is due"
     return f"{found['reply'].upper()} {found['address'] or ''}".rstrip()

@@ -14,6 +14,7 @@ from fastdhcp.cli.render import vrf_in_full, vrf_of
 from fastdhcp.cli.values import ADDRESS, ADDRESS_OR_HARDWARE
 
 SPARE, CUT = ("client-id", "class", "subnet"), ("hostname", "hw-address")
+IDENTIFIERS = ("client-id", "circuit-id", "remote-id", "hw-address")
 """What goes, and what is cut, if there is no room; a row in full is `leases show`."""
 LIST_LIMIT = 100
 PAGE_SIZE = 1000
@@ -51,7 +52,8 @@ def leases(
     found = list(_pages(client, limit + 1, wanted))
     _echo(found[:limit], wide)
     if len(found) > limit:
-        text = f"only the first {limit:,} are shown: --limit N shows more, `leases export` all"
+        shown = "lease is" if limit == 1 else f"{limit:,} leases are"
+        text = f"only the first {shown} shown: --limit N shows more, `leases export` all"
         click.echo(text, err=True)
 
 
@@ -82,8 +84,10 @@ def _echo(found: list[Lease], wide: bool) -> None:
             _end(lease)
             if lease["expires"] is None
             else datetime.fromtimestamp(lease["expires"], here).strftime("%Y-%m-%d %H:%M"),
-            _key(lease["reservation"]),
+            _key(lease),
             lease["client-id"],
+            lease["circuit-id"] if wide else None,
+            lease["remote-id"] if wide else None,
             lease["class"],
             lease["subnet"],
         )
@@ -91,14 +95,20 @@ def _echo(found: list[Lease], wide: bool) -> None:
     ]
     heads = (
         "vrf", "address", "state", "hw-address", "hostname", f"expires ({zone})", "reserved",
-        "client-id", "class", "subnet",
+        "client-id", "circuit-id", "remote-id", "class", "subnet",
     )  # fmt: skip
     render.echo_table(heads, rows, spare=SPARE, cut=CUT, wide=wide)
 
 
-def _key(reservation: str | None) -> str | None:
-    """By what an address is reserved: `hw`, `client`, `circuit` or `remote`."""
-    return reservation and reservation.partition("-")[0]
+def _key(lease: Lease) -> str | None:
+    """By what an address is reserved, as `hw-address`; and whether another holds it, as far as the
+    lease tells."""
+    if lease["reservation"] is None:
+        return None
+    kind, _, owner = str(lease["reservation"]).partition("=")
+    holder = lease.get(kind) if kind in IDENTIFIERS else owner
+    is_others = lease["state"] == "active" and holder is not None and holder != owner
+    return f"{kind} (another's)" if is_others else kind
 
 
 def _state(lease: Lease) -> str:

@@ -38,6 +38,15 @@ class LazyGroup(click.Group):
         assert isinstance(found, click.Command)
         return found
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except ImportError as error:
+            if not (error.name or "").startswith("fastdhcp._"):
+                raise
+            text = "the compiled part is missing or older than the source: run `make build`"
+            raise click.ClickException(f"{text} ({error})") from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in SUBCOMMANDS.items()])

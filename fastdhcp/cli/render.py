@@ -1,5 +1,6 @@
 """Answers as text for people: aligned columns, ages, instants."""
 
+import os
 import shutil
 import sys
 import time
@@ -32,11 +33,13 @@ def echo_table(
     cut: Sequence[str] = (),
     wide: bool,
 ) -> None:
-    """Prints a table no wider than the terminal (80 columns if there is none), unless `wide`.
+    """Prints a table no wider than the terminal, unless `wide`. Where there is none, programs read
+    on, and it is as wide as COLUMNS says, if that is set.
 
     Columns in which nothing stands go; then those of `spare` as far as needed, the first of them
     first; then cells of `cut` are cut. Which columns went is said on standard error.
     """
+    wide = wide or not (sys.stdout.isatty() or "COLUMNS" in os.environ)
     width = None if wide else shutil.get_terminal_size().columns
     text, left_out = fitted(heads, rows, spare, cut, width)
     click.echo(text)

@@ -16,6 +16,7 @@ from fastdhcp.config.definitions import definitions_of
 from fastdhcp.config.identifiers import FIRST_KIND
 from fastdhcp.config.model import IDENTITY_KINDS
 from fastdhcp.config.subnets import DEFAULT_VRF_NAME
+from fastdhcp.config.tables import NOWHERE
 from fastdhcp.options import STANDARD, Definitions
 
 VRF_NUMBER = re.compile(r"[0-9]{1,9}")
@@ -105,11 +106,13 @@ class Reservations:
 
 @dataclass(frozen=True, slots=True)
 class AgentName:
-    """The relay agents with a giaddr from `first` to `last`."""
+    """The relay agents with a giaddr from `first` to `last`. `link`: the subnet or shared network
+    that they speak for; empty: that of their giaddr."""
 
     first: int
     last: int
     name: str
+    link: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +194,17 @@ class Catalog:
 
     def agent_name(self, giaddr: int) -> str | None:
         """The name of the relay agent with this giaddr."""
+        found = self.agent(giaddr)
+        return found.name or None if found else None
+
+    def agent(self, giaddr: int) -> AgentName | None:
+        """The relay agent with this giaddr, if [relays] names it."""
         at = bisect_right(self.agents, giaddr, key=lambda agent: agent.first) - 1
-        return self.agents[at].name or None if at >= 0 and giaddr <= self.agents[at].last else None
+        return self.agents[at] if at >= 0 and giaddr <= self.agents[at].last else None
+
+    def serves(self, address: int) -> bool:
+        """Whether a subnet of any VRF holds an address."""
+        return any(self.subnet_at(vrf, address) for vrf in {0, *self.vrfs})
 
 
 def _mapped(fd: int) -> mmap.mmap:
@@ -202,14 +214,15 @@ def _mapped(fd: int) -> mmap.mmap:
 def _read(image: mmap.mmap, reservations: Reservations, compile_s: float) -> Catalog:
     header = tables.read_header(image)
     subnets = [_subnet(image, row) for row in tables.read_rows(image, "subnets")]
+    networks = [
+        _text(image, row.name_at, row.name_len) for row in tables.read_rows(image, "networks")
+    ]
     classes = [_class(image, row) for row in tables.read_rows(image, "classes")]
     return Catalog(
         generation=header.generation,
         compile_s=compile_s,
         durable=bool(header.durable),
-        networks=[
-            _text(image, row.name_at, row.name_len) for row in tables.read_rows(image, "networks")
-        ],
+        networks=networks,
         subnets=subnets,
         pools=[_pool(image, row, subnets) for row in tables.read_rows(image, "pools")],
         definitions=definitions_of(
@@ -225,7 +238,7 @@ def _read(image: mmap.mmap, reservations: Reservations, compile_s: float) -> Cat
             for row in tables.read_rows(image, "vpns")
             if row.vrf
         },
-        agents=[_agent(image, row) for row in tables.read_rows(image, "agents")],
+        agents=[_agent(image, row, networks, subnets) for row in tables.read_rows(image, "agents")],
     )
 
 
@@ -262,5 +275,12 @@ def _guard(row: Any, classes: int) -> GuardNames:
     )
 
 
-def _agent(image: mmap.mmap, row: Any) -> AgentName:
-    return AgentName(row.first, row.last, _text(image, row.name_at, row.name_len))
+def _agent(
+    image: mmap.mmap, row: Any, networks: Sequence[str], subnets: Sequence[SubnetName]
+) -> AgentName:
+    link = ""
+    if row.subnet != NOWHERE:
+        link = subnets[row.subnet].name
+    elif row.network != NOWHERE:
+        link = networks[row.network]
+    return AgentName(row.first, row.last, _text(image, row.name_at, row.name_len), link)

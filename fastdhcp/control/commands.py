@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
 from typing import Any, TypeVar, get_type_hints
@@ -16,7 +17,8 @@ import msgspec
 
 from fastdhcp import __version__, words
 from fastdhcp._leases import StoreState
-from fastdhcp._memory import Memory
+from fastdhcp._memory import Memory, boot_time_ns
+from fastdhcp._stats import counter_words, drop_names
 from fastdhcp.config.values import prefix
 from fastdhcp.control import messages
 from fastdhcp.control.decisions import Names, Row, decisions
@@ -122,12 +124,20 @@ async def status(context: Context, request: messages.Nothing) -> messages.Status
         addresses=sum(pool.size for pool in catalog.pools),
         subnets=len(catalog.subnets),
         kernel_drops=kernel_drops() - told.get("kernel_drops_before", 0),
+        dropped=_dropped(memory),
         receive_buffer=told.get("receive_buffer"),
         processes=msgspec.convert(_kebab(told.get("processes")), list[messages.Process]),
         alarms=msgspec.convert(told.get("alarms", []), list[messages.Alarm]),
         warnings=msgspec.convert(told.get("warnings", []), list[str]),
         interfaces=msgspec.convert(told.get("interfaces", []), list[messages.Interface]),
     )
+
+
+def _dropped(memory: Memory) -> dict[str, int]:
+    """The most frequent reason first."""
+    dropped = memory.counters()[counter_words()["COUNT_DROPPED"] :]
+    counted = {name: dropped[i] for i, name in enumerate(drop_names()) if i and dropped[i]}
+    return dict(sorted(counted.items(), key=lambda row: -row[1]))
 
 
 def _state_word(state: int) -> str:
@@ -167,6 +177,9 @@ async def leases_list(context: Context, request: messages.ListRequest) -> messag
         raise BadField("state", text)
     if request.subnet is not None:
         _value("subnet", prefix, request.subnet)
+        if request.subnet not in context.table.catalog.names_by_id.values():
+            text = f"there is no subnet {request.subnet} in the policy in force"
+            raise CommandError(Kind.NOT_FOUND, text)
     after = None if request.after is None else _place(request.after)
     vrf = _vrf(context, request.vrf)
     page = await context.table.page(after, request.limit, partial(_is_wanted, request, vrf))
@@ -225,9 +238,23 @@ async def leases_show(context: Context, request: messages.ShowRequest) -> messag
         return await _show_hardware(context, request)
     lease = await context.table.lease(_vrf(context, request.vrf) or 0, address)
     if lease is None:
-        text = f"{request.which} is not in any subnet of VRF {request.vrf} and was never leased"
-        raise CommandError(Kind.NOT_FOUND, text)
+        raise await _not_here(context, _vrf(context, request.vrf) or 0, address)
     return messages.LeasesResponse(leases=[lease])
+
+
+async def _not_here(context: Context, vrf: int, address: int) -> CommandError:
+    """Of an address that a VRF does not have: which one has it."""
+    names = context.table.catalog.vrfs
+    shown = words.address_text(address)
+    here = f"VRF {names.get(vrf, vrf)}" if vrf else "the default VRF"
+    text = f"{shown} is not in any subnet of {here} and was never leased"
+    for other in {0, *names} - {vrf}:
+        if await context.table.lease(other, address) is not None:
+            name = names.get(other, "default")
+            has = f"VRF {name}" if other else "the default VRF"
+            text = f"{shown} is not in {here}; {has} has it: add --vrf {name}"
+            break
+    return CommandError(Kind.NOT_FOUND, text)
 
 
 async def _show_hardware(
@@ -252,6 +279,8 @@ async def leases_release(
     """Ends a lease in the operator's name: no renewal, or (`now`) no hold either."""
     address = _value("address", words.address_number, request.address)
     vrf = _vrf(context, request.vrf) or 0
+    if await context.table.lease(vrf, address) is None:
+        raise await _not_here(context, vrf, address)
     result = await context.store.ask("release", vrf=vrf, address=address, now=request.now)
     return messages.ReleaseResponse(address=request.address, result=str(result))
 
@@ -288,10 +317,24 @@ async def explain(context: Context, request: messages.ExplainRequest) -> message
     chaddr = _value("last", words.hardware_bytes, request.last)
     rows = await asyncio.to_thread(_last, context.table.memory, chaddr, None, 1)
     if not rows:
-        text = f"the trace has no message of {words.hardware_text(chaddr)} any more"
+        text = f"no message of {words.hardware_text(chaddr)} in the trace"
+        oldest = await asyncio.to_thread(_oldest, context.table.memory)
+        if oldest is not None:
+            text += f" (it reaches back to {oldest:%H:%M:%SZ})"
         raise CommandError(Kind.NOT_FOUND, text)
     (found,) = decisions(rows, _names(context))
     return explanation_of(found, context.table.catalog)
+
+
+def _oldest(memory: Memory) -> datetime | None:
+    """When the oldest entry was made that all rings still have; None: they are empty."""
+    firsts: list[int] = []
+    for worker in range(memory.workers):
+        rows: list[Row] = [*memory.trace_last(worker, messages.TRACE_MAX, None, None)]
+        firsts += [rows[0]["time_ns"]] if rows else []
+    if not firsts:
+        return None
+    return datetime.fromtimestamp(time.time() - (boot_time_ns() - max(firsts)) / 1e9, UTC)
 
 
 def _names(context: Context) -> Names:

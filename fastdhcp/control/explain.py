@@ -1,16 +1,21 @@
 """What explain answers: a decision, of what the engine looked at, in words of operators."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+import msgspec
 
 from fastdhcp import words
 from fastdhcp._codec import DecodeError, decode
 from fastdhcp._explain import Explainer
+from fastdhcp._leases import BindingState
+from fastdhcp._memory import Memory
 from fastdhcp._stats import drop_names
 from fastdhcp.config.parts import Way
 from fastdhcp.control.catalog import Catalog, Reservation
 from fastdhcp.control.given import given_by
-from fastdhcp.control.layers import classes_of, option_of
+from fastdhcp.control.layers import classes_of, not_sent, option_of
 from fastdhcp.control.messages import (
     Decision,
     ExplainedClass,
@@ -18,7 +23,7 @@ from fastdhcp.control.messages import (
     ExplainRequest,
     Explanation,
 )
-from fastdhcp.control.question import Question, links_of, question_of, with_server
+from fastdhcp.control.question import Network, Question, links_of, question_of, with_server
 from fastdhcp.control.reasons import SILENCE, why
 from fastdhcp.packet import Packet
 
@@ -30,20 +35,47 @@ Found = Mapping[str, Any]
 class Explaining:
     """Answers what is asked about the policy in force."""
 
-    def __init__(self, explainer: Explainer) -> None:
+    def __init__(self, explainer: Explainer, memory: Memory) -> None:
         self._explainer = explainer
+        self._memory = memory
 
     def explain(
         self, request: ExplainRequest, catalog: Catalog, status: Mapping[str, Any]
     ) -> Explanation:
         """What the message of a request would draw. Raises BadField."""
-        question = question_of(request, links_of(status))
+        links, network = links_of(status), Network(serves=catalog.serves)
+        question = question_of(request, links, network)
         found = self._ask(question)
+        notes = [*_assumed(question)]
+        client_id = self._held_by(request, found)
+        if client_id:
+            request = msgspec.structs.replace(request, client_id=words.identifier_text(client_id))
+            question = question_of(request, links, network)
+            found = self._ask(question)
+            notes.append(
+                f"client-id {request.client_id} is that of its lease of {request.address}; "
+                "--client-id names another"
+            )
         if request.packet is None and request.type == "request" and "scope" in found:
             # Whom a client selects it knows by the offer.
             question = with_server(question, found["scope"]["server_id"])
             found = self._ask(question)
-        return self._explanation(question, found, catalog)
+        return self._explanation(question, found, catalog, notes)
+
+    def _held_by(self, request: ExplainRequest, found: Found) -> bytes:
+        """The option 61 by which the hardware address that is asked about holds the address: a
+        client that sends it once sends it always (RFC 2131 4.2). Empty: none, or it is told."""
+        told = (request.packet, request.client_id, (request.options or {}).get("61"))
+        chaddr = _chaddr(request.hw_address)
+        if any(text is not None for text in told) or not chaddr or request.address is None:
+            return b""
+        record = None
+        with contextlib.suppress(TimeoutError):  # locked
+            vrf = found["scope"]["vrf"]
+            record = self._memory.lease(vrf, words.address_number(request.address))
+        if record is None or record.state == BindingState.FREE or record.chaddr != chaddr:
+            return b""
+        return record.client_id
 
     def _ask(self, question: Question) -> dict[str, Any]:
         return self._explainer.explain(
@@ -56,12 +88,14 @@ class Explaining:
         )
 
     def _explanation(
-        self, question: Question, found: dict[str, Any], catalog: Catalog
+        self, question: Question, found: dict[str, Any], catalog: Catalog, notes: list[str]
     ) -> Explanation:
         try:
             packet = decode(question.message)
         except DecodeError as error:
             return _nothing(question, error.reason, catalog)
+        if "scope" not in found:  # a reply, or what else no server takes
+            return _nothing(question, drop_names()[found["reason"]], catalog)
         _name_owners(found, catalog)
         reply = decode(found["reply"]) if found["reply"] else None
         place = found["pool"] if found["yiaddr"] else None
@@ -79,6 +113,8 @@ class Explaining:
             reply=words.message_name(found["reply_type"]) if found["reply_type"] else None,
             reason=drop_names()[found["reason"]] if found["reason"] else None,
             why=why(packet.message_type or 0, found, catalog),
+            not_sent=not_sent(packet, reply, found, catalog),
+            notes=notes,
             server_id=_server_id(found),
             generation=catalog.generation,
             **_told(packet, reply, found, catalog),
@@ -107,8 +143,21 @@ def _nothing(question: Question, reason: str, catalog: Catalog) -> Explanation:
         message="undecoded", hw_address=None, client_id=None, relay=None,
         interface=question.interface, link=None, reservation=None, classes=[], address=None,
         pool=None, reply=None, reason=reason, why=SILENCE[reason], server_id=None,
-        generation=catalog.generation, **_told(None, None, {}, catalog),
+        not_sent=[], notes=[], generation=catalog.generation, **_told(None, None, {}, catalog),
     )  # fmt: skip
+
+
+def _assumed(question: Question) -> Iterator[str]:
+    if question.assumed:
+        sender = words.address_text(question.source)
+        yield (
+            f"it is assumed to come from {sender} by {question.interface}; --interface names "
+            "another"
+        )
+
+
+def _chaddr(text: str | None) -> bytes:
+    return words.hardware_bytes(text) if text is not None else b""
 
 
 def _shown(address: str) -> str | None:
@@ -134,14 +183,21 @@ def _link(question: Question, found: Found, catalog: Catalog) -> ExplainedLink |
         vrf_name=catalog.vrfs.get(scope["vrf"]),
         network=catalog.networks[scope["network"]],
         subnet=subnet,
-        found_by=_found_by(question, found, subnet),
+        found_by=_found_by(question, found, subnet, catalog),
     )
 
 
-def _found_by(question: Question, found: Found, subnet: str | None) -> str:
-    inside = f"lies in {subnet}" if subnet else "is known to the configuration"
+def _found_by(
+    question: Question, found: Found, subnet: str | None, catalog: Catalog
+) -> str:
     by, number = found["link_by"]
     address = words.address_text(number)
+    vrf = found["scope"]["vrf"]
+    agent = catalog.agent(number) if by == "giaddr" else None
+    if agent and agent.link and catalog.subnet_at(vrf, number) is None:
+        name = f"{agent.name} ({address})" if agent.name else address
+        return f'relay agent {name}: link = "{agent.link}" of [relays] agents'
+    inside = f"lies in {subnet}" if subnet else "is known to the configuration"
     told = {
         "link-selection": f"link selection {address} of option 82 (RFC 3527) {inside}",
         "subnet-selection": f"subnet selection {address}, option 118 (RFC 3011) {inside}",
@@ -220,6 +276,8 @@ def explanation_of(decision: Decision, catalog: Catalog) -> Explanation:
         reason=decision.reason,
         why=_what_became(decision),
         server_id=None,
+        not_sent=[],
+        notes=[],
         generation=decision.generation or catalog.generation,
         decision=decision,
         **_told(None, None, {}, catalog),
@@ -235,7 +293,7 @@ def _traced_link(decision: Decision, catalog: Catalog) -> ExplainedLink | None:
             network = catalog.networks[subnet.network]
     return ExplainedLink(
         vrf=decision.vrf, vrf_name=decision.vrf_name, network=network,
-        subnet=decision.subnet, found_by="as the trace has it",
+        subnet=decision.subnet, found_by=None,
     )  # fmt: skip
 
 
@@ -260,7 +318,10 @@ def _what_became(decision: Decision) -> str:
     if decision.reason is not None:
         return SILENCE.get(decision.reason, decision.reason)
     if decision.outcome == "sent":
-        return f"it was answered within {(decision.answer_us or 0) / 1000:g} ms"
+        took = f"{(decision.answer_us or 0) / 1000:g} ms"
+        if decision.reply == "nak":
+            return f"it was refused within {took}; {_asked_again(decision)} says why, as of now"
+        return f"it was answered within {took}"
     said = {
         "decided": "its reply leaves in a moment",
         "held": "its reply waits until its lease is on disk",
@@ -268,3 +329,14 @@ def _what_became(decision: Decision) -> str:
         "send-failed": "the kernel refused to send its reply",
     }
     return said.get(decision.outcome, decision.outcome)
+
+
+def _asked_again(decision: Decision) -> str:
+    """The command line that asks about a message that was refused."""
+    kind = "renew" if _shown(decision.ciaddr) else "reboot"
+    way = f"--relay {decision.giaddr}" if _shown(decision.giaddr) else ""
+    if not way and decision.interface:
+        way = f"--interface {decision.interface}"
+    words_ = ("explain --type", kind, "--hw-address", decision.hw_address or "?", "--address",
+              decision.address or "?", way)  # fmt: skip
+    return "`fastdhcp " + " ".join(words_).rstrip() + "`"

@@ -139,7 +139,8 @@ class Interface(Message):
 
 class StatusResponse(Message):
     """The server as a whole. `store`: `starting`, `ok`, `failing`; `leases`: those that
-    lists show as active, in pools or not; `addresses`: of all pools."""
+    lists show as active, in pools or not; `addresses`: of all pools; `dropped`: packets that drew
+    no reply since the start, by reason, those that there were."""
 
     version: str
     time: float
@@ -154,6 +155,7 @@ class StatusResponse(Message):
     addresses: int
     subnets: int
     kernel_drops: int
+    dropped: dict[str, int]
     receive_buffer: int | None
     processes: list[Process]
     alarms: list[Alarm]
@@ -226,7 +228,8 @@ class ExplainRequest(Request):
 
     `type`: `discover`, `request` (SELECTING), `reboot`, `renew`, `rebind`, `decline`, `release`,
     `inform` or `bootp`; `address`: what it asks for or is about; `parameters`: option 55. It comes
-    by a relay agent (`relay`: its giaddr), or by an interface of the server. `source`,
+    by a relay agent (`relay`: its giaddr; `link`: what it selects by sub-option 5 of option 82, RFC
+    3527), or by an interface of the server. `source`,
     `destination`, `source_port`: of the datagram, where it matters.
     """
 
@@ -245,6 +248,7 @@ class ExplainRequest(Request):
     type: Text = "discover"
     address: Text | None = None
     relay: Text | None = None
+    link: Text | None = None
     interface: Text | None = None
     source: Text | None = None
     destination: Text | None = None
@@ -255,13 +259,14 @@ class ExplainRequest(Request):
 
 class ExplainedLink(Message):
     """Where it came from. `network`: the shared network, or the prefix of a subnet of its own;
-    `subnet`: that of the address which chose it; `found_by`: how, in words."""
+    `subnet`: that of the address which chose it; `found_by`: how, in words; null: the trace has
+    not kept it."""
 
     vrf: int
     vrf_name: str | None
     network: str
     subnet: str | None
-    found_by: str
+    found_by: str | None
 
 
 class ExplainedPart(Message):
@@ -288,12 +293,22 @@ class ExplainedOption(Message):
     layer: str
 
 
+class NotSent(Message):
+    """An option that the policy has, or the client asks for, and the reply lacks; `why`: in
+    words."""
+
+    code: int
+    name: str | None
+    why: str
+
+
 class Explanation(Message):
     """What a message draws, and why; nothing is changed by asking.
 
     `reply`: `offer`, `ack`, `nak`, or null for silence, with its `reason` (METRICS.md); `why`: in
     words. `lease_time` null: no lease is told, or it has no end (`infinite`). `given_by`: for the
-    times, `next_server` and so on, which key of which place says so. `decision`: what was,
+    times, `next_server` and so on, which key of which place says so. `not_sent`: options that this
+    client does not get. `notes`: what was assumed, for nobody has said it. `decision`: what was,
     from the trace; the rest is then as the entry has it.
     """
 
@@ -320,5 +335,7 @@ class Explanation(Message):
     rebinding_time: int | None
     given_by: dict[str, str]
     options: list[ExplainedOption]
+    not_sent: list[NotSent]
+    notes: list[str]
     generation: int
     decision: Decision | None = None

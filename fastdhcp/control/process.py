@@ -66,7 +66,7 @@ class Control:
         segments = {name: fd for name, fd in fds.items() if name not in NOT_SEGMENTS}
         self._memory = Memory(segments, facts["workers"] + Role.ROLE_CONTROL)
         log.count_in(self._memory)
-        explaining = Explaining(Explainer(self._memory, segments["hints"]))
+        explaining = Explaining(Explainer(self._memory, segments["hints"]), self._memory)
         close_all(segments.values())
         self._context = Context(
             table=Table(self._memory),

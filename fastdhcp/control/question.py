@@ -1,6 +1,6 @@
 """What explain is asked: a message, and the way by which it would have come."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Interface
 from typing import Any
@@ -10,7 +10,9 @@ from fastdhcp._codec import DecodeError, EncodeError, decode, encode
 from fastdhcp.config import values
 from fastdhcp.control.errors import BadField
 from fastdhcp.control.messages import ExplainRequest
+from fastdhcp.netlink import route_interface
 from fastdhcp.options import BY_NAME
+from fastdhcp.words import printable
 
 DISCOVER, REQUEST, DECLINE, RELEASE, INFORM = 1, 3, 4, 7, 8
 BROADCAST = 0xFFFFFFFF
@@ -25,6 +27,7 @@ _IN_OPTION = ("request", "reboot", "decline")
 _REQUESTED, _SERVER_ID, _CLIENT_ID, _RELAY_INFO = 50, 54, 61, 82
 _HOSTNAME, _VENDOR_CLASS, _PARAMETERS, _USER_CLASS = 12, 60, 55, 77
 _RELAY_PARTS = (("circuit_id", 1), ("remote_id", 2), ("subscriber_id", 6))
+_LINK_SELECTION = 5  # sub-option of option 82 (RFC 3527)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,10 @@ class Link:
                 return int(own.ip)
         return 0
 
+    @property
+    def is_loopback(self) -> bool:
+        return all(own.ip.is_loopback for own in self.addresses)
+
     def is_broadcast(self, address: int) -> bool:
         """Whether it is the broadcast address of one of its prefixes."""
         return any(int(own.network.broadcast_address) == address for own in self.addresses)
@@ -49,7 +56,8 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A message as it would come; addresses are integers. `interface` None: none is known."""
+    """A message as it would come; addresses are integers. `interface` None: none is known;
+    `assumed`: who asks has not said which, and no prefix of it holds the relay agent."""
 
     message: bytes
     interface: str | None
@@ -58,6 +66,16 @@ class Question:
     destination: int
     source: int
     source_port: int
+    assumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What tells by which interface a message comes, if the request does not: whether a subnet
+    holds an address, and the interface that the kernel's route to one leaves by (0: none)."""
+
+    serves: Callable[[int], bool] = lambda address: True
+    route: Callable[[int], int] = route_interface
 
 
 def links_of(status: Mapping[str, Any]) -> tuple[Link, ...]:
@@ -68,7 +86,9 @@ def links_of(status: Mapping[str, Any]) -> tuple[Link, ...]:
     )
 
 
-def question_of(request: ExplainRequest, links: Sequence[Link]) -> Question:
+def question_of(
+    request: ExplainRequest, links: Sequence[Link], network: Network | None = None
+) -> Question:
     """The question that a request asks. Raises BadField."""
     told, source = (_address(name, getattr(request, name)) for name in ("destination", "source"))
     named = _named(request, links)
@@ -79,13 +99,16 @@ def question_of(request: ExplainRequest, links: Sequence[Link]) -> Question:
         return Question(message, None, 0, 0, BROADCAST, 0, PORT_CLIENT)
     giaddr, ciaddr = words.address_number(packet.giaddr), words.address_number(packet.ciaddr)
     unicast = bool(giaddr) or _is_unicast(request, packet.message_type, ciaddr)
-    link = named or _link(links, giaddr, ciaddr if unicast else 0, told)
+    near = _near(links, told, giaddr, ciaddr if unicast else 0)
+    far = giaddr or (ciaddr if unicast else 0)
+    link = named or near or _assumed(links, far, network or Network())
     return Question(
         message=message,
         interface=link.name if link else None,
         **_way(link, giaddr, ciaddr, unicast, told),
         source=source or giaddr or ciaddr,
         source_port=request.source_port or (PORT_SERVER if giaddr else PORT_CLIENT),
+        assumed=bool(link and not named and not near and far),
     )
 
 
@@ -165,12 +188,17 @@ def _options(request: ExplainRequest) -> dict[int, bytes]:
         if text is not None:
             octets = _read(name.replace("_", "-"), values.identifier, text)
             relay_info += bytes((code, len(octets))) + octets
+    if request.link is not None:
+        relay_info += bytes((_LINK_SELECTION, 4)) + _address("link", request.link).to_bytes(4)
     if relay_info:
         found[_RELAY_INFO] = relay_info
     if request.parameters is not None:
         found[_PARAMETERS] = bytes(request.parameters)
     for key, text in (request.options or {}).items():
         code = _code(key)
+        if code == _RELAY_INFO and relay_info:
+            text = "circuit-id, remote-id, subscriber-id and link make an option 82 of their own"
+            raise BadField(f"options.{key}", f"{text}: write all of it, or none of it, there")
         found[code] = _read(f"options.{key}", values.identifier, text) if text else b""
     return found
 
@@ -201,20 +229,35 @@ def _named(request: ExplainRequest, links: Sequence[Link]) -> Link | None:
         if link.name == request.interface:
             return link
     known = ", ".join(link.name for link in links) or "none"
-    raise BadField("interface", f"{request.interface!r} is none of the server's: {known}")
+    text = f"{printable(request.interface)} is not served: the server's are {known} (interfaces)"
+    raise BadField("interface", text)
 
 
-def _link(links: Sequence[Link], giaddr: int, ciaddr: int, told: int) -> Link | None:
-    """The interface that it came by; None: the server has told of none yet."""
-    for address in (told, giaddr, ciaddr):
+def _near(links: Sequence[Link], *addresses: int) -> Link | None:
+    """The interface with a prefix that holds one of them, the first that has one."""
+    for address in addresses:
         for link in links:
             if address and link.near(address):
                 return link
-    addressed = [link for link in links if link.addresses]
-    if giaddr or ciaddr or len(addressed) < 2:
-        return addressed[0] if addressed else None
-    known = ", ".join(link.name for link in addressed)
-    raise BadField("interface", f"say by which interface it came: {known}; or relay, its giaddr")
+    return None
+
+
+def _assumed(links: Sequence[Link], far: int, network: Network) -> Link | None:
+    """The interface that it came by, where no prefix tells; None: the server has told of none yet.
+    `far`: who sent it, from beyond the links; 0: nobody. The loopback interface is none."""
+    usable = [link for link in links if link.addresses and not link.is_loopback]
+    if far:
+        index = network.route(far)
+        routed = [link for link in usable if link.index == index]
+        return next(iter(routed or usable), None)
+    served = [
+        link for link in usable if any(network.serves(int(own.ip)) for own in link.addresses)
+    ]
+    wanted = served or usable
+    if len(wanted) < 2:
+        return next(iter(wanted), None)
+    known = " or ".join(link.name for link in wanted)
+    raise BadField("interface", f"say by which it came: --interface {known}, or --relay GIADDR")
 
 
 def _way(

@@ -1,6 +1,6 @@
 """Why a message is answered as it is, in words: of what the engine looked at, and what it said."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastdhcp import words
@@ -8,7 +8,7 @@ from fastdhcp._codec import decode
 from fastdhcp._leases import BindingState
 from fastdhcp._stats import drop_names
 from fastdhcp.control.catalog import Catalog
-from fastdhcp.control.guards import who_is_let_in, why_kept_out
+from fastdhcp.control.guards import POOLS_MAX, who_is_let_in, why_kept_out
 
 OFFER, ACK, NAK = 2, 5, 6
 DISCOVER, REQUEST, DECLINE, RELEASE, INFORM = 1, 3, 4, 7, 8
@@ -192,7 +192,66 @@ def _why_silent(message_type: int, found: Mapping[str, Any], catalog: Catalog) -
     if reason == "class-not-allowed":
         kept_out = who_is_let_in(found["scope"]["network"], found["classes"], catalog)
         said = "; ".join([said, *kept_out])
+    if reason in _DETAILS:
+        said = _DETAILS[reason](found, catalog) or said
     asked = found.get("asked")
-    if reason in ("not-holder", "not-authoritative") and asked is not None:
+    if reason == "not-holder" and asked is not None:
         said += f" ({words.address_text(asked['address'])} {place_text(asked)})"
     return said
+
+
+def _no_subnet(found: Mapping[str, Any], catalog: Catalog) -> str | None:
+    by, number = found["link_by"]
+    if by == "interface":
+        return None
+    where = f" of VRF {name}" if (name := catalog.vrfs.get(found["scope"]["vrf"])) else ""
+    cure = "add one"
+    if by == "giaddr":
+        cure += ", or give the relay agent a `link` in [relays] agents"
+    return f"no subnet{where} holds {by} {words.address_text(number)}; {cure}"
+
+
+def _vrf_unknown(found: Mapping[str, Any], catalog: Catalog) -> str | None:
+    """By option 82, sub-option 151 (RFC 6607 3.1); None: that names none."""
+    vss = words.relay_sub_options(found["relay_info"]).get(_VSS, b"")
+    if not vss:
+        return None
+    known = ", ".join(sorted(catalog.vrfs.values())) or "none"
+    if vss[0] == _VSS_NAME:
+        return f"option 82 names VRF {words.identifier_text(vss[1:])}; there are {known}"
+    vpn = f"hex:{vss[1:].hex()}"
+    return f'option 82 names VPN-ID {vpn}, that no VRF has (vpn-id = "{vpn}"); there are {known}'
+
+
+def _not_authoritative(found: Mapping[str, Any], catalog: Catalog) -> str | None:
+    address = words.address_text(found["asked_address"])
+    asked = found.get("asked")
+    taken = asked is not None and asked["state"] != BindingState.FREE
+    now = f" (it {place_text(asked)})" if asked is not None and taken else ""
+    return (
+        f"the client has no lease of {address}{now}, and authoritative is false here, so that it "
+        "is not refused; set authoritative = true if this server alone speaks for the link"
+    )
+
+
+def _exhausted(found: Mapping[str, Any], catalog: Catalog) -> str | None:
+    """Names the pools of the link, and what keeps the client out of some."""
+    network, classes = found["scope"]["network"], found["classes"]
+    pools = [p for p in catalog.pools if catalog.subnets[p.place].network == network]
+    if not pools:
+        return "its link has no pool; add one, or reserve an address for it"
+    names = ", ".join(f"{p.name} ({p.size:,})" for p in pools[:POOLS_MAX])
+    more = f" and {len(pools) - POOLS_MAX:,} more" if len(pools) > POOLS_MAX else ""
+    kept_out = who_is_let_in(network, classes, catalog)
+    said = f"{SILENCE['pool-exhausted']}; pools of the link: {names}{more}"
+    return "; ".join([said, *kept_out])
+
+
+_VSS, _VSS_NAME = 151, 0
+_DETAILS: Mapping[str, Callable[[Mapping[str, Any], Catalog], str | None]] = {
+    "no-subnet": _no_subnet,
+    "vrf-unknown": _vrf_unknown,
+    "not-authoritative": _not_authoritative,
+    "pool-exhausted": _exhausted,
+}
+"""What the message itself says of the matter; None: SILENCE has it."""

@@ -134,6 +134,7 @@ def _show(
     terminal: bool,
 ) -> int:
     click.echo(f"server ready after {demo.start_s:.2f} s, its HTTP API is at {url}")
+    click.echo(f"beside it: fastdhcp status --socket {demo.server.socket_path}")
     click.echo(f"{clients} clients, half of them behind a relay agent; all in a private network")
     view: View = LiveView(url) if terminal else LineView()
     try:

@@ -118,7 +118,7 @@ def _figures(tally: Tally) -> Table:
     table.add_row("given", f"{counts['dora']}")
     table.add_row("renewed, released", f"{counts['renewal']}, {counts['release']}")
     bad = counts["nak"] + counts["unanswered"]
-    table.add_row("in two hands", f"[{'red' if counts['doubled'] else 'green'}]{counts['doubled']}")
+    table.add_row("duplicates", f"[{'red' if counts['doubled'] else 'green'}]{counts['doubled']}")
     words = f"{counts['nak']}, {counts['unanswered']}"
     table.add_row("refused, unanswered", f"[{'red' if bad else 'green'}]{words}")
     return table
@@ -156,7 +156,7 @@ def summary(tally: Tally, elapsed: float) -> str:
         figures = _milliseconds(values, 0.5, 0.9, 0.99, 1.0)
         lines.append(f"{name:<10}" + "".join(f"{figure:>8}" for figure in figures))
     lines.append(
-        f"addresses in two hands {counts['doubled']}, refused {counts['nak']}, "
+        f"duplicate addresses {counts['doubled']}, refused {counts['nak']}, "
         f"unanswered {counts['unanswered']}, sent again {counts['retransmission']}"
     )
     return "\n".join(lines)

@@ -75,7 +75,7 @@ def test_without_root_every_client_gets_a_lease_renews_and_releases(lab: Lab) ->
     assert renewed > 0
     assert released > 0
     assert given - released - 5 <= held <= given - released
-    assert "addresses in two hands 0, refused 0, unanswered 0," in said
+    assert "duplicate addresses 0, refused 0, unanswered 0," in said
     for kind in ("OFFER", "ACK", "renewal"):
         assert re.search(rf"^{kind} +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d$", said, re.M)
     pools = re.findall(r"10\.77\.0\.0/16 (\d+)/32, 10\.88\.0\.0/16 (\d+)/32", said)
@@ -182,7 +182,7 @@ def test_on_a_terminal_it_shows_leases_as_they_come(lab: Lab) -> None:
         seen = _read_until(own, r"10\.88\.1\.\d+ +02:72:[0-9a-f:]+ +relay agent +\d+\.\d")
         assert re.search(r"API http://127\.0\.0\.1:\d+/  Ctrl-C ends", seen)
         process.send_signal(signal.SIGINT)
-        _read_until(own, r"addresses in two hands 0")
+        _read_until(own, r"duplicate addresses 0")
         assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()

@@ -282,7 +282,7 @@ def test_a_store_that_is_silent_is_named(own: ControlRig) -> None:
     ("path", "status", "error", "text"),
     [
         ("/v1/leases/10.99.0.1", 404, "not-found", "not in any subnet"),
-        ("/v1/leases/10.77.1.1?vrf=9", 404, "not-found", "not in any subnet of VRF 9"),
+        ("/v1/leases/10.77.1.1?vrf=9", 404, "not-found", "default VRF has it: add --vrf default"),
         ("/v1/leases/02:ff:00:00:00:00", 404, "not-found", "02:ff:00:00:00:00"),
         ("/v1/leases/printer", 400, "bad-request", "which: 'printer' is neither an IPv4 address"),
         ("/v1/leases?limit=0", 400, "bad-request", "limit: expected `int` >= 1"),

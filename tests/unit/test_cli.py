@@ -16,11 +16,13 @@ from click.testing import CliRunner, Result
 
 from fastdhcp import __version__
 from fastdhcp._journal import ChangeKind
+from fastdhcp._stats import counter_words, drop_names
 from fastdhcp.cli import render
 from fastdhcp.cli.client import Client, ConfigUnreadable, socket_of
+from fastdhcp.cli.leases import _key
 from fastdhcp.cli.main import SUBCOMMANDS, main
 from fastdhcp.config.model import INFINITE
-from tests.control_rig import ControlRig, until
+from tests.control_rig import POLICY, ControlRig, until
 
 GOOD = '[[subnets]]\nsubnet = "10.77.0.0/22"\npools = ["10.77.1.1-10.77.1.250"]\n'
 BAD = '[[subnets]]\nsubnet = "10.77.0.0/22"\npool = ["10.77.1.1-10.77.1.250"]\n'
@@ -103,7 +105,7 @@ def test_leases_for_people(ask: Any, rig: ControlRig, monkeypatch: pytest.Monkey
     assert cut.stdout.splitlines()[0].split() == heads[:-1]
     assert (len(cut.stdout.splitlines()), cut.stderr.splitlines()) == (
         3, ["not shown: subnet (--wide shows all columns)",
-            "only the first 2 are shown: --limit N shows more, `leases export` all"],
+            "only the first 2 leases are shown: --limit N shows more, `leases export` all"],
     )  # fmt: skip
     assert ask("leases", "--wide").splitlines() == lines
 
@@ -118,8 +120,67 @@ def test_a_reserved_clients_row_fits_and_shows_reservation_and_hostname(own: Con
     heads, reserved, long = (line.split() for line in lines)
     assert heads == ["address", "state", "hw-address", "hostname", "expires", "(UTC)", "reserved"]
     assert reserved[:4] == ["10.77.0.50", "active", "02:ee:00:00:00:01", "printer-7"]
-    assert reserved[-1] == "hw"
+    assert reserved[-1] == "hw-address"
     assert long[3].endswith("…")
+
+
+def test_an_address_that_another_holds_is_told_to_be_so(own: ControlRig) -> None:
+    own.bind("10.77.0.50", 4)
+    row = run("leases", "--socket", str(own.socket_path)).stdout.splitlines()[1]
+    assert row.endswith("hw-address (another's)")
+
+
+@pytest.mark.parametrize(
+    ("lease", "told"),
+    [
+        ({"reservation": None}, None),
+        ({"reservation": "port=dslam-7/1/1/4", "state": "active"}, "port"),
+        ({"reservation": "circuit-id=a=b", "state": "active", "circuit-id": "a=b"}, "circuit-id"),
+        ({"reservation": "client-id=a", "state": "active", "client-id": "b"},
+         "client-id (another's)"),
+        ({"reservation": "client-id=a", "state": "expired", "client-id": "b"}, "client-id"),
+    ],
+)  # fmt: skip
+def test_by_what_an_address_is_reserved(lease: dict[str, Any], told: str | None) -> None:
+    assert _key(lease) == told
+
+
+def test_what_is_read_by_programs_is_cut_nowhere(
+    own: ControlRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS")
+    name = b"a-name-that-is-longer-than-any-column-of-a-terminal-has-room-for"
+    own.bind("10.77.1.1", 1, hostname=name, client_id=b"\x01" * 20)
+    done = run("leases", "--socket", str(own.socket_path))
+    assert (name.decode() in done.stdout, "client-id" in done.stdout) == (True, True)
+    assert done.stderr == ""
+
+
+def test_a_subnet_that_there_is_not_is_said(rig: ControlRig) -> None:
+    result = run("leases", "--subnet", "10.9.0.0/24", "--socket", str(rig.socket_path))
+    assert result.exit_code == 1
+    assert "there is no subnet 10.9.0.0/24 in the policy in force" in result.stderr
+
+
+def test_the_vrf_that_has_an_address_is_named(own: ControlRig) -> None:
+    red = '[[subnets]]\nsubnet = "10.88.0.0/24"\nvrf = "red"\npools = ["10.88.0.10-10.88.0.20"]\n'
+    own.set_policy(POLICY + red, 2)
+    until(lambda: own.client.get("/v1/status"), lambda found: found["generation"] == 2)
+    cure = "10.88.0.10 is not in the default VRF; VRF red has it: add --vrf red"
+    for words in (("release",), ("show",)):
+        result = run("leases", *words, "10.88.0.10", "--socket", str(own.socket_path))
+        assert (result.exit_code, cure in result.stderr) == (1, True)
+    assert run("leases", "show", "10.88.0.10", "--vrf", "red", "--socket",
+               str(own.socket_path)).exit_code == 0  # fmt: skip
+
+
+def test_status_says_what_drew_no_reply(own: ControlRig) -> None:
+    at, drops = counter_words()["COUNT_DROPPED"], drop_names()
+    own.worker.add(at + drops.index("no-subnet"), 3)
+    own.worker.add(at + drops.index("other-server"), 1214)
+    text = run("status", "--socket", str(own.socket_path)).stdout
+    assert "without a reply since the start: other-server 1,214, no-subnet 3\n" in text
+    assert "0 active leases, " in text
 
 
 def test_status_and_leases_count_alike(own: ControlRig) -> None:
@@ -246,7 +307,7 @@ def test_no_server_is_said_in_words(tmp_path: Path) -> None:
 def test_a_servers_refusal_is_said_in_its_words(rig: ControlRig) -> None:
     result = run("leases", "show", "10.99.0.1", "--socket", str(rig.socket_path))
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "10.99.0.1 is not in any subnet of VRF 0" in result.stderr
+    assert "10.99.0.1 is not in any subnet of the default VRF" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -335,7 +396,7 @@ def test_the_socket_of_a_configuration(tmp_path: Path, name: str, text: str, soc
     assert str(socket_of(path)) == socket.format(folder=tmp_path)
 
 
-@pytest.mark.parametrize("text", ["[server", "server = 3", "[server]\nruntime-directory = 5"])
+@pytest.mark.parametrize("text", ["server = 3", "[server]\nruntime-directory = 5"])
 def test_a_configuration_that_cannot_be_read_ends_with_78(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.toml"
     path.write_text(text)
@@ -344,7 +405,32 @@ def test_a_configuration_that_cannot_be_read_ends_with_78(tmp_path: Path, text: 
     assert run("status", "-c", str(path)).exit_code == 78
 
 
+def test_a_file_that_is_no_toml_any_more_still_tells_where_the_server_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text('[server]\n  runtime-directory = "run"  # here\n[[subnets]\n')
+    result = run("status", "-c", str(path))
+    assert result.exit_code == 1
+    assert f"{path}: is not TOML: " in result.stderr
+    assert "(at line 3, column" in result.stderr
+    assert f"no server answers at {tmp_path / 'run/control.sock'}" in result.stderr
+    path.write_text("[server")
+    assert str(socket_of(path)) == "/run/fastdhcp/control.sock"
+
+
 # ---- the command itself
+
+
+def test_what_was_not_compiled_is_said_with_its_cure() -> None:
+    program = (
+        "import sys; sys.modules['fastdhcp._program'] = None\n"
+        "from fastdhcp.cli.main import main; main(['check', 'a.toml'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "the compiled part is missing or older than the source: run `make build` (" in (
+        done.stderr
+    )
+    assert "Traceback" not in done.stderr
 
 
 def _fastdhcp(*words: str) -> subprocess.CompletedProcess[str]:

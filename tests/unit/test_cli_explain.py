@@ -108,7 +108,9 @@ def test_a_request_names_this_server(rig: ControlRig) -> None:
 def test_silence_has_its_reason(rig: ControlRig) -> None:
     result = run(rig, "--hw-address", MAC, "--relay", "203.0.113.1")
     assert "answer       none (no-subnet)" in result.stdout
-    assert "no subnet of the configuration holds the link" in result.stdout
+    assert "no subnet holds giaddr 203.0.113.1; add one, or give the relay" in result.stdout
+    note = "note         it is assumed to come from 203.0.113.1 by srv0; --interface names another"
+    assert note in result.stdout
     assert found(rig, "--hw-address", MAC, "--relay", "203.0.113.1")["link"] is None
 
 
@@ -118,6 +120,30 @@ def test_a_message_in_hex(rig: ControlRig) -> None:
     broken = found(rig, "--packet", message[:100].hex())
     assert (broken["message"], broken["reason"]) == ("undecoded", "too-short")
     assert broken["why"] == "it is shorter than the fixed header of a message"
+    reply = found(rig, "--packet", (b"\2" + message[1:]).hex())
+    assert (reply["reason"], reply["reply"], reply["options"]) == ("not-request", None, [])
+
+
+def test_rfc2131_4_2_who_holds_an_address_by_its_client_id_renews_with_it(rig: ControlRig) -> None:
+    rig.bind("10.77.1.40", 40, client_id=b"\1\2\3")
+    words = ("--hw-address", "02:ee:00:00:00:28", *RELAY, "--type", "renew", "--address",
+             "10.77.1.40")  # fmt: skip
+    one = found(rig, *words)
+    assert one["client-id"] == "hex:010203"
+    assert one["notes"] == [
+        "client-id hex:010203 is that of its lease of 10.77.1.40; --client-id names another"
+    ]
+    assert found(rig, *words, "--client-id", "x")["notes"] == []
+
+
+def test_what_a_client_is_not_sent(rig: ControlRig) -> None:
+    one = found(rig, "--hw-address", MAC, *RELAY, "--parameters", "6,51")
+    assert one["not-sent"] == [
+        {"code": 6, "name": "domain-name-servers", "why": "asked for, but it has no value here"}
+    ]
+    lines = run(rig, "--hw-address", MAC, *RELAY, "--parameters", "6").stdout.splitlines()
+    assert lines[-2].split() == ["not", "sent", "name", "why"]
+    assert lines[-1].endswith("asked for, but it has no value here")
 
 
 def test_each_message_of_a_capture(rig: ControlRig, tmp_path: Path) -> None:
@@ -131,8 +157,19 @@ def test_each_message_of_a_capture(rig: ControlRig, tmp_path: Path) -> None:
     numbers = [json.loads(line)["packet"] for line in result.stdout.splitlines()]
     assert numbers == [1, 3]
     assert "packet 3: 10 octets of it were not captured" in result.stderr
+    header = ethernet(ip(message, destination="10.77.0.1"))[: -len(message) + 40]
+    path.write_bytes(pcap(header, frames[0]))
+    cut = run(rig, "--capture", str(path), "--json")
+    assert [json.loads(line)["packet"] for line in cut.stdout.splitlines()] == [1, 2]
+    assert f"packet 1: {len(message) - 40} octets of it were not captured" in cut.stderr
+    path.write_bytes(pcap(ethernet(ip(message + bytes(17_000))), frames[0]))
+    some = run(rig, "--capture", str(path), "--json")
+    assert some.exit_code == 1
+    assert [json.loads(line)["packet"] for line in some.stdout.splitlines()] == [2]
+    assert "packet 1: packet: expected `str` of length <= 32768" in some.stderr
+    assert "1 of 2 messages could not be explained" in some.stderr
     words = run(rig, "--capture", str(path)).stdout
-    assert words.splitlines()[0] == "packet 1"
+    assert words.splitlines()[1] == "packet 2"
     assert "OFFER 10.77.1." in words
 
 
@@ -149,7 +186,7 @@ def test_a_capture_that_cannot_be_read_is_said(rig: ControlRig, tmp_path: Path) 
 def test_the_last_message_of_a_client_that_sent_none(rig: ControlRig) -> None:
     result = run(rig, "--last", MAC)
     assert result.exit_code == 1
-    assert f"the trace has no message of {MAC} any more" in result.stderr
+    assert f"no message of {MAC} in the trace" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -162,7 +199,7 @@ def test_the_last_message_of_a_client_that_sent_none(rig: ControlRig) -> None:
         (["--option", "60"], "--option 60: write CODE=VALUE, as in 60=PXEClient"),
         (["--hw-address", MAC, "--parameters", "a"], "--parameters: write codes of options"),
         (["--hw-address", "x"], "'x' is not a hardware address"),
-        (["--hw-address", MAC, "--interface", "eth9"], "'eth9' is none of the server's: srv0"),
+        (["--hw-address", MAC, "--interface", "eth9"], "eth9 is not served: the server's are srv0"),
     ],
 )
 def test_wrong_usage_in_words(rig: ControlRig, words: list[str], told: str) -> None:

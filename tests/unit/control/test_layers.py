@@ -70,7 +70,7 @@ class Rig:
     def __init__(self, folder: Path, policy: str = POLICY) -> None:
         self.world = World(folder, policy)
         explainer = Explainer(self.world.memory, self.world.fds["hints"])
-        self.explaining = Explaining(explainer)
+        self.explaining = Explaining(explainer, self.world.memory)
         self.catalog = Catalog.read(
             self.world.policy["image"], self.world.policy["reservations"]
         )

@@ -1,5 +1,6 @@
 """What explain is asked: the message that a request describes, and the way by which it comes."""
 
+import socket
 from ipaddress import IPv4Interface
 from typing import Any
 
@@ -8,13 +9,23 @@ import pytest
 from fastdhcp._codec import decode, encode
 from fastdhcp.control.errors import BadField
 from fastdhcp.control.messages import ExplainRequest
-from fastdhcp.control.question import BROADCAST, TYPES, Link, links_of, question_of, with_server
+from fastdhcp.control.question import (
+    BROADCAST,
+    TYPES,
+    Link,
+    Network,
+    links_of,
+    question_of,
+    with_server,
+)  # fmt: skip
+from fastdhcp.netlink import route_interface
 from fastdhcp.words import address_number as number
 
 MAC = "02:ee:00:00:00:01"
 LAN = Link(3, "srv0", (IPv4Interface("10.77.0.1/22"), IPv4Interface("10.78.0.1/24")))
 UPLINK = Link(4, "up0", (IPv4Interface("192.0.2.1/24"),))
 LINKS = (LAN, UPLINK)
+LOOPBACK = Link(1, "lo", (IPv4Interface("127.0.0.1/8"),))
 
 
 def ask(links: tuple[Link, ...] = (LAN,), **fields: Any) -> Any:
@@ -86,9 +97,31 @@ def test_the_way_by_the_one_interface_a_named_one_or_the_relay_agents() -> None:
     assert ask(LINKS, interface="up0").ifindex == 4
     assert ask(LINKS, relay="192.0.2.9").local == number("192.0.2.1")
     assert ask(LINKS, relay="10.78.0.9").local == number("10.78.0.1")
-    assert ask(LINKS, relay="203.0.113.1").interface == "srv0"
     assert ask(LINKS, type="renew", address="10.78.0.77").local == number("10.78.0.1")
     assert ask(()).ifindex == 0
+
+
+def test_a_far_relay_agent_comes_by_the_interface_of_the_kernels_route() -> None:
+    for index, name in ((3, "srv0"), (4, "up0"), (1, "srv0"), (0, "srv0")):
+        network = Network(route=lambda address, index=index: index)  # type: ignore[misc]
+        request = ExplainRequest(hw_address=MAC, relay="203.0.113.1")
+        found = question_of(request, (LOOPBACK, *LINKS), network)
+        assert (found.interface, found.assumed) == (name, True)
+    assert not ask(LINKS, relay="10.77.0.9").assumed
+    assert not ask(LINKS, relay="203.0.113.1", interface="up0").assumed
+    assert route_interface(number("127.0.0.1")) == socket.if_nametoindex("lo")
+
+
+def test_neither_loopback_nor_a_link_without_subnet_is_taken_for_the_clients() -> None:
+    network = Network(serves=lambda address: address == number("192.0.2.1"))
+    request = ExplainRequest(hw_address=MAC)
+    assert question_of(request, (LOOPBACK, *LINKS), network).interface == "up0"
+    assert question_of(request, (LOOPBACK, LAN), Network()).interface == "srv0"
+
+
+def test_rfc3527_a_relay_agent_selects_a_link() -> None:
+    packet = decode(ask(relay="10.77.0.9", circuit_id="x", link="10.78.0.1").message)
+    assert packet.options[82] == b"\1\1x\5\4\x0a\x4e\0\1"
 
 
 def test_what_another_server_was_sent_counts_as_sent_to_us() -> None:
@@ -124,8 +157,9 @@ def test_what_is_no_message_is_asked_all_the_same() -> None:
         ({"options": {"nope": "x"}}, "options.nope: write the code of an option, 1 to 254, or its "
                                      "name"),
         ({"options": {"93": "hex:zz"}}, "options.93: "),
-        ({"interface": "eth9"}, "interface: 'eth9' is none of the server's: srv0, up0"),
-        ({}, "interface: say by which interface it came: srv0, up0; or relay, its giaddr"),
+        ({"interface": "eth9"}, "interface: eth9 is not served: the server's are srv0, up0"),
+        ({}, "interface: say by which it came: --interface srv0 or up0, or --relay GIADDR"),
+        ({"circuit_id": "x", "options": {"82": "hex:0101"}}, "options.82: circuit-id, remote-id"),
         ({"packet": "zz"}, "packet: write the octets of a message in hex"),
         ({"options": {str(code): "x" * 250 for code in range(150, 160)}}, "options: "),
     ],

@@ -171,11 +171,16 @@ def test_a_lease_that_has_ended_is_held_back(world: Told) -> None:
 
 def test_silence(world: Told) -> None:
     world.discover(1, giaddr="10.99.0.1")
-    assert world.words == SILENCE["no-subnet"]
+    assert world.words == (
+        "no subnet holds giaddr 10.99.0.1; add one, or give the relay agent a `link` in [relays] "
+        "agents"
+    )
     for mac in (1, 2):
         world.bind(mac)
     world.discover(3)
-    assert world.words == SILENCE["pool-exhausted"]
+    assert world.words == (
+        f"{SILENCE['pool-exhausted']}; pools of the link: 10.77.1.1-10.77.1.3 (2)"
+    )
     world.release("10.77.1.1", 2)
     assert world.words == (
         "the client does not hold the address that it names (10.77.1.1 is leased to "
@@ -183,9 +188,26 @@ def test_silence(world: Told) -> None:
     )
     world.configure(POLICY.replace("true", "false"))
     world.reboot("10.77.1.1", 3)
-    assert world.words.startswith(SILENCE["not-authoritative"])
+    cure = "set authoritative = true if this server alone speaks for the link"
+    assert world.words == (
+        "the client has no lease of 10.77.1.1 (it is leased to 02:ee:00:00:00:01 for 3,602 s more),"
+        f" and authoritative is false here, so that it is not refused; {cure}"
+    )
+    world.reboot("10.77.0.77", 3)
+    assert world.words.startswith("the client has no lease of 10.77.0.77, and authoritative is ")
     world.select("10.77.1.1", 3, server="192.0.2.1")
     assert world.words == SILENCE["other-server"]
+
+
+def test_rfc6607_3_1_a_vrf_that_none_is_called_is_named(world: Told) -> None:
+    vrfs = '[[vrfs]]\nname = "red"\n[[subnets]]\nsubnet = "10.77.0.0/22"\nvrf = "red"\n'
+    world.configure(POLICY + vrfs)
+    for vss, words in (
+        (b"\0blue", "option 82 names VRF blue; there are red"),
+        (b"\1\0\0\1\0\0\0\7", "option 82 names VPN-ID hex:00000100000007, that no VRF has"),
+    ):
+        world.discover(1, giaddr="10.77.0.9", options={82: bytes((151, len(vss))) + vss})
+        assert world.words.startswith(words)
 
 
 def test_rfc2131_4_3_5_inform(world: Told) -> None:
