@@ -12,10 +12,11 @@ from fastdhcp._bitmap cimport bitmap_next
 from fastdhcp._body cimport Bodies, bodies_close, bodies_open
 from fastdhcp._codec cimport Packet, Scratch, codec_decode
 from fastdhcp._handle cimport Handled, handle_packet, handled_clear
-from fastdhcp._image cimport Pool, image_pool, image_slots
+from fastdhcp._image cimport Image, Pool, image_pool, image_slots
 from fastdhcp._journal cimport CHANGE_RENEW, Applied, Change, Outcome, apply_change, journal_change
 from fastdhcp._leases cimport Binding, Table, leases_candidates, leases_read, node_now
 from fastdhcp._memory cimport Memory
+from fastdhcp._program cimport Input, input_packet, program_test
 from fastdhcp._reply cimport Reply, reply_write
 from fastdhcp._scope cimport Arrival, Scope, scope_select
 from fastdhcp._stats cimport DROP_NONE
@@ -97,6 +98,21 @@ cdef class Units:
                 written = reply_write(self.written, &self.bodies, t.image, &packet, &self.arrival,
                                       &handled, now, &t.counters[t.self])
         return self.written.data[:self.written.size] if written and handled.reply_type else b""
+
+    def test(self, const unsigned char[::1] image_bytes, bytes message, uint32_t count) -> int:
+        """Run program 0 of an image upon a message `count` times. Returns how often it was true."""
+        cdef const Image* image = <const Image*>&image_bytes[0]
+        cdef uint32_t passed = 0, _i
+        cdef Packet packet
+        cdef Input input
+        if codec_decode(image_slots(image), message, <uint32_t>len(message), self.scratch,
+                        &packet) != DROP_NONE:
+            raise ValueError("the message is no request")
+        input_packet(&input, &packet, &self.arrival)
+        with nogil:
+            for _i in range(count):
+                passed += program_test(image, 0, &input)
+        return passed
 
     def allocate(self, uint32_t pool, uint32_t count) -> list:
         """The next `count` addresses of a pool, by its index in the image, that look free."""

@@ -9,7 +9,8 @@ from fastdhcp._atomic cimport lowest_bit_u64
 from fastdhcp._classes cimport classes_has
 from fastdhcp._codec cimport OptionSpan, codec_lay_options, codec_option_size
 from fastdhcp._image cimport (
-    NOWHERE, OPTION_ALWAYS, OPTION_BY_VENDOR, OPTION_IMPLIED, OPTION_NEVER, ClassSets, Image, Layer,
+    CLASSES_TOLD, NOWHERE, OPTION_ALWAYS, OPTION_BY_VENDOR, OPTION_IMPLIED, OPTION_NEVER,
+    ClassSets, Image, Layer,
     Option, Pool, Subnet, When, image_class, image_class_sets, image_find_option, image_layer,
     image_pool, image_subnet, image_table, image_when,
 )
@@ -436,7 +437,7 @@ cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key,
     cdef const Body* body
     key.generation = image.generation
     key.words = 0
-    if image.classes.count:
+    if image.class_effects & CLASSES_TOLD:
         put_classes(key, image, classes)
     key.list_len = BODY_NO_LIST
     if list.at != NULL:
@@ -486,7 +487,7 @@ cdef Source body_source(const Image* image, BodyKey* key, const uint64_t* classe
     cdef Choice c
     cdef Source found
     key.words = 0
-    if image.classes.count:
+    if image.class_effects & CLASSES_TOLD:
         put_classes(key, image, classes)
     choice_begin(&c, image, key, classes)
     found = source_of(&c, code)

@@ -8,10 +8,11 @@ and with which options.
 from libc.stdint cimport uint32_t, uint64_t
 
 from fastdhcp._image cimport (
-    CLASS_WORDS, NOWHERE, ClassSets, Guard, Image, Params, image_class_sets, image_guard,
+    CLASS_ALL, CLASS_BOOTP, CLASS_KNOWN, CLASS_WORDS, CLASSES_DROP, CLASSES_OVERLAID, NOWHERE,
+    ClassSets, Guard, Image, Params, image_class_sets, image_guard,
 )
-from fastdhcp._program cimport Input
-from fastdhcp._stats cimport Counters
+from fastdhcp._program cimport Input, program_mark
+from fastdhcp._wire cimport BOOTP
 
 
 cdef inline bint classes_has(const uint64_t* classes, uint32_t number) noexcept nogil:
@@ -34,20 +35,25 @@ cdef inline bint classes_pass(const Image* image, uint32_t index,
 
 
 cdef inline bint classes_drop(const Image* image, const uint64_t* classes) noexcept nogil:
-    return classes_meet(classes, image_class_sets(image).drop)
+    return (image.class_effects & CLASSES_DROP
+            and classes_meet(classes, image_class_sets(image).drop))
 
 
 # Whether values are laid over those of a place for these classes.
 cdef inline bint classes_overlay(const Image* image, const uint64_t* classes) noexcept nogil:
-    return classes_meet(classes, image_class_sets(image).overlaid)
+    return (image.class_effects & CLASSES_OVERLAID
+            and classes_meet(classes, image_class_sets(image).overlaid))
 
 
-# Adds the classes of a packet to those that it has by its reservation; `input.classes` is the same
-# set. The image has classes.
-cdef void classes_find(const Image* image, Input* input, uint64_t* classes) noexcept nogil
-# Counts a packet under each of its classes.
-cdef void classes_count(const Image* image, const uint64_t* classes,
-                        Counters* counters) noexcept nogil
+# Marks the classes of a packet, beside those that it has by its reservation. The image has classes.
+cdef inline void classes_find(const Image* image, Input* input) noexcept nogil:
+    input.classes[0] |= <uint64_t>1 << CLASS_ALL | <uint64_t>input.known << CLASS_KNOWN
+    if input.packet.message_type == BOOTP:
+        input.classes[0] |= <uint64_t>1 << CLASS_BOOTP
+    if image.class_count:
+        program_mark(image, input)
+
+
 # The id of the first of the classes that are kept with a lease; 0: none.
 cdef uint32_t classes_kept(const Image* image, const uint64_t* classes) noexcept nogil
 # The values of a place for who has these classes (not read without classes in the image), and a

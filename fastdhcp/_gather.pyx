@@ -237,21 +237,16 @@ cdef void gather_free(Table* t, const Scope* scope, View* v) noexcept nogil:
 
 # ---- all of it
 
-cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
-                 View* v) noexcept nogil:
+# The client's own record and the one that it asks for. False: one stayed locked.
+cdef bint gather_held(const Table* t, const Packet* packet, const Scope* scope,
+                      View* v) noexcept nogil:
     cdef uint32_t asked = engine_asked(packet)
     v.free_gathered = 0
     v.mine_durable = 0
     v.asked_said = 0
     no_place(&v.mine)
     no_place(&v.asked)
-    no_place(&v.reserved)
     v.left.known = 0
-    if v.reservation != NULL and v.reservation.address:
-        if not gather_place(t, scope, v, v.reservation.address, &v.reserved):
-            return False
-        if not v.reserved.allowed:
-            no_place(&v.reserved)    # the server has it itself, or it is none for BOOTP
     if asked and not gather_place(t, scope, v, asked, &v.asked):
         return False
     if v.asked.known and v.asked.binding.number != NOWHERE:
@@ -272,3 +267,25 @@ cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
             v.left = v.mine
         return gather_mine(t, scope, True, v)
     return True
+
+
+# What is reserved for it: mostly it holds that already. False: the record stayed locked.
+cdef bint gather_reserved(const Table* t, const Scope* scope, View* v) noexcept nogil:
+    cdef uint32_t address = v.reservation.address
+    if v.mine.known and v.mine.binding.address == address:
+        v.reserved = v.mine
+    elif v.asked.known and v.asked.binding.address == address:
+        v.reserved = v.asked
+    elif not gather_place(t, scope, v, address, &v.reserved):
+        return False
+    if not v.reserved.allowed:
+        no_place(&v.reserved)    # the server has it itself, or it is none for BOOTP
+    return True
+
+
+cdef bint gather(const Table* t, const Packet* packet, const Scope* scope,
+                 View* v) noexcept nogil:
+    no_place(&v.reserved)
+    if not gather_held(t, packet, scope, v):
+        return False
+    return v.reservation == NULL or v.reservation.address == 0 or gather_reserved(t, scope, v)

@@ -3,9 +3,8 @@
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy, memset
 
-from fastdhcp._classes cimport (
-    classes_add, classes_count, classes_drop, classes_find, classes_kept, classes_overlay,
-)
+from fastdhcp._atomic cimport lowest_bit_u64
+from fastdhcp._classes cimport classes_drop, classes_find, classes_kept, classes_overlay
 from fastdhcp._codec cimport HAS_SERVER_ID, Packet, codec_client_id
 from fastdhcp._engine cimport WANT_ELSEWHERE, WANT_FREE, Verdict, View, engine_decide
 from fastdhcp._entry cimport Kept, entry_kept
@@ -30,13 +29,13 @@ from fastdhcp._leases cimport (
     ACTIVE, BLOCK_SIZE, PENDING, RECORD_OVERRIDE, Binding, Copy, Record, Table, leases_block,
     leases_copy, leases_enter, leases_read,
 )
-from fastdhcp._program cimport Input, input_packet, program_test
+from fastdhcp._program cimport Input, input_mark, input_packet, program_test
 from fastdhcp._relay cimport RelayInfo, relay_read
 from fastdhcp._reservations cimport RESERVED_CLASSES, Reservation, reservations_find
 from fastdhcp._scope cimport Arrival, Scope, scope_is_host, scope_select
 from fastdhcp._stats cimport (
-    COUNT_REDECIDED, DROP_CLASS_DROP, DROP_LOCK_TIMEOUT, DROP_MOVED, DROP_NO_CLIENT_ADDRESS,
-    DROP_NONE, DROP_OTHER_VRF,
+    COUNT_CLASS, COUNT_REDECIDED, DROP_CLASS_DROP, DROP_LOCK_TIMEOUT, DROP_MOVED,
+    DROP_NO_CLIENT_ADDRESS, DROP_NONE, DROP_OTHER_VRF,
     DROP_NOT_SERVED_TYPE, DROP_RING_FULL, DROP_SERVER_MESSAGE, DROP_TABLE_FULL, DropReason, count,
 )
 from fastdhcp._wire cimport (
@@ -46,14 +45,10 @@ from fastdhcp._wire cimport (
 
 cdef enum:
     DECISIONS_MAX = 5            # the first, and four more when a record moved
-    KINDS_COUNT = 9
-
-# The kinds of identifier in the order in which reservations are looked for.
-cdef uint8_t KINDS_TRIED[KINDS_COUNT]
-for _i, _kind in enumerate((
-        IDENTITY_CLIENT_ID, IDENTITY_HW_ADDRESS, *range(IDENTITY_NAMED, IDENTITY_NAMED + 4),
-        IDENTITY_CIRCUIT_ID, IDENTITY_REMOTE_ID, IDENTITY_SUBSCRIBER_ID)):
-    KINDS_TRIED[<int>_i] = _kind
+    # The kinds of identifier in the order in which reservations are looked for: these, then
+    # NAMED_KINDS, then the last; of each the lowest first.
+    KINDS_FIRST = 1 << IDENTITY_CLIENT_ID | 1 << IDENTITY_HW_ADDRESS
+    KINDS_LAST = 1 << IDENTITY_CIRCUIT_ID | 1 << IDENTITY_REMOTE_ID | 1 << IDENTITY_SUBSCRIBER_ID
 
 
 # ---- applying
@@ -230,31 +225,43 @@ cdef bint handle_recall(const Table* t, const Packet* packet, const Arrival* arr
     return recall(t, packet, arrival, scope, copy, who)
 
 
-# Of a network's reservations, and of those of no subnet, only the kinds that they use are looked
-# for. The network's own come first.
+# By the lowest of `kinds` first. `network`: its number; 0: of any in the VRF.
+cdef const Reservation* find_among(const Table* t, uint32_t network, uint32_t vrf, uint32_t kinds,
+                                   const Identifiers* who) noexcept nogil:
+    cdef const Reservation* found = NULL
+    cdef uint8_t kind
+    cdef Span span
+    while kinds and found == NULL:
+        kind = <uint8_t>lowest_bit_u64(kinds)
+        kinds &= kinds - 1
+        span = identifier_of(who, kind)
+        if span.at != NULL and span.len:
+            found = reservations_find(t.reservations, network, vrf, kind, span)
+    return found
+
+
+cdef const Reservation* find_in_order(const Table* t, uint32_t network, uint32_t vrf,
+                                      uint32_t kinds, const Identifiers* who) noexcept nogil:
+    cdef const Reservation* found = find_among(t, network, vrf, kinds & KINDS_FIRST, who)
+    if found == NULL and kinds & NAMED_KINDS:
+        found = find_among(t, network, vrf, kinds & NAMED_KINDS, who)
+    if found == NULL and kinds & KINDS_LAST:
+        found = find_among(t, network, vrf, kinds & KINDS_LAST, who)
+    return found
+
+
+# Only by the kinds that a network's reservations use, and then by those of reservations of no
+# subnet: what a subnet says of a client is nearer, whatever it knows it by.
 cdef const Reservation* find_reservation(const Table* t, const Network* network,
                                          const Identifiers* who) noexcept nogil:
     cdef const Reservation* found = NULL
-    cdef uint32_t left = network.kinds | network.kinds_any
-    cdef uint8_t kind
-    cdef Span span
-    cdef int i
-    if left == 0 or t.reservations == NULL:
+    if (network.kinds | network.kinds_any) == 0 or t.reservations == NULL:
         return NULL
-    for i in range(KINDS_COUNT):
-        kind = KINDS_TRIED[i]
-        if not left >> kind & 1:
-            continue
-        span = identifier_of(who, kind)
-        if span.at == NULL or span.len == 0:
-            continue
-        if network.kinds >> kind & 1:
-            found = reservations_find(t.reservations, network.number, network.vrf, kind, span)
-        if found == NULL and network.kinds_any >> kind & 1:
-            found = reservations_find(t.reservations, 0, network.vrf, kind, span)
-        if found != NULL:
-            return found
-    return NULL
+    if network.kinds:
+        found = find_in_order(t, network.number, network.vrf, network.kinds, who)
+    if found == NULL and network.kinds_any:
+        found = find_in_order(t, 0, network.vrf, network.kinds_any, who)
+    return found
 
 
 # What [identifiers] make of the message, of those that somebody asks for.
@@ -294,20 +301,20 @@ cdef DropReason identify(const Table* t, const Packet* packet, const Arrival* ar
 
 # The classes that its reservation gives a client; one that is configured no more gives nothing.
 cdef void give_classes(const Image* image, const Reservation* reservation,
-                       uint64_t* classes) noexcept nogil:
+                       Input* input) noexcept nogil:
     cdef uint32_t number
     cdef int i
     for i in range(<int>RESERVED_CLASSES):
         if reservation.classes[i]:
             number = image_class_number(image, reservation.classes[i])
             if number != NOWHERE:
-                classes_add(classes, number)
+                input_mark(input, number, image_class(image, number).counter)
 
 
 # The class that is kept with the lease which a client renews, if the message lacks what the class's
 # test reads: what a client leaves out counts as it was said. False: the record stayed locked.
-cdef bint keep_class(const Table* t, const Packet* packet, const Scope* scope, Input* input,
-                     uint64_t* classes) noexcept nogil:
+cdef bint keep_class(const Table* t, const Packet* packet, const Scope* scope,
+                     Input* input) noexcept nogil:
     cdef uint32_t block = leases_block(t, scope.vrf, packet.ciaddr)
     cdef uint32_t number
     cdef Copy copy
@@ -322,7 +329,7 @@ cdef bint keep_class(const Table* t, const Packet* packet, const Scope* scope, I
     number = image_class_number(t.image, copy.record.class_id)
     if (number != NOWHERE and image_class(t.image, number).omitted != NOWHERE
             and program_test(t.image, image_class(t.image, number).omitted, input)):
-        classes_add(classes, number)
+        input_mark(input, number, image_class(t.image, number).counter)
     return True
 
 
@@ -335,13 +342,13 @@ cdef DropReason classify(Table* t, const Packet* packet, const Arrival* arrival,
     input.relay_info = who.relay_info
     input.known = v.reservation != NULL
     input.classes = classes
+    input.counted = &t.counters[t.self].words[<int>COUNT_CLASS]
     if v.reservation != NULL:
-        give_classes(t.image, v.reservation, classes)
+        give_classes(t.image, v.reservation, &input)
     if (t.image.programs_read & READ_KEPT_CLASS and packet.message_type == REQUEST
-            and packet.ciaddr and not keep_class(t, packet, scope, &input, classes)):
+            and packet.ciaddr and not keep_class(t, packet, scope, &input)):
         return DROP_LOCK_TIMEOUT
-    classes_find(t.image, &input, classes)
-    classes_count(t.image, classes, &t.counters[t.self])
+    classes_find(t.image, &input)
     v.overlaid |= classes_overlay(t.image, classes)
     return DROP_CLASS_DROP if classes_drop(t.image, classes) else DROP_NONE
 

@@ -47,6 +47,12 @@ cdef enum ClassFlag:
     CLASS_DROP = 1               # its clients get no answer
     CLASS_LEASE = 2              # the first such class of a client is kept with its lease
 
+# Which of ClassSets are not empty: nobody looks at one that is.
+cdef enum ClassEffect:
+    CLASSES_DROP = 1
+    CLASSES_OVERLAID = 2
+    CLASSES_TOLD = 4
+
 # The classes that are there without being written, by their number; written ones follow.
 cdef enum:
     CLASS_KNOWN = 0              # a reservation was found
@@ -94,6 +100,10 @@ cdef struct Image:
     uint32_t identity_kinds      # those of `identity`: bits 1 << IdentityKind
     uint32_t named_relayed       # bit i: the i-th of `named` reads option 82
     uint32_t named[NAMED_COUNT]  # programs of [identifiers]; NOWHERE: there is none
+    uint32_t class_first         # into instructions: all tests of classes, one behind the other
+    uint32_t class_count         # instructions; 0: no class has a test
+    uint32_t class_effects       # ClassEffect
+    uint32_t spare
     Table_ networks              # Network
     Table_ members               # uint32_t: subnet indexes, network by network
     Table_ subnets               # Subnet, sorted by (vrf, address); they do not overlap
@@ -113,9 +123,7 @@ cdef struct Image:
     Table_ classes               # Class, by number; none: nothing of the policy names a class
     Table_ class_ids             # ClassId, sorted by id
     Table_ class_sets            # ClassSets: one, if there are classes
-    Table_ class_steps           # ClassStep, in the order in which they are taken
-    Table_ class_places          # ClassPlace: a power of two for each group of tests
-    Table_ class_candidates      # ClassCandidate
+    Table_ class_places          # ClassPlace: a power of two for each group of tests of one value
     Table_ guards                # Guard; guard 0 is "everybody"
     Table_ whens                 # When
     Table_ overlays              # Overlay; overlay 0 is empty
@@ -251,26 +259,13 @@ cdef struct ClassSets:
     uint64_t told[CLASS_WORDS]   # with options of their own, or in a `when`: they tell bodies apart
 
 
-# A test, or a group of tests that compare one value with literals.
-cdef struct ClassStep:
-    uint32_t program             # of the test, or of the value
-    uint32_t number              # of the class; NOWHERE: a group
-    uint32_t place_first         # of a group: into class_places
-    uint32_t place_mask
-
-
-# A literal of a group, by its hash; candidate_count = 0: empty.
+# A literal that tests compare one value with, by its hash, and a class that it speaks for.
 cdef struct ClassPlace:
     uint32_t hash
-    uint32_t literal_at
-    uint32_t literal_len
-    uint32_t candidate_first
-    uint32_t candidate_count
-
-
-# A class that the literal speaks for.
-cdef struct ClassCandidate:
-    uint32_t number
+    uint32_t literal_at          # 0: empty
+    uint16_t literal_len
+    uint16_t number
+    uint32_t counter             # of Class
 
 
 # A client with a class of `allow` and none of `deny` may have the addresses.

@@ -237,8 +237,7 @@ STRUCT_SIZES = {
     "definitions": 1,
     "instructions": sizeof(Instruction), "programs": sizeof(Program),
     "slots": sizeof(SlotTable), "classes": sizeof(Class), "class_ids": sizeof(ClassId),
-    "class_sets": sizeof(ClassSets), "class_steps": sizeof(ClassStep),
-    "class_places": sizeof(ClassPlace), "class_candidates": sizeof(ClassCandidate),
+    "class_sets": sizeof(ClassSets), "class_places": sizeof(ClassPlace),
     "guards": sizeof(Guard), "whens": sizeof(When), "overlays": sizeof(Overlay),
     "overlay_values": 4, "levels": sizeof(Levels), "blob": 1,
 }

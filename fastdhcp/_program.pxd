@@ -4,6 +4,9 @@ A program is a row of 8-byte instructions in the image, made by config/programs.
 It has a stack of spans, one truth, and 256 octets of room for what must be made; jumps go forward,
 so it ends. Nothing can fail: what is absent, or finds no room, is empty, and any instruction does
 no harm (what a program may not do does nothing).
+
+The tests of all classes are one program, at the image's `class_first`: it marks in its Input which
+classes a packet is of.
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -15,11 +18,12 @@ from fastdhcp._entry cimport Kept
 from fastdhcp._image cimport Image
 from fastdhcp._made cimport MADE_MAX, Made
 from fastdhcp._scope cimport Arrival
+from fastdhcp._stats cimport CLASS_COUNTERS
 from fastdhcp._wire cimport Span
 
 cdef enum:
     STACK_MAX = 8
-    PROGRAM_SIZE_MAX = 64    # instructions of a program
+    PROGRAM_SIZE_MAX = 64    # instructions of an expression
     INSTRUCTIONS_MAX = 8192  # of all programs of an image
     CLASSES_MAX = 256        # bits of `classes`
     CLASS_WORDS = 4          # of 64 bits
@@ -28,9 +32,27 @@ cdef enum:
 # octets at c of the image.
 cdef enum Op:
     OP_NONE
+    # What most tests are, each in one, without the stack.
+    OP_OPTION_EXISTS         # the option of slot a is there, if only with length 0
+    OP_OPTION_IS             # ... is L
+    OP_OPTION_BEGINS         # ... begins with L
+    OP_RELAY_EXISTS          # sub-option a of 82 is there
+    OP_RELAY_IS              # ... is L
+    OP_MEMBER                # class b is marked
+    OP_KNOWN                 # the client has a reservation
+    OP_NOT
+    # Jumps: over the next a instructions.
+    OP_JUMP
+    OP_JUMP_IF               # truth
+    OP_JUMP_UNLESS
+    # Classes.
+    OP_CLASS                 # if truth, class b is marked, and counted at c; another test begins
+    # The classes of a literal are marked, of the b + 1 places (a power of two) from place c on.
+    OP_AMONG                 # for the top, which goes
+    OP_OPTION_AMONG          # for the option of slot a
     # Values: pushed.
     OP_LITERAL               # L
-    OP_OPTION                # the option of slot a
+    OP_OPTION                # the option of slot a, at most c octets of it
     OP_RELAY_INFO            # option 82
     OP_RELAY                 # sub-option a of 82
     OP_HEADER                # b octets of the fixed header, from a on
@@ -56,15 +78,8 @@ cdef enum Op:
     OP_EXISTS                # the top is there, if only with length 0
     OP_EQUAL                 # the two on top
     OP_IS                    # the top is L
-    OP_MEMBER                # class b
-    OP_KNOWN                 # the client has a reservation
     OP_BOOTP                 # a message without option 53
     OP_TRUTH                 # a
-    OP_NOT
-    # Jumps: over the next a instructions.
-    OP_JUMP
-    OP_JUMP_IF               # truth
-    OP_JUMP_UNLESS
     # "in": the top stays, and is compared; if equal, truth, and a jump over a instructions.
     OP_ONE_OF                # with L
     OP_SAME                  # with the value above it, which is taken off
@@ -89,11 +104,12 @@ cdef struct Input:
     const Span* slots        # by slot of the image's table
     uint32_t slot_count
     Span relay_info          # option 82 as policy reads it; at = NULL: none
-    const uint8_t* chaddr
+    const uint8_t* chaddr    # these three of a record: a packet has its own
     uint8_t htype
     uint8_t hlen
     bint known               # a reservation was found
-    const uint64_t* classes  # bit by class: it matched; NULL: none
+    uint64_t* classes        # bit by class: it is marked; NULL: none, and none is to be
+    uint64_t* counted        # words by counter of a class; there if `classes` is
     Made made
 
 
@@ -106,9 +122,6 @@ cdef inline void input_packet(Input* input, const Packet* packet,
     input.slots = packet.walk.slots
     input.slot_count = packet.walk.table.count
     input.relay_info = packet.relay_info
-    input.chaddr = packet.chaddr
-    input.htype = packet.htype
-    input.hlen = packet.hlen
     input.known = False
     input.classes = NULL
 
@@ -133,6 +146,21 @@ cdef inline void input_kept(Input* input, Span* slots, const Kept* kept, uint8_t
     input.classes = NULL
 
 
+# A class is marked, and counted, once a packet. `counter` as in Class.
+cdef inline void input_mark(Input* input, uint32_t number, uint32_t counter) noexcept nogil:
+    cdef uint64_t* word
+    cdef uint64_t bit = <uint64_t>1 << (number & 63)
+    if input.classes == NULL or number >= CLASSES_MAX:
+        return
+    word = &input.classes[number >> 6]
+    if not word[0] & bit:
+        word[0] |= bit
+        if counter < CLASS_COUNTERS:
+            input.counted[counter] += 1
+
+
+# Marks the classes of a packet; `input.classes` is there.
+cdef void program_mark(const Image* image, Input* input) noexcept nogil
 # A test, by its place in `programs`.
 cdef bint program_test(const Image* image, uint32_t program, Input* input) noexcept nogil
 # A value, likewise. len = 0: it is absent or empty.

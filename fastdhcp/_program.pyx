@@ -1,20 +1,22 @@
 """Programs: one loop over instructions, and a function for each kind of work that they do."""
 
 from libc.stdint cimport int16_t, int32_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memset
+from libc.string cimport memset
 
 from fastdhcp._areas cimport STEP_OPTION, next_option
 from fastdhcp._codec cimport Packet, Scratch, codec_decode
 from fastdhcp._image cimport (
-    NOWHERE, Image, Instruction, Interface, Program, image_find_interface, image_slots, image_table,
+    NOWHERE, ClassPlace, Image, Instruction, Interface, Program,
+    image_find_interface, image_slots, image_table,
 )
 from fastdhcp._made cimport (
     make, made_address_text, made_field, made_hexstring, made_in_case, made_joined,
     made_number_text, made_substring,
 )
+from fastdhcp._octets cimport octets_hash, octets_same
 from fastdhcp._relay cimport relay_next
 from fastdhcp._scope cimport Arrival
-from fastdhcp._stats cimport DROP_NONE
+from fastdhcp._stats cimport CLASS_COUNTERS, DROP_NONE
 from fastdhcp._wire cimport AT_COOKIE, BOOTP, Span, load_be32, store_be32
 
 from fastdhcp._stats import drop_names
@@ -53,15 +55,15 @@ cdef inline Span top(const Machine* m) noexcept nogil:
 
 
 cdef inline bint are_equal(Span a, Span b) noexcept nogil:
-    return a.len == b.len and (a.len == 0 or memcmp(a.at, b.at, a.len) == 0)
+    return a.len == b.len and octets_same(a.at, b.at, a.len)
 
 
 # ---- values: where they stand
 
-cdef inline Span literal(const Machine* m, const Instruction* i) noexcept nogil:
-    if <uint64_t>i.c + i.b > m.image.size:
+cdef inline Span literal(const Image* image, const Instruction* i) noexcept nogil:
+    if <uint64_t>i.c + i.b > image.size:
         return EMPTY
-    return Span(<const uint8_t*>m.image + i.c, i.b)
+    return Span(<const uint8_t*>image + i.c, i.b)
 
 
 cdef inline Span option_in(const Input* input, uint8_t slot) noexcept nogil:
@@ -74,6 +76,16 @@ cdef inline Span header(const Input* input, uint32_t at, uint32_t size) noexcept
     return Span(input.packet.data + at, size)
 
 
+cdef inline Span first_octets(Span value, uint32_t count) noexcept nogil:
+    return Span(value.at, min(value.len, count))
+
+
+cdef inline Span hardware(const Input* input) noexcept nogil:
+    if input.packet == NULL:
+        return Span(input.chaddr, input.hlen)
+    return Span(input.packet.chaddr, input.packet.hlen)
+
+
 # Of repeats the first that is not empty; and if all are, one of them is there.
 cdef inline bint is_better(Span best, Span value) noexcept nogil:
     return best.at == NULL or (best.len == 0 and value.len != 0)
@@ -84,8 +96,10 @@ cdef Span relay_option(Span options, uint8_t wanted) noexcept nogil:
     cdef Span value
     cdef uint8_t code
     while relay_next(&options, &code, &value):
-        if code == wanted and is_better(best, value):
+        if code == wanted:
             best = value
+            if value.len:
+                break
     return best
 
 
@@ -153,9 +167,9 @@ cdef Span number_of(Input* input, uint8_t which) noexcept nogil:
     cdef uint32_t number = 0
     cdef uint8_t* at
     if which == NUMBER_HTYPE:
-        number = input.htype
+        number = input.htype if input.packet == NULL else input.packet.htype
     elif which == NUMBER_HLEN:
-        number = input.hlen
+        number = hardware(input).len
     elif input.packet == NULL or input.arrival == NULL:
         return EMPTY
     elif which == NUMBER_MESSAGE_TYPE:
@@ -184,9 +198,9 @@ cdef inline bint is_member(const Input* input, uint16_t bit) noexcept nogil:
 # Those that push a value.
 cdef inline Span load(Machine* m, const Instruction* i) noexcept nogil:
     if i.op == OP_OPTION:
-        return option_in(m.input, i.a)
+        return first_octets(option_in(m.input, i.a), i.c)
     if i.op == OP_LITERAL:
-        return literal(m, i)
+        return literal(m.image, i)
     if i.op == OP_RELAY:
         return relay_option(m.input.relay_info, i.a)
     if i.op == OP_RELAY_INFO:
@@ -194,7 +208,7 @@ cdef inline Span load(Machine* m, const Instruction* i) noexcept nogil:
     if i.op == OP_HEADER:
         return header(m.input, i.a, i.b)
     if i.op == OP_HARDWARE:
-        return Span(m.input.chaddr, m.input.hlen)
+        return hardware(m.input)
     if i.op == OP_NUMBER:
         return number_of(m.input, i.a)
     return interface_name(m)
@@ -233,83 +247,150 @@ cdef inline Span combine(Machine* m, const Instruction* i, Span left, Span right
 cdef inline bint test(Machine* m, const Instruction* i) noexcept nogil:
     cdef Span value
     if i.op == OP_IS:
-        return are_equal(pop(m), literal(m, i))
+        return are_equal(pop(m), literal(m.image, i))
     if i.op == OP_EXISTS:
         return pop(m).at != NULL
     if i.op == OP_EQUAL:
         value = pop(m)
         return are_equal(pop(m), value)
     if i.op == OP_ONE_OF:
-        return are_equal(top(m), literal(m, i))
+        return are_equal(top(m), literal(m.image, i))
     if i.op == OP_SAME:
         value = pop(m)
         return are_equal(top(m), value)
-    if i.op == OP_MEMBER:
-        return is_member(m.input, i.b)
-    if i.op == OP_KNOWN:
-        return m.input.known
     if i.op == OP_BOOTP:
         return m.input.packet != NULL and m.input.packet.message_type == BOOTP
-    if i.op == OP_TRUTH:
-        return i.a != 0
-    return not m.truth
+    return i.a != 0              # OP_TRUTH
 
 
-# How many of the next instructions are left out.
-cdef inline uint32_t jump(const Machine* m, const Instruction* i) noexcept nogil:
-    if i.op == OP_JUMP:
-        return i.a
-    if i.op == OP_JUMP_UNLESS:
-        return 0 if m.truth else i.a
-    return i.a if m.truth else 0
-
-
-cdef void run(Machine* m, const Image* image, uint32_t program, Input* input) noexcept nogil:
-    cdef const Program* row = <const Program*>image_table(image, &image.programs) + program
-    cdef const Instruction* i
-    cdef const Instruction* end
+# An instruction of values, or a test of them. How many of the next are left out.
+cdef uint32_t work(Machine* m, const Instruction* i) noexcept nogil:
     cdef Span left, right
+    if OP_LITERAL <= i.op < OP_SUB_OPTION:
+        push(m, load(m, i))
+    elif OP_SUB_OPTION <= i.op < OP_CONCAT:
+        right = pop(m)
+        push(m, change(m, i, right))
+    elif OP_CONCAT <= i.op < OP_EXISTS:
+        right = pop(m)
+        left = pop(m)
+        push(m, combine(m, i, left, right))
+    elif OP_EXISTS <= i.op < OP_ONE_OF:
+        m.truth = test(m, i)
+    elif OP_ONE_OF <= i.op < OP_POP:
+        m.truth = test(m, i)
+        return i.a if m.truth else 0
+    elif i.op == OP_POP:
+        pop(m)
+    return 0
+
+
+# ---- classes
+
+# Of several classes of one literal each has a place. What is longer than any literal is of none.
+cdef void mark_among(const Image* image, const Instruction* i, Span value,
+                     Input* input) noexcept nogil:
+    cdef const ClassPlace* places = (<const ClassPlace*>image_table(image, &image.class_places)
+                                     + i.c)
+    cdef const ClassPlace* place
+    cdef uint32_t hash = <uint32_t>octets_hash(0, value)
+    cdef uint32_t mask = i.b
+    cdef uint32_t at
+    if <uint64_t>i.c + mask >= image.class_places.count:
+        return
+    at = hash & mask
+    place = &places[at]
+    while place.literal_at:
+        if (place.hash == hash and place.literal_len == value.len
+                and octets_same(<const uint8_t*>image + place.literal_at, value.at, value.len)):
+            input_mark(input, place.number, place.counter)
+        at = (at + 1) & mask
+        place = &places[at]
+
+
+# ---- the loop
+
+cdef inline bint begins(Span value, Span start) noexcept nogil:
+    return value.len >= start.len and octets_same(value.at, start.at, start.len)
+
+
+# What most tests are made of is done here, and all else by `work`.
+cdef void run(Machine* m, const Image* image, uint32_t first, uint32_t count,
+              Input* input) noexcept nogil:
+    cdef const Instruction* i = (<const Instruction*>image_table(image, &image.instructions)
+                                 + first)
+    cdef const Instruction* end = i + count
+    cdef bint truth = False
+    cdef Span value
+    cdef uint8_t op
     m.image = image
     m.input = input
-    m.truth = False
     m.depth = 0
     input.made.size = 0
-    if program >= image.programs.count:
-        return
-    i = <const Instruction*>image_table(image, &image.instructions) + row.first
-    end = i + row.count
     while i < end:
-        if OP_NONE < i.op < OP_SUB_OPTION:
-            push(m, load(m, i))
-        elif OP_SUB_OPTION <= i.op < OP_CONCAT:
-            right = pop(m)
-            push(m, change(m, i, right))
-        elif OP_CONCAT <= i.op < OP_EXISTS:
-            right = pop(m)
-            left = pop(m)
-            push(m, combine(m, i, left, right))
-        elif OP_EXISTS <= i.op < OP_JUMP:
-            m.truth = test(m, i)
-        elif OP_JUMP <= i.op < OP_ONE_OF:
-            i += jump(m, i)
-        elif OP_ONE_OF <= i.op < OP_POP:
-            m.truth = test(m, i)
-            i += i.a if m.truth else 0
-        elif i.op == OP_POP:
-            pop(m)
+        op = i.op
+        if op == OP_OPTION_EXISTS:
+            truth = option_in(input, i.a).at != NULL
+        elif op == OP_OPTION_IS:
+            truth = are_equal(option_in(input, i.a), literal(image, i))
+        elif op == OP_OPTION_BEGINS:
+            truth = begins(option_in(input, i.a), literal(image, i))
+        elif op == OP_RELAY_EXISTS:
+            truth = relay_option(input.relay_info, i.a).at != NULL
+        elif op == OP_RELAY_IS:
+            truth = are_equal(relay_option(input.relay_info, i.a), literal(image, i))
+        elif op == OP_MEMBER:
+            truth = is_member(input, i.b)
+        elif op == OP_KNOWN:
+            truth = input.known
+        elif op == OP_NOT:
+            truth = not truth
+        elif op == OP_JUMP:
+            i += i.a
+        elif op == OP_JUMP_IF:
+            if truth:
+                i += i.a
+        elif op == OP_JUMP_UNLESS:
+            if not truth:
+                i += i.a
+        elif op == OP_CLASS:
+            if truth:
+                input_mark(input, i.b, i.c)
+            input.made.size = 0
+        elif op == OP_AMONG or op == OP_OPTION_AMONG:
+            value = option_in(input, i.a) if op == OP_OPTION_AMONG else pop(m)
+            mark_among(image, i, value, input)
+            input.made.size = 0
+        else:
+            m.truth = truth
+            i += work(m, i)
+            truth = m.truth
         i += 1
+    m.truth = truth
+
+
+cdef void program_mark(const Image* image, Input* input) noexcept nogil:
+    cdef Machine m
+    run(&m, image, image.class_first, image.class_count, input)
+
+
+cdef bint run_by_place(Machine* m, const Image* image, uint32_t place,
+                       Input* input) noexcept nogil:
+    cdef const Program* program = <const Program*>image_table(image, &image.programs) + place
+    if place >= image.programs.count:
+        return False
+    run(m, image, program.first, program.count, input)
+    return True
 
 
 cdef bint program_test(const Image* image, uint32_t program, Input* input) noexcept nogil:
     cdef Machine m
-    run(&m, image, program, input)
-    return m.truth
+    return run_by_place(&m, image, program, input) and m.truth
 
 
 cdef Span program_value(const Image* image, uint32_t program, Input* input) noexcept nogil:
     cdef Machine m
-    run(&m, image, program, input)
-    return top(&m)
+    return top(&m) if run_by_place(&m, image, program, input) else EMPTY
 
 
 # ---- Python
@@ -323,7 +404,10 @@ OPS = {
     "hexstring": OP_HEXSTRING, "split": OP_SPLIT, "exists": OP_EXISTS, "equal": OP_EQUAL,
     "is": OP_IS, "member": OP_MEMBER, "known": OP_KNOWN, "bootp": OP_BOOTP, "truth": OP_TRUTH,
     "not": OP_NOT, "jump": OP_JUMP, "jump-if": OP_JUMP_IF, "jump-unless": OP_JUMP_UNLESS,
-    "one-of": OP_ONE_OF, "same": OP_SAME, "pop": OP_POP,
+    "one-of": OP_ONE_OF, "same": OP_SAME, "pop": OP_POP, "option-exists": OP_OPTION_EXISTS,
+    "option-is": OP_OPTION_IS, "option-begins": OP_OPTION_BEGINS,
+    "relay-exists": OP_RELAY_EXISTS, "relay-is": OP_RELAY_IS, "class": OP_CLASS,
+    "among": OP_AMONG, "option-among": OP_OPTION_AMONG,
 }
 NUMBERS = {
     "htype": NUMBER_HTYPE, "hlen": NUMBER_HLEN, "msgtype": NUMBER_MESSAGE_TYPE,
@@ -350,6 +434,7 @@ def evaluate(const unsigned char[::1] image_bytes, uint32_t program, bytes messa
     cdef Input input
     cdef Span value
     cdef uint64_t words[CLASS_WORDS]
+    cdef uint64_t counted[CLASS_COUNTERS]
     cdef int word
     if program >= image.programs.count:
         raise IndexError(program)
@@ -357,6 +442,7 @@ def evaluate(const unsigned char[::1] image_bytes, uint32_t program, bytes messa
     if reason != DROP_NONE:
         raise ValueError(drop_names()[<int>reason])
     memset(&arrival, 0, sizeof(Arrival))
+    memset(counted, 0, sizeof(counted))
     arrival.ifindex = ifindex
     arrival.source = source
     arrival.destination = destination
@@ -365,6 +451,7 @@ def evaluate(const unsigned char[::1] image_bytes, uint32_t program, bytes messa
     input_packet(&input, &packet, &arrival)
     input.known = known
     input.classes = words
+    input.counted = counted
     if relay_info is not None:
         input.relay_info = Span(relay_info, <uint32_t>len(relay_info))
     truth = program_test(image, program, &input)

@@ -7,13 +7,13 @@ places counted from the cell itself, so a pointer to a cell is all that a reader
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
 
+from fastdhcp._octets cimport octets_hash, octets_same
 from fastdhcp._wire cimport Span
 
 cdef enum:
     RESERVATIONS_MAGIC = 0x46445256  # "FDRV"
-    RESERVATIONS_LAYOUT = 1
+    RESERVATIONS_LAYOUT = 2
     RESERVED_CLASSES = 4         # classes that one reservation names
     RESERVED_CLASS_MAX = 0xFFFF  # the highest id of a class that fits a cell
     IDENTITY_INLINE = 16         # octets of an identifier that stand in the cell itself
@@ -78,7 +78,7 @@ cdef inline bint reservation_same(const Reservation* cell,
                                   const Reservation* other) noexcept nogil:
     cdef Span own = reservation_identity(cell)
     return (other != NULL and other.kind == cell.kind and other.identity_len == own.len
-            and memcmp(reservation_identity(other).at, own.at, own.len) == 0)
+            and octets_same(reservation_identity(other).at, own.at, own.len))
 
 
 cdef inline const Reservation* reservations_cell(const Reservations* table,
@@ -87,25 +87,10 @@ cdef inline const Reservation* reservations_cell(const Reservations* table,
 
 
 # Whose it is: a hash of kind and identifier under the network's number, or the VRF's for those of
-# any network. It need not be secret: what stands in the table comes from the operator.
+# any network.
 cdef inline uint64_t reservation_hash(uint32_t network, uint32_t vrf, uint8_t kind,
                                       Span identity) noexcept nogil:
-    cdef uint64_t hash = <uint64_t>kind << 32 | (network if network else ~vrf)
-    cdef uint64_t word
-    cdef const uint8_t* at = identity.at
-    cdef uint32_t left = identity.len
-    hash = (hash ^ identity.len) * <uint64_t>0x9E3779B97F4A7C15
-    while left >= 8:
-        memcpy(&word, at, 8)
-        hash = (hash ^ (hash >> 29) ^ word) * <uint64_t>0xBF58476D1CE4E5B9
-        at += 8
-        left -= 8
-    if left:
-        word = 0
-        memcpy(&word, at, left)
-        hash = (hash ^ (hash >> 29) ^ word) * <uint64_t>0xBF58476D1CE4E5B9
-    hash = (hash ^ (hash >> 32)) * <uint64_t>0x94D049BB133111EB
-    return hash ^ (hash >> 29)
+    return octets_hash(<uint64_t>kind << 32 | (network if network else ~vrf), identity)
 
 
 cdef inline uint32_t reservation_address_hash(uint32_t vrf, uint32_t address) noexcept nogil:

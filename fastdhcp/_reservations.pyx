@@ -3,9 +3,10 @@
 from array import array
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
 from fastdhcp._image cimport NOWHERE, Image, Pool, image_find_pool, image_pool_gives
+from fastdhcp._octets cimport octets_same
 from fastdhcp._rows cimport Rows, Stored
 from fastdhcp._wire cimport Span
 
@@ -33,7 +34,7 @@ cdef inline bint is_owner(const Reservation* cell, uint32_t network, uint32_t vr
     if network == 0 and cell.vrf != vrf:
         return False
     own = reservation_identity(cell)
-    return memcmp(own.at, identity.at, identity.len) == 0
+    return octets_same(own.at, identity.at, identity.len)
 
 
 cdef const Reservation* reservations_find(const Reservations* table, uint32_t network,

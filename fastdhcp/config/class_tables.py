@@ -7,15 +7,17 @@ from fastdhcp._classes import literal_hash
 from fastdhcp._stats import CLASS_COUNTERS
 from fastdhcp.config import tables
 from fastdhcp.config.classes import CLASSES_MAX, TAKEN, in_order
-from fastdhcp.config.expressions import Expression
+from fastdhcp.config.fusion import fused, marked
 from fastdhcp.config.left_out import missing
 from fastdhcp.config.model import EVERYBODY, Class, Configuration, Guard, When
 from fastdhcp.config.programs import ProgramError, ProgramTable
+from fastdhcp.config.reads import Step
 from fastdhcp.config.report import Report, Where
 from fastdhcp.config.tables import NOWHERE, Blob, LayerTable, OverlayTable
 
 DROP, LEASE = 1, 2  # ClassFlag
 READ_KEPT_CLASS = 2  # ProgramsRead
+EFFECTS = {"drop": 1, "overlaid": 2, "told": 4}  # ClassEffect
 SET_SIZE = CLASSES_MAX // 8
 EVERY_CLASS = (1 << CLASSES_MAX) - 1
 
@@ -26,9 +28,7 @@ class _Rows:
 
     guards: list[bytes] = field(default_factory=list)
     whens: list[bytes] = field(default_factory=list)
-    steps: list[bytes] = field(default_factory=list)
     places: list[bytes] = field(default_factory=list)
-    candidates: list[bytes] = field(default_factory=list)
 
 
 class ClassTables:
@@ -55,6 +55,10 @@ class ClassTables:
         """The bit of each class."""
         self.read = 0
         """Bits of ProgramsRead for what a worker is to look up."""
+        self.program = (0, 0)
+        """Where the program of all tests begins, and its instructions; once packed."""
+        self.effects = 0
+        """Which sets of classes are not empty, likewise."""
         self._rows = _Rows()
         self._guards: dict[Guard, int] = {}
         self._overlaid = self._told = 0
@@ -88,15 +92,13 @@ class ClassTables:
             return {name: [] for name in tables.CLASS_TABLES} | {"guards": rows.guards}
         classes = [self._pack_taken(name) for name in TAKEN]
         classes += [self._pack(found) for found in self._classes]
-        self._add_steps()
+        self._add_program()
         ids = sorted((self._id(found), self.numbers[found.name]) for found in self._classes)
         return {
             "classes": classes,
             "class_ids": [tables.CLASS_ID.pack(id=id_, number=number) for id_, number in ids],
             "class_sets": [self._sets()],
-            "class_steps": rows.steps,
             "class_places": rows.places,
-            "class_candidates": rows.candidates,
             "guards": rows.guards,
             "whens": rows.whens,
         }
@@ -105,6 +107,10 @@ class ClassTables:
 
     def _id(self, found: Class) -> int:
         return self._ids.get(found.name, 0)
+
+    def _counter(self, found: Class) -> int:
+        id_ = self._id(found)
+        return id_ - 1 if 0 < id_ <= CLASS_COUNTERS else NOWHERE
 
     def _pack_taken(self, name: str) -> bytes:
         text = name.encode()
@@ -126,7 +132,7 @@ class ClassTables:
             flags=DROP * found.drop | LEASE * found.lease,
             overlay=overlay,
             layer=layer,
-            counter=id_ - 1 if 0 < id_ <= CLASS_COUNTERS else NOWHERE,
+            counter=self._counter(found),
             test_at=self._blob.place(test),
             test_len=len(test),
             omitted=self._omitted(found),
@@ -138,7 +144,7 @@ class ClassTables:
         if test is None:
             return NOWHERE
         self.read |= READ_KEPT_CLASS
-        return self._program(test)
+        return self._programs.place(test, self.numbers)
 
     def _note(self, number: int, overlay: int, layer: int) -> None:
         self._overlaid |= bool(overlay) << number
@@ -148,46 +154,45 @@ class ClassTables:
         return sum(1 << self.numbers[name] for name in set(names))
 
     def _sets(self) -> bytes:
-        return tables.CLASS_SETS.pack(
-            drop=_words(self._set([found.name for found in self._classes if found.drop])),
-            lease=_words(self._set([found.name for found in self._classes if found.lease])),
-            overlaid=_words(self._overlaid),
-            told=_words(self._told),
-        )
+        sets = {
+            "drop": self._set([found.name for found in self._classes if found.drop]),
+            "lease": self._set([found.name for found in self._classes if found.lease]),
+            "overlaid": self._overlaid,
+            "told": self._told,
+        }
+        self.effects = sum(bit for name, bit in EFFECTS.items() if sets[name])
+        return tables.CLASS_SETS.pack(**{name: _words(bits) for name, bits in sets.items()})
 
     # -- tests
 
-    def _add_steps(self) -> None:
+    def _add_program(self) -> None:
+        """One program: the groups, then each test with its class, behind those that it names."""
         ordered = in_order(self._classes)
         groups = _groups(ordered)
         grouped = {found.name for members in groups for found in members}
+        steps: list[Step] = []
         for members in groups:
-            self._add_group(members)
+            steps += self._group(members)
         for found in ordered:
             if found.name not in grouped and found.test is not None:
-                self._add_step(self._program(found.test), self.numbers[found.name])
+                self._programs.note(found.test)
+                mark = Step("class", b=self.numbers[found.name], c=self._counter(found))
+                steps += marked(found.test.steps, mark)
+        self.program = self._programs.join(steps, self.numbers), len(steps)
 
-    def _program(self, expression: Expression) -> int:
-        return self._programs.place(expression, self.numbers)
-
-    def _add_step(self, program: int, number: int, first: int = 0, mask: int = 0) -> None:
-        row = tables.CLASS_STEP.pack(
-            program=program, number=number, place_first=first, place_mask=mask
-        )
-        self._rows.steps.append(row)
-
-    def _add_group(self, members: Sequence[Class]) -> None:
-        """Tests of one value, by open addressing over their literals, at most half in use."""
-        value, candidates = None, dict[bytes, list[int]]()
+    def _group(self, members: Sequence[Class]) -> tuple[Step, ...]:
+        """Tests of one value, by open addressing over their literals, at most a quarter in use:
+        a literal of several classes has as many places."""
+        value, pairs = None, list[tuple[bytes, Class]]()
         for found in members:
             assert found.test is not None and found.test.compared is not None
             value, literals = found.test.compared
-            for literal in literals:
-                candidates.setdefault(literal, []).append(self.numbers[found.name])
+            pairs += [(literal, found) for literal in literals]
         assert value is not None
-        room = 1 << (2 * len(candidates) - 1).bit_length()
+        self._programs.note(value)
+        room = 1 << (4 * len(pairs) - 1).bit_length()
         places = [_EMPTY] * room
-        for literal, numbers in candidates.items():
+        for literal, found in pairs:
             digest = literal_hash(literal)
             at = digest & (room - 1)
             while places[at] is not _EMPTY:
@@ -196,12 +201,12 @@ class ClassTables:
                 hash=digest,
                 literal_at=self._blob.place(literal),
                 literal_len=len(literal),
-                candidate_first=len(self._rows.candidates),
-                candidate_count=len(numbers),
+                number=self.numbers[found.name],
+                counter=self._counter(found),
             )
-            self._rows.candidates += [tables.CLASS_CANDIDATE.pack(number=n) for n in numbers]
-        self._add_step(self._program(value), NOWHERE, len(self._rows.places), room - 1)
+        among = Step("among", b=room - 1, c=len(self._rows.places))
         self._rows.places += places
+        return fused([*value.steps, among])
 
 
 def check_programs(

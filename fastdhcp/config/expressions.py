@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from fastdhcp._program import LIMITS
+from fastdhcp.config.fusion import JUMPS, fused
 from fastdhcp.config.notation import octets_of
 from fastdhcp.config.reads import (
     ANY_SIZE,
@@ -64,7 +65,6 @@ _COST = {
 }  # fmt: skip
 _COST_OTHER = 20
 _COST_RUN = 40
-_JUMPS = ("jump", "jump-if", "jump-unless", "one-of", "same")
 _CALLS: Mapping[str, tuple[Step, int]] = {
     "lcase": (Step("lower"), 0),
     "ucase": (Step("upper"), 0),
@@ -164,7 +164,7 @@ class Expression:
         for place in range(len(self.steps) - 1, -1, -1):
             step = self.steps[place]
             onward = ways[place + 1]
-            if step.op in _JUMPS:
+            if step.op in JUMPS:
                 jumped = ways[place + 1 + step.a]
                 onward = jumped if step.op == "jump" else max(onward, jumped)
             ways[place] = onward + _COST.get(step.op, _COST_OTHER)
@@ -213,7 +213,7 @@ def compile_node(
             "member('...')",
         )
     return Expression(
-        text, is_test(tree), tuple(run.steps), run.facts, _compared(text, tree, names, classes)
+        text, is_test(tree), fused(run.steps), run.facts, _compared(text, tree, names, classes)
     )
 
 

@@ -36,20 +36,32 @@ class ProgramTable:
         bits = tuple((classes or {})[name] for name in sorted(expression.classes))
         key = (expression.steps, bits)
         found = self._places.get(key)
-        if found is not None:
-            return found
-        if len(self.instructions) + len(expression.steps) > INSTRUCTIONS_MAX:
+        if found is None:
+            self.note(expression)
+            found = self._places[key] = self.add(expression.steps, classes or {})
+        return found
+
+    def note(self, expression: Expression) -> None:
+        """Notes what a program reads whose steps are placed by add()."""
+        if expression.reads_relay_info:
+            self.read |= READ_RELAY_INFO
+
+    def add(self, steps: Sequence[Step], classes: Mapping[str, int]) -> int:
+        """The index of a new program. Raises ProgramError."""
+        first = self.join(steps, classes)
+        self.rows.append(tables.PROGRAM.pack(first=first, count=len(steps)))
+        return len(self.rows) - 1
+
+    def join(self, steps: Sequence[Step], classes: Mapping[str, int]) -> int:
+        """Where the instructions of a program begin. Raises ProgramError."""
+        if len(self.instructions) + len(steps) > INSTRUCTIONS_MAX:
             raise ProgramError(
                 f"all expressions together take more than {INSTRUCTIONS_MAX} instructions; put "
                 "what many of them say into a class, and ask for it by member('...')"
             )
-        if expression.reads_relay_info:
-            self.read |= READ_RELAY_INFO
         first = len(self.instructions)
-        self.instructions += [self._pack(step, classes or {}) for step in expression.steps]
-        found = self._places[key] = len(self.rows)
-        self.rows.append(tables.PROGRAM.pack(first=first, count=len(expression.steps)))
-        return found
+        self.instructions += [self._pack(step, classes) for step in steps]
+        return first
 
     def slots(self) -> bytes:
         """The slot table's row."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fastdhcp._program import NUMBERS
 from fastdhcp.config.report import nearest
-from fastdhcp.config.syntax import U32_MAX, Path
+from fastdhcp.config.syntax import LENGTH_ALL, U32_MAX, Path
 from fastdhcp.options import BY_CODE, BY_NAME, RELAY_BY_CODE, RELAY_BY_NAME, Option
 
 RELAY_INFO = 82
@@ -132,6 +132,11 @@ class Read:
     field: str | None = None
 
 
+def _option(code: int) -> Step:
+    """The whole of it."""
+    return Step("option", option=code, c=LENGTH_ALL)
+
+
 def form_of(code: int, names: Mapping[str, Option]) -> Form:
     """How values of an option look. What the configuration defines anew is as it says there."""
     own = (found for found in names.values() if found.code == code and found.name not in BY_NAME)
@@ -234,7 +239,7 @@ class _Reader:
         code = self.code({name: option.code for name, option in known.items()}, "option")
         form = form_of(code, self.names)
         name = f"option[{code}]"
-        fetch: tuple[Step, ...] = (Step("option", option=code),)
+        fetch: tuple[Step, ...] = (_option(code),)
         if code == RELAY_INFO:
             fetch = (Step("relay-info"),)
         if self.count < len(self.steps) and self.steps[self.count] == "option":
@@ -276,7 +281,7 @@ class _Reader:
         """vendor.exists, vendor.enterprise."""
         word = self.word("exists", "enterprise", cure="[4491] behind it, .exists or .enterprise")
         self.end()
-        fetch = Step("option", option=code)
+        fetch = _option(code)
         if word == "exists":
             return Read((fetch, Step("vendor", b=1)), ANY_SIZE, option=code)
         return Read((fetch, Step("enterprise")), Sizes(4, 4, absent=True), option=code)
@@ -286,7 +291,7 @@ class _Reader:
         if found is None:
             return self.whole_vendor(VENDOR_OPTION)
         any_, number = found
-        fetch = Step("option", option=VENDOR_OPTION)
+        fetch = _option(VENDOR_OPTION)
         if self.word("exists", "option") == "exists":
             self.end()
             steps: tuple[Step, ...] = (fetch, Step("vendor", b=any_, c=number))
@@ -314,7 +319,7 @@ class _Reader:
             self.count += 1
         self.end()
         steps = (
-            Step("option", option=VENDOR_CLASS),
+            _option(VENDOR_CLASS),
             Step("vendor", a=place, b=any_, c=number),
         )
         return Read(steps, Sizes(0, 255), option=VENDOR_CLASS)

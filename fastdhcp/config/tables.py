@@ -69,7 +69,8 @@ SENDING = {"": 0, "always": ALWAYS, "never": NEVER}
 HEADER = Row(
     magic="I", layout="I", size="Q", generation="I", workers="I", identity="16s", durable="I",
     vrfs="I", relay_rules="I", programs_read="I", identity_kinds="I",
-    named_relayed="I", named="16s",
+    named_relayed="I", named="16s", class_first="I", class_count="I", class_effects="I",
+    spare="4x",
 )  # fmt: skip
 TABLE = Row(at="I", count="I")
 NETWORK = Row(
@@ -110,20 +111,13 @@ CLASS = Row(
 )  # fmt: skip
 CLASS_ID = Row(id="I", number="I")
 CLASS_SETS = Row(drop="32s", lease="32s", overlaid="32s", told="32s")
-CLASS_STEP = Row(program="I", number="I", place_first="I", place_mask="I")
-CLASS_PLACE = Row(
-    hash="I", literal_at="I", literal_len="I", candidate_first="I", candidate_count="I"
-)
-CLASS_CANDIDATE = Row(number="I")
+CLASS_PLACE = Row(hash="I", literal_at="I", literal_len="H", number="H", counter="I")
 GUARD = Row(allow="32s", deny="32s")
 WHEN = Row(number="I", overlay="I", layer="I", spare="4x")
 LEVELS = Row(of="16s")
 OVERLAY = Row(keys="I", value_first="I", flags_given="I", flags="I")
 
-CLASS_TABLES = (
-    "classes", "class_ids", "class_sets", "class_steps", "class_places", "class_candidates",
-    "guards", "whens",
-)  # fmt: skip
+CLASS_TABLES = ("classes", "class_ids", "class_sets", "class_places", "guards", "whens")
 # In the order of the header, after its fixed fields.
 TABLES = (
     "networks", "members", "subnets", "pools", "masks", "params", "layers", "options",
@@ -135,9 +129,9 @@ ROWS = {
     "params": PARAMS, "layers": LAYER, "options": OPTION, "interfaces": INTERFACE, "own": OWN,
     "agents": AGENT, "vpns": VPN, "definitions": OCTET,
     "instructions": INSTRUCTION, "programs": PROGRAM, "slots": SLOT_TABLE,
-    "classes": CLASS, "class_ids": CLASS_ID, "class_sets": CLASS_SETS, "class_steps": CLASS_STEP,
-    "class_places": CLASS_PLACE, "class_candidates": CLASS_CANDIDATE, "guards": GUARD,
-    "whens": WHEN, "overlays": OVERLAY, "overlay_values": INDEX, "levels": LEVELS,
+    "classes": CLASS, "class_ids": CLASS_ID, "class_sets": CLASS_SETS,
+    "class_places": CLASS_PLACE, "guards": GUARD, "whens": WHEN, "overlays": OVERLAY,
+    "overlay_values": INDEX, "levels": LEVELS,
 }  # fmt: skip
 """Of each table but `blob`, which has none."""
 HEADER_SIZE = HEADER.size + TABLE.size * len(TABLES)
