@@ -12,14 +12,14 @@ from fastdhcp._bitmap cimport bitmap_next
 from fastdhcp._body cimport Bodies, bodies_close, bodies_open
 from fastdhcp._codec cimport Packet, Scratch, codec_decode
 from fastdhcp._handle cimport Handled, handle_packet, handled_clear
-from fastdhcp._image cimport Image, Pool, image_pool, image_slots
+from fastdhcp._image cimport CLASS_WORDS, Image, Pool, image_pool, image_slots
 from fastdhcp._journal cimport CHANGE_RENEW, Applied, Change, Outcome, apply_change, journal_change
 from fastdhcp._leases cimport Binding, Table, leases_candidates, leases_read, node_now
 from fastdhcp._memory cimport Memory
 from fastdhcp._program cimport Input, input_packet, program_test
 from fastdhcp._reply cimport Reply, reply_write
 from fastdhcp._scope cimport Arrival, Scope, scope_select
-from fastdhcp._stats cimport DROP_NONE
+from fastdhcp._stats cimport CLASS_COUNTERS, DROP_NONE
 
 cdef enum:
     CANDIDATES = 16
@@ -103,12 +103,18 @@ cdef class Units:
         """Run program 0 of an image upon a message `count` times. Returns how often it was true."""
         cdef const Image* image = <const Image*>&image_bytes[0]
         cdef uint32_t passed = 0, _i
+        cdef uint64_t classes[CLASS_WORDS]
+        cdef uint64_t counted[CLASS_COUNTERS]
         cdef Packet packet
         cdef Input input
+        memset(classes, 0, sizeof(classes))
+        memset(counted, 0, sizeof(counted))
         if codec_decode(image_slots(image), message, <uint32_t>len(message), self.scratch,
                         &packet) != DROP_NONE:
             raise ValueError("the message is no request")
         input_packet(&input, &packet, &self.arrival)
+        input.classes = classes
+        input.counted = counted
         with nogil:
             for _i in range(count):
                 passed += program_test(image, 0, &input)

@@ -16,10 +16,9 @@ from fastdhcp._identity cimport (
     identifiers_relay_info,
 )
 from fastdhcp._image cimport (
-    IDENTITY_CIRCUIT_ID, IDENTITY_CLIENT_ID, IDENTITY_HW_ADDRESS, IDENTITY_NAMED,
-    IDENTITY_REMOTE_ID, IDENTITY_SUBSCRIBER_ID, NAMED_KINDS, NOWHERE, READ_KEPT_CLASS,
-    READ_RELAY_INFO, Image, Network, Vpn, image_class, image_class_number, image_network,
-    image_subnet, image_table,
+    IDENTITY_CIRCUIT_ID, IDENTITY_CLIENT_ID, IDENTITY_HW_ADDRESS, IDENTITY_REMOTE_ID,
+    IDENTITY_SUBSCRIBER_ID, NAMED_KINDS, NOWHERE, READ_KEPT_CLASS, READ_RELAY_INFO, Image, Network,
+    Vpn, image_class, image_class_number, image_network, image_subnet, image_table,
 )
 from fastdhcp._journal cimport (
     APPLY_LOCKED, APPLY_MOVED, APPLY_RING_FULL, CHANGE_NONE, CHANGE_PEND, Applied, Change, Outcome,

@@ -55,10 +55,9 @@ class ClassTables:
         """The bit of each class."""
         self.read = 0
         """Bits of ProgramsRead for what a worker is to look up."""
-        self.program = (0, 0)
-        """Where the program of all tests begins, and its instructions; once packed."""
-        self.effects = 0
-        """Which sets of classes are not empty, likewise."""
+        self.head = {"class_first": 0, "class_count": 0, "class_effects": 0}
+        """Of the image's head, once packed: the program of all tests, and which sets of classes are
+        not empty."""
         self._rows = _Rows()
         self._guards: dict[Guard, int] = {}
         self._overlaid = self._told = 0
@@ -160,7 +159,7 @@ class ClassTables:
             "overlaid": self._overlaid,
             "told": self._told,
         }
-        self.effects = sum(bit for name, bit in EFFECTS.items() if sets[name])
+        self.head["class_effects"] = sum(bit for name, bit in EFFECTS.items() if sets[name])
         return tables.CLASS_SETS.pack(**{name: _words(bits) for name, bits in sets.items()})
 
     # -- tests
@@ -178,7 +177,8 @@ class ClassTables:
                 self._programs.note(found.test)
                 mark = Step("class", b=self.numbers[found.name], c=self._counter(found))
                 steps += marked(found.test.steps, mark)
-        self.program = self._programs.join(steps, self.numbers), len(steps)
+        self.head["class_first"] = self._programs.join(steps, self.numbers)
+        self.head["class_count"] = len(steps)
 
     def _group(self, members: Sequence[Class]) -> tuple[Step, ...]:
         """Tests of one value, by open addressing over their literals, at most a quarter in use:

@@ -16,6 +16,7 @@ from fastdhcp.config.model import EVERYBODY, Class, Guard, When
 from fastdhcp.config.notation import doubt_of_expression
 from fastdhcp.config.report import Report, Where, unknown_name
 from fastdhcp.config.scopes import own_values, scope_options
+from fastdhcp.config.weights import RUN, WEIGHTS, weight_of
 from fastdhcp.options import Definitions, shown
 
 TAKEN = ("known", "bootp", "all")
@@ -179,21 +180,19 @@ def in_order(classes: Iterable[Class]) -> list[Class]:
 
 
 def ceiling(classes: Iterable[Class]) -> int:
-    """Instructions of the machine that the tests of a packet take at most, about."""
+    """Instructions of the machine that the tests of a packet take at most, about. All are one
+    program; tests of one value take one look-up of it."""
     grouped: set[object] = set()
     total = 0
     for found in classes:
         if found.test is None:
             continue
         if found.test.compared is None:
-            total += found.test.cost
+            total += weight_of(found.test.steps) + WEIGHTS["class"]
         elif (value := found.test.compared[0]).steps not in grouped:
             grouped.add(value.steps)
-            total += value.cost + _LOOK_UP_COST
-    return total
-
-
-_LOOK_UP_COST = 120  # of a value's place among the literals of a group
+            total += weight_of(value.steps) + WEIGHTS["among"]
+    return total + RUN if total else 0
 
 
 def _names_one_of(found: Class, names: Mapping[str, Class]) -> bool:

@@ -286,9 +286,7 @@ def compile_image(
             "vrfs": len(set(run.network_vrfs) - {0}),
             "relay_rules": relay_rules(config.relays),
             "programs_read": run.programs.read | run.classes.read,
-            "class_first": run.classes.program[0],
-            "class_count": run.classes.program[1],
-            "class_effects": run.classes.effects,
+            **run.classes.head,
         },
         run.blob,
         {

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from fastdhcp._program import LIMITS
-from fastdhcp.config.fusion import JUMPS, fused
+from fastdhcp.config.fusion import fused
 from fastdhcp.config.notation import octets_of
 from fastdhcp.config.reads import (
     ANY_SIZE,
@@ -37,6 +37,7 @@ from fastdhcp.config.syntax import (
     parse,
 )
 from fastdhcp.config.tokens import ExpressionError
+from fastdhcp.config.weights import RUN, weight_of
 from fastdhcp.options import Option
 
 STACK_MAX = LIMITS["stack"]
@@ -45,8 +46,7 @@ PROGRAM_SIZE_MAX = LIMITS["program"]
 BUILT_IN = ("all", "bootp", "known", "unknown")
 """Classes that are there without being configured, in any case of letters."""
 
-# What an instruction does to the stack (by default it pushes one), and what it costs a worker at
-# most: about so many instructions of the machine on x86-64, with values of 32 octets.
+# What an instruction does to the stack; by default it pushes one.
 _STACK = {
     **dict.fromkeys(
         ("sub-option", "vendor", "vendor-option", "enterprise", "substring", "lower", "upper",
@@ -57,14 +57,6 @@ _STACK = {
     **dict.fromkeys(("concat", "hexstring", "split", "exists", "is", "same", "pop"), -1),
     "equal": -2,
 }  # fmt: skip
-_COST = {
-    "relay": 90, "sub-option": 150, "vendor": 60, "vendor-option": 150, "lower": 250, "upper": 250,
-    "address-text": 150, "number-text": 120, "concat": 80, "hexstring": 700, "split": 700,
-    "number": 35, "interface": 60, "is": 45, "equal": 45, "one-of": 40, "same": 45,
-    "substring": 35,
-}  # fmt: skip
-_COST_OTHER = 20
-_COST_RUN = 40
 _CALLS: Mapping[str, tuple[Step, int]] = {
     "lcase": (Step("lower"), 0),
     "ucase": (Step("upper"), 0),
@@ -159,16 +151,8 @@ class Expression:
 
     @property
     def cost(self) -> int:
-        """Instructions of the machine on the longest way through it."""
-        ways = [0] * (len(self.steps) + 1)
-        for place in range(len(self.steps) - 1, -1, -1):
-            step = self.steps[place]
-            onward = ways[place + 1]
-            if step.op in JUMPS:
-                jumped = ways[place + 1 + step.a]
-                onward = jumped if step.op == "jump" else max(onward, jumped)
-            ways[place] = onward + _COST.get(step.op, _COST_OTHER)
-        return ways[0] + _COST_RUN
+        """Instructions of the machine on the longest way through it, in a run of its own."""
+        return RUN + weight_of(self.steps)
 
 
 def compile_expression(

@@ -12,6 +12,7 @@ from fastdhcp.config.tables import Blob
 
 INSTRUCTIONS_MAX = LIMITS["instructions"]
 READ_RELAY_INFO = 1  # ProgramsRead (_image.pxd)
+_MARKS = ("class", "among")  # what stands behind an expression
 
 
 class ProgramError(ValueError):
@@ -25,6 +26,7 @@ class ProgramTable:
         self.instructions: list[bytes] = []
         self.rows: list[bytes] = []
         self.read = 0
+        self._size = 0  # instructions of expressions
         self._blob = blob
         self._places: dict[tuple[tuple[Step, ...], tuple[int, ...]], int] = {}
         slots, self._slot_count, self._slot_max = slot_table()
@@ -54,7 +56,8 @@ class ProgramTable:
 
     def join(self, steps: Sequence[Step], classes: Mapping[str, int]) -> int:
         """Where the instructions of a program begin. Raises ProgramError."""
-        if len(self.instructions) + len(steps) > INSTRUCTIONS_MAX:
+        self._size += sum(step.op not in _MARKS for step in steps)
+        if self._size > INSTRUCTIONS_MAX:
             raise ProgramError(
                 f"all expressions together take more than {INSTRUCTIONS_MAX} instructions; put "
                 "what many of them say into a class, and ask for it by member('...')"

@@ -144,6 +144,20 @@ def compare(rng: Random, depth: int) -> str:
     return f"{left} {rng.choice(('==', '==', '!='))} {right}"
 
 
+def begins(rng: Random, _: int = 0) -> str:
+    word = rng.choice([word for word in WORDS if word])
+    size = rng.randrange(1, len(word) + 1)
+    wanted = word[: rng.choice((size, rng.randrange(size + 1)))]
+    return f"substring({option(rng)}, 0, {size}) {rng.choice(('==', '!='))} '{wanted}'"
+
+
+def is_word(rng: Random, _: int = 0) -> str:
+    words = rng.sample(WORDS, rng.randrange(1, 6))
+    items = ", ".join(f"'{word}'" for word in words)
+    value = rng.choice((option, relay))(rng)
+    return rng.choice((f"{value} in ({items})", f"{value} == '{words[0]}'"))
+
+
 def among(rng: Random, depth: int) -> str:
     items = ", ".join(drawn_value(rng, 0) for _ in range(rng.randrange(1, 5)))
     return f"{drawn_value(rng, depth)} in ({items})"
@@ -159,7 +173,7 @@ def negated(rng: Random, depth: int) -> str:
     return f"not ({drawn_test(rng, depth)})"
 
 
-SIMPLE_TESTS: tuple[Maker, ...] = (exists, member, compare, compare, among)
+SIMPLE_TESTS: tuple[Maker, ...] = (exists, member, compare, compare, among, begins, is_word)
 JOINED_TESTS: tuple[Maker, ...] = (joined, joined, negated)
 
 

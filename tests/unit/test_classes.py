@@ -162,6 +162,48 @@ def test_each_packet_is_counted_under_its_classes(tmp_path) -> None:
     assert world.memory.counters()[first : first + 3] == [3, 1, 0]
 
 
+def test_a_class_that_is_given_and_matches_too_is_counted_once(tmp_path) -> None:
+    world = World(tmp_path, MODEMS + KNOWN + 'classes = ["modem"]')
+    world.discover(9, options=VENDOR)
+    world.discover(9)
+    first = counter_words()["COUNT_CLASS"]
+    assert names_of(world) == ["known", "modem"]
+    assert world.memory.counters()[first : first + 2] == [2, 0]
+
+
+@pytest.mark.parametrize("size", [*range(1, 34), 63, 64, 65])
+def test_of_any_length_the_last_octet_tells_literals_apart(tmp_path, size: int) -> None:
+    """Alone, in a group, and of a group that looks at the first octets only."""
+    head, last = "x" * (size - 1), ["y", "z"]
+    tests = [f"option[60].hex == '{head}{end}'" for end in last]
+    tests += [f"option[77].hex == '{head}y'", f"substring(option[12].hex, 0, {size}) == '{head}y'"]
+    tests += [f"substring(option[61].hex, 0, {size}) == '{head}{end}'" for end in last]
+    written = "".join(
+        f'[[classes]]\nname = "c{i}"\ntest = "{test}"\ndrop = true\n'
+        for i, test in enumerate(tests)
+    )
+    world = World(tmp_path, written + LAN + 'pools = ["10.77.1.1-10.77.1.9"]')
+    for end, first in (("y", 0), ("z", 1)):
+        said = f"{head}{end}".encode()
+        world.discover(1, options={60: said, 77: said, 12: said + b"-more", 61: said + b"-more"})
+        alone = ["c2", "c3"] if end == "y" else []
+        assert names_of(world) == [f"c{first}", *alone, f"c{4 + first}"]
+
+
+def test_each_test_has_256_octets_to_make_values_of(tmp_path) -> None:
+    """Also behind one that made as many, and was false or true."""
+    made = "lcase(option[224].hex)"
+    tests = [f"{made} == 'x' and known", f"{made} != 'x'", f"ucase(option[224].hex) == {made}",
+             f"{made} + 'z' == '{'a' * 200}z'"]  # fmt: skip
+    written = "".join(
+        f'[[classes]]\nname = "c{i}"\ntest = "{test}"\ndrop = true\n'
+        for i, test in enumerate(tests)
+    )
+    world = World(tmp_path, written + LAN + 'pools = ["10.77.1.1-10.77.1.9"]')
+    world.discover(1, options={224: b"A" * 200})
+    assert names_of(world) == ["c1", "c3"]
+
+
 # ---- who may have what
 
 

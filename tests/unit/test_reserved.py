@@ -134,6 +134,16 @@ def test_the_kinds_are_tried_in_their_order(tmp_path):
         assert world.discover(mac, giaddr="10.77.0.1", options=options).address == wanted
 
 
+def test_rfc2131_4_3_1_what_the_subnet_reserves_is_nearer_whatever_it_goes_by(tmp_path):
+    """A name for the hardware, wherever it comes, takes nothing from the owner of the circuit."""
+    own = '[[subnets.reservations]]\ncircuit-id = "p1"\naddress = "10.77.0.99"\n'
+    anywhere = '[[reservations]]\nhw-address = "02:ee:00:00:00:09"\nhostname = "laptop"\n'
+    world = world_of(tmp_path, own + anywhere)
+    options = {82: b"\1\2p1"}
+    assert world.bind(9, giaddr="10.77.0.1", options=options) == "10.77.0.99"
+    assert world.renew("10.77.0.99", 9).text == "ACK 10.77.0.99"
+
+
 def test_a_file_of_reservations_is_as_good_as_toml(tmp_path):
     (tmp_path / "cpe.csv").write_text(
         "hw-address,address,hostname,boot-file,next-server\n"

@@ -7,6 +7,7 @@ from fastdhcp.config.programs import ProgramError, ProgramTable, small_image
 from fastdhcp.config.reads import Sizes
 from fastdhcp.config.tables import Blob, read_header, read_rows
 from fastdhcp.config.tokens import ExpressionError
+from fastdhcp.config.weights import WEIGHTS
 from fastdhcp.options import TYPES, Option
 
 CLASSES = ("modem", "gold")
@@ -703,7 +704,8 @@ def test_the_longest_way_is_what_a_program_costs() -> None:
     def cost(text: str) -> int:
         return compile_expression(text).cost
 
-    assert cost("option[60].hex == 'a'") < cost("substring(option[60].hex, 0, 1) == 'a'")
+    assert cost("option[60].hex == 'a'") < cost("substring(option[60].hex, 1, 1) == 'a'")
+    assert cost("not (option[60].hex == 'a')") == cost("option[60].hex == 'a'") + WEIGHTS["not"]
     short, long = "option[12].hex", "hexstring(option[12].hex, ':')"
     one_way = cost(f"ifelse(known, {long}, {short}) == 'a'")
     assert cost(f"{long} == 'a'") < one_way < cost(f"{short} == 'a' or {long} == 'a'") + 100
