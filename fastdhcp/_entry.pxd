@@ -61,11 +61,12 @@ cdef inline void put_identifier(uint8_t* inline_at, uint32_t room, uint8_t* long
 
 
 cdef inline bint is_same(Span came, Span was) noexcept nogil:
-    return (came.at == NULL or came.len > KEPT_MAX
-            or (came.len == was.len and memcmp(came.at, was.at, came.len) == 0))
+    return (came.at == NULL or (came.len == was.len and memcmp(came.at, was.at, came.len) == 0)
+            or (came.len > KEPT_MAX and was.len == 0))
 
 
-# Would what came change nothing of what was? What did not come leaves it.
+# Would what came change nothing of what was? What did not come leaves it, and what is too long to
+# be kept leaves nothing.
 cdef inline bint kept_same(const Kept* came, const Kept* was) noexcept nogil:
     return (is_same(came.client_id, was.client_id) and is_same(came.relay_info, was.relay_info)
             and is_same(came.hostname, was.hostname))

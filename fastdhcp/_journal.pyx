@@ -233,12 +233,12 @@ cdef void journal_replay(Table* t, uint32_t number, const uint8_t* entry, uint32
 
 # ---- what a change makes of a record
 
-# What came replaces what was; what did not come, or is too long to be kept, leaves it. At a new
-# binding nothing stays of the one before.
+# What came replaces what was; what did not come leaves it, but for what is of another (`anew`).
+# What is too long to be kept leaves nothing: what it takes the place of is true no more.
 cdef inline void choose(Span* kept_span, Span came, bint anew) noexcept nogil:
     if came.at != NULL and came.len <= KEPT_MAX:
         kept_span[0] = came
-    elif anew:
+    elif came.at != NULL or anew:
         kept_span.len = 0
 
 
@@ -247,8 +247,8 @@ cdef inline void choose(Span* kept_span, Span came, bint anew) noexcept nogil:
 # The record as it will be. True if a short entry can say it.
 cdef bint next_record(Table* t, const Change* c, const Record* r, Record* after,
                       Kept* ids) noexcept nogil:
-    cdef bint bare = True        # nothing but state or times change
     cdef bint anew = c.kind == CHANGE_BIND
+    cdef bint other_box
     memcpy(after, r, WHOLE_FIXED)
     entry_kept(r, leases_longs(t, c.number), ids)
     after.vrf = c.vrf
@@ -279,14 +279,14 @@ cdef bint next_record(Table* t, const Change* c, const Record* r, Record* after,
         after.start = c.now
         after.expiry = c.expiry
         after.acked_expiry = 0
-        bare = False
     elif c.expiry > r.expiry:
         # Expiry never goes down while ACTIVE: it is the latest instant told.
         after.expiry = c.expiry
-    if (bare and r.flags == c.flags and r.subnet_id == c.subnet_id
-            and r.class_id == c.class_id and r.hlen == c.hlen
-            and r.htype == c.htype and memcmp(r.chaddr, c.chaddr, c.hlen) == 0
-            and memcmp(r.key, c.key, KEY_SIZE) == 0 and kept_same(&c.kept, ids)):
+    other_box = (anew or r.hlen != c.hlen or r.htype != c.htype
+                 or memcmp(r.chaddr, c.chaddr, c.hlen) != 0)
+    if (not other_box and r.flags == c.flags and r.subnet_id == c.subnet_id
+            and r.class_id == c.class_id and memcmp(r.key, c.key, KEY_SIZE) == 0
+            and kept_same(&c.kept, ids)):
         return True
     after.htype = c.htype
     after.hlen = c.hlen
@@ -295,9 +295,10 @@ cdef bint next_record(Table* t, const Change* c, const Record* r, Record* after,
     memcpy(after.key, c.key, KEY_SIZE)
     memset(after.chaddr, 0, HLEN_MAX)
     memcpy(after.chaddr, c.chaddr, c.hlen)
-    choose(&ids.client_id, c.kept.client_id, anew)
+    # RFC 2131 4.3.4: by the names of the box that was here before nobody comes to this lease.
+    choose(&ids.client_id, c.kept.client_id, other_box)
     choose(&ids.relay_info, c.kept.relay_info, anew)
-    choose(&ids.hostname, c.kept.hostname, anew)
+    choose(&ids.hostname, c.kept.hostname, other_box)
     return False
 
 

@@ -157,6 +157,33 @@ def test_a_renewal_without_an_identifier_keeps_it_and_with_another_replaces_it()
     assert memory.lease(0, ADDRESS).hostname == b"other"
 
 
+def test_2131_4_3_4_of_another_box_stays_only_what_it_says_itself():
+    """A change of hardware is never a short entry: the replay says it too."""
+    memory = make_memory()
+    change(memory, ChangeKind.CHANGE_BIND, expiry=3700, client_id=b"\0box-A", hostname=b"a",
+           relay_info=b"\x01\x02ab")
+    settle(memory)
+    other = CHADDR[:-1] + b"\x99"
+    _trial.apply(memory, ChangeKind.CHANGE_RENEW, 0, ADDRESS, KEY, other, expiry=3700, now=100)
+    assert [e["kind"] for e in entries(settle(memory))] == ["whole"]
+    lease = memory.lease(0, ADDRESS)
+    assert (lease.chaddr, lease.client_id, lease.hostname) == (other, b"", b"")
+    assert lease.relay_info == b"\x01\x02ab"
+    _trial.apply(memory, ChangeKind.CHANGE_RENEW, 0, ADDRESS, KEY, CHADDR, expiry=3700, now=100,
+                 client_id=b"\0box-B")
+    assert memory.lease(0, ADDRESS).client_id == b"\0box-B"
+
+
+def test_what_is_too_long_to_be_kept_leaves_nothing_of_the_one_before():
+    memory = make_memory()
+    change(memory, ChangeKind.CHANGE_BIND, expiry=3700, relay_info=b"\x01\x02ab")
+    settle(memory)
+    for kind in ("whole", "renew"):  # then the record says it already
+        change(memory, ChangeKind.CHANGE_RENEW, expiry=3700, relay_info=bytes(256))
+        assert memory.lease(0, ADDRESS).relay_info == b""
+        assert [e["kind"] for e in entries(settle(memory))] == [kind]
+
+
 def test_replay_takes_newer_versions_only_in_any_order():
     memory = make_memory()
     change(memory, ChangeKind.CHANGE_BIND, expiry=3700)
