@@ -74,11 +74,11 @@ cdef struct Packet:
     Span remote_id           # 82.2
     Span subscriber_id       # 82.6
     Span parameter_list      # 55
-    Span hostname            # 12, without trailing NULs
     Span fqdn                # 81, as it came: HAS_FQDN says that it can be read
     Span vss                 # 82.151
     Span vss_option          # 221
-    # All that the slot table names, as joined bytes, in its slots; also of length 0.
+    # All that the slot table names, as joined bytes, in its slots; also of length 0. Only 12 is
+    # without trailing NULs, and never empty.
     const Walk* walk
 
 

@@ -88,10 +88,11 @@ cdef inline Span within(Span value, uint32_t len_min, uint32_t len_max) noexcept
 
 
 # RFC 2132 2: a receiver deletes the NULs that text may end with; nothing left is absent.
-cdef inline Span text(Span value) noexcept nogil:
-    while value.len and value.at[value.len - 1] == 0:
-        value.len -= 1
-    return within(value, 1, SCRATCH_SIZE)
+cdef inline void delete_nuls(Span* text) noexcept nogil:
+    while text.len and text.at[text.len - 1] == 0:
+        text.len -= 1
+    if text.len == 0:
+        text.at = NULL
 
 
 cdef void take_relay_info(Packet* packet) noexcept nogil:
@@ -136,7 +137,7 @@ cdef inline void take_options(Packet* packet, Span* slots) noexcept nogil:
         packet.max_size = 0
     packet.client_id = slots[SLOT_CLIENT_ID]
     packet.parameter_list = within(slots[SLOT_PARAMETER_LIST], 1, SCRATCH_SIZE)
-    packet.hostname = text(slots[SLOT_HOSTNAME])
+    delete_nuls(&slots[SLOT_HOSTNAME])
     packet.fqdn = slots[SLOT_FQDN]
     if packet.fqdn.len >= FQDN_MIN:
         packet.has |= HAS_FQDN
@@ -260,7 +261,7 @@ def decode_request(bytes data not None):
         "circuit_id": span_bytes(packet.circuit_id), "remote_id": span_bytes(packet.remote_id),
         "subscriber_id": span_bytes(packet.subscriber_id),
         "parameter_list": span_bytes(packet.parameter_list),
-        "hostname": span_bytes(packet.hostname),
+        "hostname": span_bytes(scratch.walk.slots[SLOT_HOSTNAME]),
         "fqdn": span_bytes(packet.fqdn) if packet.has & HAS_FQDN else None,
         "vendor_class": span_bytes(within(slots[SLOT_VENDOR_CLASS], 1, SCRATCH_SIZE)),
         "user_class": span_bytes(within(slots[SLOT_USER_CLASS], 1, SCRATCH_SIZE)),

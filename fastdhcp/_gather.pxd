@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint32_t
 
+from fastdhcp._areas cimport SLOT_HOSTNAME
 from fastdhcp._codec cimport Packet, codec_client_id
 from fastdhcp._engine cimport View
 from fastdhcp._entry cimport Kept
@@ -21,7 +22,7 @@ cdef enum Claim:
 # What a record keeps of a message. An empty option 82 says nothing.
 cdef inline void gather_kept(const Packet* packet, Kept* out) noexcept nogil:
     out.client_id = codec_client_id(packet)
-    out.hostname = packet.hostname
+    out.hostname = packet.walk.slots[<int>SLOT_HOSTNAME]
     out.relay_info = packet.relay_info
     if out.relay_info.len == 0:
         out.relay_info.at = NULL
