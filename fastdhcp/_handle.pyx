@@ -3,6 +3,7 @@
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy, memset
 
+from fastdhcp._areas cimport SLOT_COUNT
 from fastdhcp._atomic cimport lowest_bit_u64
 from fastdhcp._classes cimport classes_drop, classes_find, classes_kept, classes_overlay
 from fastdhcp._codec cimport HAS_SERVER_ID, Packet, codec_client_id
@@ -28,7 +29,7 @@ from fastdhcp._leases cimport (
     ACTIVE, BLOCK_SIZE, PENDING, RECORD_OVERRIDE, Binding, Copy, Record, Table, leases_block,
     leases_copy, leases_enter, leases_read,
 )
-from fastdhcp._program cimport Input, input_mark, input_packet, program_test
+from fastdhcp._program cimport Input, input_kept, input_mark, input_packet, program_test
 from fastdhcp._relay cimport RelayInfo, relay_read
 from fastdhcp._reservations cimport RESERVED_CLASSES, Reservation, reservations_find
 from fastdhcp._scope cimport Arrival, Scope, scope_is_host, scope_select
@@ -263,12 +264,16 @@ cdef const Reservation* find_reservation(const Table* t, const Network* network,
     return found
 
 
-# What [identifiers] make of the message, of those that somebody asks for.
-cdef void say_names(const Image* image, const Packet* packet, const Arrival* arrival,
-                    uint32_t kinds, Identifiers* who) noexcept nogil:
+# What [identifiers] make of the message, of those that somebody asks for: of what a record is to
+# keep of it, so that they are the same whenever they are made of the record.
+cdef void say_names(const Image* image, const Packet* packet, uint32_t kinds,
+                    Identifiers* who) noexcept nogil:
+    cdef Span slots[SLOT_COUNT]
+    cdef Kept kept
     cdef Input input
-    input_packet(&input, packet, arrival)
-    input.relay_info = who.relay_info
+    gather_kept(packet, &kept)
+    kept.relay_info = who.relay_info
+    input_kept(&input, slots, &kept, packet.htype, packet.chaddr, packet.hlen)
     identifiers_named(who, image, &input, kinds)
 
 
@@ -287,7 +292,7 @@ cdef DropReason identify(const Table* t, const Packet* packet, const Arrival* ar
     if not recall(t, packet, arrival, scope, copy, who):
         return DROP_LOCK_TIMEOUT
     if kinds & NAMED_KINDS:
-        say_names(t.image, packet, arrival, kinds, who)
+        say_names(t.image, packet, kinds, who)
     v.htype = packet.htype
     v.hlen = packet.hlen
     memcpy(v.chaddr, packet.chaddr, HLEN_MAX)

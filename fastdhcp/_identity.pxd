@@ -13,7 +13,7 @@ from fastdhcp._image cimport (
     IDENTITY_CIRCUIT_ID, IDENTITY_CLIENT_ID, IDENTITY_HW_ADDRESS, IDENTITY_REMOTE_ID,
     IDENTITY_NAMED, IDENTITY_SUBSCRIBER_ID, NAMED_COUNT, NOWHERE, ORDER_MAX, Image,
 )
-from fastdhcp._program cimport Input, program_value
+from fastdhcp._program cimport Input, program_whole
 from fastdhcp._relay cimport RelayInfo, relay_read
 from fastdhcp._siphash cimport siphash128
 from fastdhcp._wire cimport HLEN_MAX, Span
@@ -50,9 +50,8 @@ cdef inline void identifiers_relay_info(Identifiers* who, Span option) noexcept 
     who.relay_info = option
 
 
-# [identifiers] of these kinds, of a message or of what is kept of one. One that reads option 82 is
-# absent where there is none: the '/' between two sub-options is nobody's name. What is longer than
-# an identifier may be counts by its first octets.
+# [identifiers] of these kinds, of what is kept of a client. One that lacks a part is absent: the
+# '/' between two sub-options is nobody's name.
 cdef inline void identifiers_named(Identifiers* who, const Image* image, Input* input,
                                    uint32_t kinds) noexcept nogil:
     cdef Span value
@@ -61,11 +60,8 @@ cdef inline void identifiers_named(Identifiers* who, const Image* image, Input* 
         who.named[i] = Span(NULL, 0)
         if not kinds >> (<int>IDENTITY_NAMED + i) & 1 or image.named[i] == NOWHERE:
             continue
-        if image.named_relayed >> i & 1 and input.relay_info.len == 0:
-            continue
-        value = program_value(image, image.named[i], input)
+        value = program_whole(image, image.named[i], input)
         if value.len:
-            value.len = min(value.len, <uint32_t>KEPT_MAX)
             memcpy(&who.octets[i][0], value.at, value.len)
             who.named[i] = Span(&who.octets[i][0], value.len)
 

@@ -12,7 +12,7 @@ from fastdhcp._wire cimport Span
 
 cdef enum:
     IMAGE_MAGIC = 0x46444950     # "FDIP"
-    IMAGE_LAYOUT = 4
+    IMAGE_LAYOUT = 5
     NOWHERE = 0xFFFFFFFF         # "none" for every index
     INFINITE = 0xFFFFFFFF        # RFC 2132 9.2: a lease time without end
     ORDER_MAX = 16               # places of `identity`; 0 ends it
@@ -98,12 +98,10 @@ cdef struct Image:
     uint32_t relay_rules         # RelayRule
     uint32_t programs_read       # ProgramsRead
     uint32_t identity_kinds      # those of `identity`: bits 1 << IdentityKind
-    uint32_t named_relayed       # bit i: the i-th of `named` reads option 82
     uint32_t named[NAMED_COUNT]  # programs of [identifiers]; NOWHERE: there is none
     uint32_t class_first         # into instructions: all tests of classes, one behind the other
     uint32_t class_count         # instructions; 0: no class has a test
     uint32_t class_effects       # ClassEffect
-    uint32_t spare
     Table_ networks              # Network
     Table_ members               # uint32_t: subnet indexes, network by network
     Table_ subnets               # Subnet, sorted by (vrf, address); they do not overlap

@@ -1,6 +1,6 @@
 """Values that are made of others, in the 256 octets that one run of a program has. Inline only.
 
-What finds no room is empty (len = 0).
+What finds no room is empty (len = 0), and marks that something lacks.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -16,6 +16,7 @@ cdef enum:
 
 cdef struct Made:
     uint32_t size            # octets in use
+    bint lacks               # something found no room; who asks clears it before
     uint8_t data[MADE_MAX]
 
 
@@ -23,6 +24,7 @@ cdef struct Made:
 cdef inline uint8_t* make(Made* made, uint32_t size) noexcept nogil:
     cdef uint8_t* at = made.data + made.size
     if size > MADE_MAX - made.size:
+        made.lacks = True
         return NULL
     made.size += size
     return at
@@ -85,9 +87,9 @@ cdef inline Span made_hexstring(Made* made, Span value, Span separator) noexcept
     cdef uint8_t* at
     cdef uint8_t* start
     cdef uint32_t i
-    if value.len == 0 or size > MADE_MAX:
+    if value.len == 0:
         return Span(NULL, 0)
-    start = at = make(made, <uint32_t>size)
+    start = at = make(made, <uint32_t>min(size, <uint64_t>MADE_MAX + 1))
     if at == NULL:
         return Span(NULL, 0)
     for i in range(value.len):

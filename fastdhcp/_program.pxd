@@ -67,6 +67,7 @@ cdef enum Op:
     OP_SUBSTRING             # from b on (signed), c octets (signed; ALL: the rest)
     OP_LOWER
     OP_UPPER
+    OP_NEEDED                # it stays; if it is empty, what the program says is no identifier
     OP_ADDRESS_TEXT          # of four octets
     OP_NUMBER_TEXT           # of a octets (b: signed)
     # Values: made of the two on top.
@@ -165,3 +166,6 @@ cdef void program_mark(const Image* image, Input* input) noexcept nogil
 cdef bint program_test(const Image* image, uint32_t program, Input* input) noexcept nogil
 # A value, likewise. len = 0: it is absent or empty.
 cdef Span program_value(const Image* image, uint32_t program, Input* input) noexcept nogil
+# A value that somebody is to be known by: absent if one of its parts is, or found no room, or if it
+# is longer than what is kept.
+cdef Span program_whole(const Image* image, uint32_t program, Input* input) noexcept nogil

@@ -17,5 +17,6 @@ def evaluate(
     ifindex: int = 0,
     source: int = 0,
     destination: int = 0,
+    whole: bool = False,
 ) -> tuple[bool, bytes | None]:
     """(truth, value) of a program of an image upon a request; value None: absent."""

@@ -5,6 +5,7 @@ from libc.string cimport memset
 
 from fastdhcp._areas cimport STEP_OPTION, next_option
 from fastdhcp._codec cimport Packet, Scratch, codec_decode
+from fastdhcp._entry cimport KEPT_MAX
 from fastdhcp._image cimport (
     NOWHERE, ClassPlace, Image, Instruction, Interface, Program,
     image_find_interface, image_slots, image_table,
@@ -230,6 +231,10 @@ cdef inline Span change(Machine* m, const Instruction* i, Span value) noexcept n
         return made_in_case(&m.input.made, value, c'A', c'Z')
     if i.op == OP_UPPER:
         return made_in_case(&m.input.made, value, c'a', c'z')
+    if i.op == OP_NEEDED:
+        if value.len == 0:
+            m.input.made.lacks = True
+        return value
     if i.op == OP_ADDRESS_TEXT:
         return made_address_text(&m.input.made, value)
     return made_number_text(&m.input.made, value, i.a, i.b != 0)
@@ -393,6 +398,13 @@ cdef Span program_value(const Image* image, uint32_t program, Input* input) noex
     return top(&m) if run_by_place(&m, image, program, input) else EMPTY
 
 
+cdef Span program_whole(const Image* image, uint32_t program, Input* input) noexcept nogil:
+    cdef Span value
+    input.made.lacks = False
+    value = program_value(image, program, input)
+    return EMPTY if input.made.lacks or value.len > KEPT_MAX else value
+
+
 # ---- Python
 
 OPS = {
@@ -400,14 +412,14 @@ OPS = {
     "header": OP_HEADER, "hardware": OP_HARDWARE, "number": OP_NUMBER, "interface": OP_INTERFACE,
     "sub-option": OP_SUB_OPTION, "vendor": OP_VENDOR, "vendor-option": OP_VENDOR_OPTION,
     "enterprise": OP_ENTERPRISE, "substring": OP_SUBSTRING, "lower": OP_LOWER, "upper": OP_UPPER,
-    "address-text": OP_ADDRESS_TEXT, "number-text": OP_NUMBER_TEXT, "concat": OP_CONCAT,
-    "hexstring": OP_HEXSTRING, "split": OP_SPLIT, "exists": OP_EXISTS, "equal": OP_EQUAL,
-    "is": OP_IS, "member": OP_MEMBER, "known": OP_KNOWN, "bootp": OP_BOOTP, "truth": OP_TRUTH,
-    "not": OP_NOT, "jump": OP_JUMP, "jump-if": OP_JUMP_IF, "jump-unless": OP_JUMP_UNLESS,
-    "one-of": OP_ONE_OF, "same": OP_SAME, "pop": OP_POP, "option-exists": OP_OPTION_EXISTS,
-    "option-is": OP_OPTION_IS, "option-begins": OP_OPTION_BEGINS,
-    "relay-exists": OP_RELAY_EXISTS, "relay-is": OP_RELAY_IS, "class": OP_CLASS,
-    "among": OP_AMONG, "option-among": OP_OPTION_AMONG,
+    "needed": OP_NEEDED, "address-text": OP_ADDRESS_TEXT, "number-text": OP_NUMBER_TEXT,
+    "concat": OP_CONCAT, "hexstring": OP_HEXSTRING, "split": OP_SPLIT, "exists": OP_EXISTS,
+    "equal": OP_EQUAL, "is": OP_IS, "member": OP_MEMBER, "known": OP_KNOWN, "bootp": OP_BOOTP,
+    "truth": OP_TRUTH, "not": OP_NOT, "jump": OP_JUMP, "jump-if": OP_JUMP_IF,
+    "jump-unless": OP_JUMP_UNLESS, "one-of": OP_ONE_OF, "same": OP_SAME, "pop": OP_POP,
+    "option-exists": OP_OPTION_EXISTS, "option-is": OP_OPTION_IS, "option-begins": OP_OPTION_BEGINS,
+    "relay-exists": OP_RELAY_EXISTS, "relay-is": OP_RELAY_IS, "class": OP_CLASS, "among": OP_AMONG,
+    "option-among": OP_OPTION_AMONG,
 }
 NUMBERS = {
     "htype": NUMBER_HTYPE, "hlen": NUMBER_HLEN, "msgtype": NUMBER_MESSAGE_TYPE,
@@ -421,10 +433,11 @@ LIMITS = {
 
 def evaluate(const unsigned char[::1] image_bytes, uint32_t program, bytes message not None, *,
              bytes relay_info=None, bint known=False, classes=0, int ifindex=0, uint32_t source=0,
-             uint32_t destination=0):
+             uint32_t destination=0, bint whole=False):
     """(truth, value) of a program of an image upon a request; value None: absent.
 
-    `relay_info`: option 82 of a record, in place of that of the message; `classes`: a bit each.
+    `relay_info`: option 82 of a record, in place of that of the message; `classes`: a bit each;
+    `whole`: as an identifier, which is absent if a part of it is.
     Raises ValueError with the drop reason for what is no request, IndexError for no program.
     """
     cdef const Image* image = <const Image*>&image_bytes[0]
@@ -455,5 +468,8 @@ def evaluate(const unsigned char[::1] image_bytes, uint32_t program, bytes messa
     if relay_info is not None:
         input.relay_info = Span(relay_info, <uint32_t>len(relay_info))
     truth = program_test(image, program, &input)
-    value = program_value(image, program, &input)
+    if whole:
+        value = program_whole(image, program, &input)
+    else:
+        value = program_value(image, program, &input)
     return bool(truth), None if value.at == NULL else value.at[:value.len]

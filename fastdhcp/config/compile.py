@@ -280,7 +280,6 @@ def compile_image(
             "workers": config.server.workers,
             "identity": bytes(config.kinds[name] for name in config.server.identity),
             "identity_kinds": sum(1 << config.kinds[name] for name in config.server.identity),
-            "named_relayed": _named_relayed(config),
             "named": _named_programs(config, run.programs),
             "durable": int(config.server.durability == "commit"),
             "vrfs": len(set(run.network_vrfs) - {0}),
@@ -352,12 +351,6 @@ def _named_programs(config: Configuration, programs: ProgramTable) -> bytes:
     places = [programs.place(one.expression) for one in config.identifiers]
     places += [NOWHERE] * (IDENTIFIERS_MAX - len(places))
     return b"".join(place.to_bytes(4, "little") for place in places)
-
-
-def _named_relayed(config: Configuration) -> int:
-    """Bits of those names of [identifiers] that read option 82."""
-    names = enumerate(config.identifiers)
-    return sum(one.expression.reads_relay_info << place for place, one in names)
 
 
 def _not_given(table: ReservationsView, own: Sequence[tuple[int, int]]) -> Iterator[str]:

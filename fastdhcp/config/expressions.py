@@ -50,8 +50,8 @@ BUILT_IN = ("all", "bootp", "known", "unknown")
 _STACK = {
     **dict.fromkeys(
         ("sub-option", "vendor", "vendor-option", "enterprise", "substring", "lower", "upper",
-         "address-text", "number-text", "known", "bootp", "member", "truth", "not", "jump",
-         "jump-if", "jump-unless", "one-of"),
+         "needed", "address-text", "number-text", "known", "bootp", "member", "truth", "not",
+         "jump", "jump-if", "jump-unless", "one-of"),
         0,
     ),
     **dict.fromkeys(("concat", "hexstring", "split", "exists", "is", "same", "pop"), -1),
@@ -159,13 +159,15 @@ def compile_expression(
     text: str,
     *,
     value: bool = False,
+    whole: bool = False,
     classes: Collection[str] | None = None,
     names: Mapping[str, Option] | None = None,
 ) -> Expression:
     """Compiles a test, or a value.
 
-    `classes`: those that member() may name, None: any; `names`: options that the configuration
-    defines. Raises ExpressionError.
+    `whole`: a value that somebody is known by; each of its parts has to be there. `classes`: those
+    that member() may name, None: any; `names`: options that the configuration defines. Raises
+    ExpressionError.
     """
     tree = parse(text)
     if value and is_test(tree):
@@ -176,14 +178,19 @@ def compile_expression(
         raise ExpressionError(
             text, tree.at, "is a value, and a test is wanted; compare it: ... == '...'"
         )
-    return compile_node(text, tree, names or {}, classes)
+    return compile_node(text, tree, names or {}, classes, whole=whole)
 
 
 def compile_node(
-    text: str, tree: Node, names: Mapping[str, Option], classes: Collection[str] | None = None
+    text: str,
+    tree: Node,
+    names: Mapping[str, Option],
+    classes: Collection[str] | None = None,
+    *,
+    whole: bool = False,
 ) -> Expression:
     """Compiles a part of an expression, whose whole `text` errors point into."""
-    run = _Compiler(text, names, classes)
+    run = _Compiler(text, names, classes, whole=whole)
     if is_test(tree):
         run.test(tree)
     else:
@@ -224,9 +231,15 @@ class _Compiler:
     """One expression: its steps while they grow, and what they read."""
 
     def __init__(
-        self, text: str, names: Mapping[str, Option], classes: Collection[str] | None
+        self,
+        text: str,
+        names: Mapping[str, Option],
+        classes: Collection[str] | None,
+        *,
+        whole: bool,
     ) -> None:
         self.text = text
+        self.whole = whole
         self.names = names
         self.known_classes = classes
         self.steps: list[Step] = []
@@ -373,6 +386,15 @@ class _Compiler:
                 return self.call(node)
         raise AssertionError(node)
 
+    def part(self, node: Node) -> Sizes:
+        """A value that another is made of. An identifier lacks it if it is empty, but for what is
+        written so."""
+        sizes = self.value(node)
+        is_made_of_parts = isinstance(node, Call) and node.name in ("concat", "ifelse")
+        if self.whole and not (isinstance(node, Literal) or is_made_of_parts):
+            self.emit(Step("needed"), node.at)
+        return sizes
+
     def path(self, node: Path) -> Sizes:
         read = read_of(node, self.names, self.error)
         for step in read.steps:
@@ -386,7 +408,8 @@ class _Compiler:
     def call(self, node: Call) -> Sizes:
         if node.name == "ifelse":
             return self.ifelse(node)
-        sizes = [self.value(value) for value in node.values]
+        first = self.part if node.name == "concat" else self.value
+        sizes = [first(node.values[0]), *map(self.part, node.values[1:])]
         if node.name == "substring":
             return self.substring(node, sizes[0])
         if node.name == "concat":
@@ -425,13 +448,15 @@ class _Compiler:
 
     def ifelse(self, node: Call) -> Sizes:
         test, left, right = node.values
+        whole, self.whole = self.whole, False
         self.test(test)
+        self.whole = whole
         over_left = self.emit(Step("jump-unless"), node.at)
-        yes = self.value(left)
+        yes = self.part(left)
         over_right = self.emit(Step("jump"), node.at)
         self.land([over_left])
         self.depth -= 1
-        no = self.value(right)
+        no = self.part(right)
         self.land([over_right])
         return Sizes(min(_least(yes), _least(no)), max(yes.high, no.high))
 

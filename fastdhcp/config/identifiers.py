@@ -47,7 +47,7 @@ def read_identifiers(
                 raise ValueError("has a meaning already; choose another name")
             if not isinstance(text, str):
                 raise ValueError("must be an expression, in quotes")
-            expression = compile_expression(text, value=True)
+            expression = compile_expression(text, value=True, whole=True)
             if not expression.is_kept:
                 raise ValueError(
                     f"reads {expression.not_kept[0]}, which no lease keeps; an identifier may read "

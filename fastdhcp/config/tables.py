@@ -17,7 +17,7 @@ SIZE_MAX = 0xFFFFFFFF  # places in the image are 32 bits wide
 NOWHERE = 0xFFFFFFFF
 
 IMAGE_MAGIC = 0x46444950
-IMAGE_LAYOUT = 4
+IMAGE_LAYOUT = 5
 
 
 class Row:
@@ -69,8 +69,7 @@ SENDING = {"": 0, "always": ALWAYS, "never": NEVER}
 HEADER = Row(
     magic="I", layout="I", size="Q", generation="I", workers="I", identity="16s", durable="I",
     vrfs="I", relay_rules="I", programs_read="I", identity_kinds="I",
-    named_relayed="I", named="16s", class_first="I", class_count="I", class_effects="I",
-    spare="4x",
+    named="16s", class_first="I", class_count="I", class_effects="I",
 )  # fmt: skip
 TABLE = Row(at="I", count="I")
 NETWORK = Row(

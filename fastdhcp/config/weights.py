@@ -19,7 +19,7 @@ WEIGHTS: Mapping[str, int] = {
     "equal": 85, "one-of": 87, "same": 88, "pop": 28, "option-exists": 26, "option-is": 62,
     "option-begins": 63, "relay-exists": 82, "relay-is": 122, "member": 27, "known": 16,
     "bootp": 56, "truth": 52, "not": 18, "jump": 18, "jump-if": 13, "jump-unless": 21,
-    "class": 27, "among": 130, "option-among": 150,
+    "needed": 57, "class": 27, "among": 130, "option-among": 150,
 }  # fmt: skip
 """The last two by what a packet costs with and without (`make instructions`)."""
 

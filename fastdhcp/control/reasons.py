@@ -26,7 +26,7 @@ SILENCE: Mapping[str, str] = {
     "bad-overload": "option 52 is not 1, 2 or 3",
     "bad-source": "its giaddr, ciaddr or source is no address that can be answered",
     "server-message": "it is a message that servers send",
-    "no-client-address": "it has neither an option 61 nor a chaddr that says which client it is",
+    "no-client-address": "it has none of what `identity` names; by default, no option 61 or chaddr",
     "not-served-type": "messages of its type are not served",
     "no-subnet": "no subnet of the configuration holds the link that it came from; add one, or "
     "look whether the giaddr or the interface is the right one",

@@ -43,6 +43,7 @@ def cases() -> "dict[str, tuple[list[Step], list[Step]]]":
         "enterprise": one([vendor], "enterprise"),
         "substring": one([text], "substring", b=0xFFFC, c=LENGTH_ALL),
         "lower": one([text], "lower"), "upper": one([text], "upper"),
+        "needed": one([text], "needed"),
         "address-text": one([four], "address-text"),
         "number-text": one([four], "number-text", a=4),
         "concat": one([text, Step("literal", literal=AGAIN)], "concat"),

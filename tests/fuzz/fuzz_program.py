@@ -20,7 +20,7 @@ from fastdhcp.config.programs import ProgramTable, program_image, small_image
 from fastdhcp.config.syntax import parse
 from fastdhcp.config.tables import Blob
 from fastdhcp.config.tokens import ExpressionError
-from tests.fuzz.program_twin import NoRoom, Said, twin_test, twin_value
+from tests.fuzz.program_twin import NoRoom, Said, twin_test, twin_value, twin_whole
 
 Random = random.Random
 CLASSES = ("modem", "gold", "voice")
@@ -251,7 +251,9 @@ def drawn_said(rng: Random, message: bytes) -> Said:
 # ---- the check
 
 
-def run(image: bytearray, said: Said, program: int = 0) -> tuple[bool, bytes | None]:
+def run(
+    image: bytearray, said: Said, program: int = 0, *, whole: bool = False
+) -> tuple[bool, bytes | None]:
     return evaluate(
         image,
         program,
@@ -261,13 +263,14 @@ def run(image: bytearray, said: Said, program: int = 0) -> tuple[bool, bytes | N
         classes=sum(1 << BITS[name] for name in said.classes),
         source=said.source,
         destination=said.destination,
+        whole=whole,
     )
 
 
-def compiled(text: str, value: bool) -> Expression | None:
+def compiled(text: str, value: bool, whole: bool = False) -> Expression | None:
     """None: the compiler refuses it."""
     try:
-        return compile_expression(text, value=value, classes=CLASSES)
+        return compile_expression(text, value=value, whole=whole, classes=CLASSES)
     except ExpressionError:
         return None
 
@@ -276,18 +279,23 @@ def check(rng: Random, messages: list[bytes]) -> Counter[str]:
     """One expression upon some messages: compiled and twin say the same."""
     is_value = rng.random() < 0.4
     text = drawn_value(rng, 3) if is_value else drawn_test(rng, 3)
-    expression = compiled(text, is_value)
+    whole = is_value and rng.random() < 0.5  # as an identifier
+    expression = compiled(text, is_value, whole)
     if expression is None:
         return Counter({"refused": len(messages)})
     image, tree = small_image(expression, classes=BITS), parse(text)
     seen: Counter[str] = Counter()
+    wanted: bytes | bool
+    got: bytes | bool
     for message in messages:
         said = drawn_said(rng, message)
-        truth, value = run(image, said)
+        truth, value = run(image, said, whole=whole)
         try:
-            if is_value:
-                wanted: bytes | bool = twin_value(said, tree)
-                got: bytes | bool = value or b""
+            if whole:
+                wanted, got = twin_whole(said, tree) or b"", value or b""
+            elif is_value:
+                wanted = twin_value(said, tree)
+                got = value or b""
             else:
                 wanted, got = twin_test(said, tree), truth
         except NoRoom:

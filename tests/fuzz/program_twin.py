@@ -5,13 +5,14 @@ A value is bytes, or None where it is absent.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fastdhcp.config import syntax
 from fastdhcp.options import BY_NAME, RELAY_BY_NAME
 from tests.fuzz.codec_twin import read_options
 
 MADE_MAX = 256
+KEPT_MAX = 255
 HEADER = {"transid": 4, "ciaddr": 12, "yiaddr": 16, "siaddr": 20, "giaddr": 24}
 TEXT_FORMS = {
     "addrtotext": (4, False), "uint8totext": (1, False), "uint16totext": (2, False),
@@ -22,6 +23,10 @@ TEXT_FORMS = {
 
 class NoRoom(Exception):
     """More than MADE_MAX octets were made: what the C function says then depends on its order."""
+
+
+class Lacks(Exception):
+    """A part of an identifier is empty."""
 
 
 class Unlike(Exception):
@@ -45,6 +50,10 @@ class Said:
 
     def __post_init__(self) -> None:
         self.options = read_options(self.message)[0]
+        if 12 in self.options:
+            self.options[12] = self.options[12].rstrip(b"\0")
+            if not self.options[12]:
+                del self.options[12]
         if self.relay_info is not None:
             self.options[82] = self.relay_info
 
@@ -79,6 +88,32 @@ def enterprises(data: bytes | None) -> list[tuple[int, bytes]]:
         found.append((int.from_bytes(data[:4]), data[5 : 5 + data[4]]))
         data = data[5 + data[4] :]
     return found
+
+
+def twin_whole(said: Said, node: syntax.Node) -> bytes | None:
+    """What a value is as an identifier; None: a part of it is absent, or it is too long."""
+    try:
+        need_parts(said, node)
+    except Lacks:
+        return None
+    value = twin_value(said, node)
+    return value if len(value) <= KEPT_MAX else None
+
+
+def need_parts(said: Said, node: syntax.Node) -> None:
+    """Raises Lacks. What is written out may be empty, and so may what a test looks at."""
+    if not isinstance(node, syntax.Call):
+        return
+    values = list(node.values)
+    if node.name == "ifelse":
+        values = [values[1 if twin_test(replace(said), values[0]) else 2]]
+    for place, value in enumerate(values):
+        need_parts(said, value)
+        is_first = place == 0 and node.name not in ("concat", "ifelse")
+        is_sum = isinstance(value, syntax.Call) and value.name in ("concat", "ifelse")
+        is_free = is_first or is_sum or isinstance(value, syntax.Literal)
+        if not is_free and not twin_value(replace(said), value):
+            raise Lacks
 
 
 def fetch(said: Said, path: syntax.Path) -> bytes | None:

@@ -187,6 +187,61 @@ def test_what_is_made_beyond_256_octets_is_empty() -> None:
     assert value_of("option[224].hex", message({224: b"z" * 900})) == b"z" * 900
 
 
+def whole_of(text: str, data: bytes) -> bytes | None:
+    expression = compile_expression(text, value=True, whole=True)
+    return evaluate(small_image(expression), 0, data, whole=True)[1]
+
+
+# Expression, what a client is known by.
+WHOLE = [
+    ("relay4[2].hex + '/' + relay4[1].hex", b"\x02\xaa\0\0\0\7/eth 1/1/7"),
+    ("relay4[6].hex + '/' + relay4[1].hex", None), ("relay4[1].hex + '/' + relay4[6].hex", None),
+    ("relay4[6].hex", None), ("'' + relay4[1].hex", b"eth 1/1/7"), ("option[80].hex + 'x'", None),
+    ("'port ' + split(relay4[1].hex, '/', 3)", b"port 7"),
+    ("'port ' + split(relay4[1].hex, '/', 4)", None),
+    ("substring(relay4[1].hex, 4, all) + ucase(relay4[6].hex)", None),
+    ("substring(relay4[6].hex + 'x', 0, 1)", None), ("hexstring(pkt4.mac, '') + ''",
+                                                     b"02ee00000001"),
+    ("split(relay4[1].hex + 'x', relay4[6].hex, 1)", None),
+    ("ifelse(relay4[6].exists, relay4[6].hex, '') + relay4[1].hex", b"eth 1/1/7"),
+    ("ifelse(relay4[6].hex == '', 'none', relay4[6].hex) + relay4[1].hex", b"noneeth 1/1/7"),
+    ("ifelse(relay4[1].exists, relay4[6].hex, '') + relay4[1].hex", None),
+    ("ifelse(relay4[1].exists, relay4[1].hex, relay4[6].hex)", b"eth 1/1/7"),
+    ("ifelse(ifelse(known, 'a', relay4[6].hex) == '', 'b', 'c')", b"b"),
+    ("hexstring(option[43].hex + option[125].hex + option[125].hex + option[125].hex, ':')"
+     " + 'x'", None),
+    ("'x' + hexstring(relay4[1].hex, option[124].hex + option[125].hex)", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "wanted"), WHOLE, ids=[text for text, _ in WHOLE])
+def test_3046_what_lacks_a_part_is_no_identifier(text: str, wanted: bytes | None) -> None:
+    assert (whole_of(text, REQUEST) or None) == wanted
+
+
+def test_a_part_that_is_needed_changes_nothing_of_an_ordinary_value() -> None:
+    """Absent is empty there, as in Kea."""
+    expression = compile_expression("relay4[6].hex + '/'", value=True, whole=True)
+    assert evaluate(small_image(expression), 0, REQUEST)[1] == b"/"
+    plain = compile_expression("relay4[6].hex + '/'", value=True)
+    assert "needed" not in [step.op for step in plain.steps]
+
+
+@pytest.mark.parametrize(("size", "wanted"), [(255, True), (256, False), (900, False)])
+def test_no_identifier_is_longer_than_what_is_kept(size: int, wanted: bool) -> None:
+    assert bool(whole_of("option[60].hex", message({60: b"x" * size}))) is wanted
+
+
+@pytest.mark.parametrize(("sent", "seen"), [
+    (b"Host\0", b"Host"), (b"Host\0\0", b"Host"), (b"a\0b", b"a\0b"), (b"", b""), (b"\0", b""),
+])  # fmt: skip
+def test_2132_2_option_12_has_no_nul_behind_it(sent: bytes, seen: bytes) -> None:
+    data = message({12: sent})
+    assert (value_of("option[12].hex", data) or b"") == seen
+    assert is_true("option[12].exists", data) is (seen != b"")
+    assert is_true("substring(option[12].hex, 0, 4) == 'Host'", data) is seen.startswith(b"Host")
+
+
 def test_values_that_are_made_side_by_side_are_joined_without_a_copy() -> None:
     """Four parts of 60 octets would need 600 if each sum were made anew."""
     data = message({224: b"P" * 60})
