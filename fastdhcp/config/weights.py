@@ -10,7 +10,7 @@ from fastdhcp.config.fusion import JUMPS
 from fastdhcp.config.reads import Step
 
 RUN = 50
-"""To begin and end."""
+"""To begin and end: an estimate."""
 WEIGHTS: Mapping[str, int] = {
     "option": 43, "literal": 48, "relay-info": 44, "relay": 107, "header": 53, "hardware": 47,
     "number": 71, "interface": 68, "sub-option": 124, "vendor": 92, "vendor-option": 153,
@@ -21,7 +21,7 @@ WEIGHTS: Mapping[str, int] = {
     "bootp": 56, "truth": 52, "not": 18, "jump": 18, "jump-if": 13, "jump-unless": 21,
     "needed": 57, "class": 27, "among": 130, "option-among": 150,
 }  # fmt: skip
-"""The last two by what a packet costs with and without (`make instructions`)."""
+"""`needed` and the last two are estimates."""
 
 
 def weight_of(steps: Sequence[Step]) -> int:

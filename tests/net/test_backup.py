@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fastdhcp.exits import EXIT_DATA
 from fastdhcp.store.database import META_FORMAT, Database
 from tests.lab import Lab, LinkClient, build
 from tests.lab.packet import ACK, REQUEST, mac
@@ -62,5 +63,5 @@ def test_a_store_of_a_newer_version_is_refused_in_words(lab: Lab, link: LinkClie
     older = FastDHCP(lab, "server", lan(), ready=False)
     older.process.wait_for("written by a newer fastdhcp", timeout=10)
     assert "Run that version" in older.process.text()
-    assert older.process.wait(10) == 1
+    assert older.process.wait(10) == EXIT_DATA
     assert " ready " not in older.process.text()
