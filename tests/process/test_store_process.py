@@ -13,6 +13,7 @@ import pytest
 from fastdhcp import _store
 from fastdhcp._journal import ChangeKind
 from fastdhcp._leases import BindingState, StoreState
+from fastdhcp.exits import EXIT_DATA
 from tests.lab.patience import Stopwatch
 from tests.segments import records_of
 from tests.store_rig import NETWORK, STORE, Rig, event_waits, killed, wait_for
@@ -452,7 +453,7 @@ def test_damage_ends_the_start_in_words(rig, capfd):
     rig.spoil_journal()
     rig.new_segments()
     assert rig.start() is None
-    assert rig.reap() == 1
+    assert rig.reap() == EXIT_DATA
     assert "damaged" in capfd.readouterr().err
 
 
