@@ -354,7 +354,7 @@ def test_an_idle_store_sleeps(rig):
     time.sleep(0.5)
     before_s, switches = cpu_s(rig.process.pid), voluntary_switches(rig.process.pid)
     time.sleep(4)
-    assert cpu_s(rig.process.pid) - before_s <= 0.02
+    assert cpu_s(rig.process.pid) - before_s < 0.025
     assert voluntary_switches(rig.process.pid) - switches <= 12
 
 
