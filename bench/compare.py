@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -108,9 +108,11 @@ def _generate(namespace: Namespace, *arguments: str) -> Report:
     return msgspec.json.decode(done.stdout, type=Report)
 
 
-def _wait_ready(server: subprocess.Popen[bytes], generator: Namespace, log: Path) -> None:
+def _wait_ready(
+    server: subprocess.Popen[bytes], generator: Namespace, messages: Sequence[str], log: Path
+) -> None:
     """Until a client got a lease: the one sign of readiness that every server gives."""
-    probe = ("--clients", "1", "--first", str(PROBE_CLIENT), "--exchanges", "1")
+    probe = (*messages, "--clients", "1", "--first", str(PROBE_CLIENT), "--exchanges", "1")
     deadline = time.monotonic() + START_S
     while not _generate(generator, *probe, "--timeout", "0.1", "--tries", "3").good:
         if server.poll() is not None or time.monotonic() > deadline:
@@ -166,12 +168,13 @@ def measure_once(contender: Contender, setup: Setup) -> Round:
         bench_network(server_gro=setup.server_gro) as (its, ours),
         _running(contender, setup, its) as (server, log),
     ):
-        _wait_ready(server, ours, log)
+        messages = MESSAGES if setup.policy else ()
+        _wait_ready(server, ours, messages, log)
         before, machine, began = group_cpu_seconds(server.pid), Sample.take(), time.monotonic()
         report = _generate(
             ours, "--mode", setup.mode, "--clients", str(setup.clients),
             "--window", str(setup.window), "--seconds", str(setup.seconds),
-            "--warmup", str(setup.warmup), *(MESSAGES if setup.policy else ()),
+            "--warmup", str(setup.warmup), *messages,
         )  # fmt: skip
         cpu, took = group_cpu_seconds(server.pid) - before, time.monotonic() - began
         machine = Sample.take() - machine

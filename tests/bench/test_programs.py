@@ -174,8 +174,12 @@ def test_servers_are_compared_in_namespaces_of_their_own() -> None:
 
 
 @pytest.mark.net
-@pytest.mark.parametrize("name", ["durable", "async"])
-def test_every_answer_of_the_server_passes_the_checks_of_the_bench(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "policy"), [("durable", None), ("async", None), ("reference", "reference")]
+)
+def test_every_answer_of_the_server_passes_the_checks_of_the_bench(
+    name: str, policy: str | None
+) -> None:
     """In tiny: what rates there are is for `fastdhcp bench compare` to say."""
     setup = Setup(
         rounds=1,
@@ -187,6 +191,7 @@ def test_every_answer_of_the_server_passes_the_checks_of_the_bench(name: str) ->
         mode="dora",
         directory=None,
         server_gro=False,
+        policy=policy,
     )
     (line,) = compare([find_contender(name)], setup).lines
     assert line.errors == {} and line.rate > 50 and line.cpu_us < 1000
