@@ -238,9 +238,10 @@ class Supervisor:
             often = server.restarts.recent(child.name)
             text = f"{child.name} has died {often}, the last time: {child.how_it_ended()}"
             server.alarms.raise_alarm("process-restarting", text, child.name)
-            if child.role == "store" and server.memory.ready:
-                # Who answers DISCOVERs and can give no lease keeps others from serving.
-                server.memory.store_state = StoreState.STORE_FAILING
+        if delay_s and child.role == "store" and server.memory.ready:
+            # Who answers DISCOVERs and can give no lease keeps others from serving. A successor
+            # that comes at once is there before anybody asks again.
+            server.memory.store_state = StoreState.STORE_FAILING
         if delay_s:
             asyncio.get_running_loop().call_later(delay_s, self._spawn, child.role, child.index)
         else:

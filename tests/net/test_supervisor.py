@@ -1,5 +1,6 @@
 """Deaths, hangs, signals and words of the supervisor: the real server, its processes killed."""
 
+import itertools
 import os
 import resource
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import Lab, LinkClient, build
-from tests.lab.packet import ACK, DISCOVER, REQUEST, mac
+from tests.lab.packet import ACK, DISCOVER, OFFER, REQUEST, mac
 from tests.lab.patience import PATIENCE_S, Stopwatch, end_of
 from tests.lab.servers import FastDHCP, environment
 from tests.lab.wire import dora
@@ -118,6 +119,23 @@ def test_the_alarm_of_a_process_that_dies_again_and_again_stays_on(
     assert "alarm-off" not in server.process.text()
     server.process.wait_for("alarm-off name=process-restarting subject=worker-0")
     assert dora(link.ask, mac(1)).type == ACK
+
+
+def test_a_store_that_has_died_often_but_comes_back_at_once_stops_nobody(
+    lab: Lab, link: LinkClient
+) -> None:
+    """It is an alarm by the third time; clients are offered addresses all the while."""
+    xids = itertools.count(9)
+    server = FastDHCP(lab, "server", lan())
+    for n in range(4):
+        dora(link.ask, mac(n))
+        time.sleep(1.1)  # it has lived
+        at = kill(server, "store")
+        while BACK_LINE["store"] not in server.process.text()[at:]:
+            offer = link.exchange(build(DISCOVER, mac(n), next(xids))).message
+            assert offer.type == OFFER
+    assert "alarm-on name=process-restarting subject=store" in server.process.text()
+    assert "store-unavailable" not in server.dropped()
 
 
 def test_a_store_that_goes_with_its_folder_costs_no_lease(lab: Lab, link: LinkClient) -> None:
