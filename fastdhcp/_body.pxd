@@ -11,6 +11,7 @@ the place that the body keeps for it, so that a million clients share one body.
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastdhcp._image cimport CLASS_WORDS, Image
+from fastdhcp._reservations cimport Reservation
 from fastdhcp._stats cimport Counters
 from fastdhcp._wire cimport AT_OPTIONS, FILE_SIZE, MESSAGE_SIZE_MAX, SNAME_SIZE, Span
 
@@ -82,6 +83,14 @@ cdef struct Source:
     uint8_t kind             # LayerKind; LAYER_NONE: no layer has it
     uint8_t level            # as in Option: whether it was written farther
     uint32_t number          # of the class, where there is one
+
+
+# Where a client is, and what it is answered by; NULL: no reservation.
+cdef inline void body_key_begin(BodyKey* key, uint32_t subnet, uint32_t pool,
+                                const Reservation* reservation) noexcept nogil:
+    key.subnet = subnet
+    key.pool = pool
+    key.own = 0 if reservation == NULL else reservation.options
 
 
 # Readies and frees. False: no memory.

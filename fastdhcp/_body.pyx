@@ -472,13 +472,19 @@ cdef Source source_of(const Choice* c, uint8_t code) noexcept nogil:
     return Source(LAYER_NONE, 0, 0)
 
 
+# Nothing chosen yet, for a DHCP client.
+cdef void choice_of(Choice* c, const Image* image, BodyKey* key,
+                    const uint64_t* classes) noexcept nogil:
+    key.words = key.bootp = 0
+    if image.class_effects & CLASSES_TOLD:
+        put_classes(key, image, classes)
+    choice_begin(c, image, key, classes)
+
+
 cdef Span body_value(const Image* image, BodyKey* key, const uint64_t* classes,
                      uint8_t code) noexcept nogil:
     cdef Choice c
-    key.words = key.bootp = 0
-    if image.classes.count:
-        put_classes(key, image, classes)
-    choice_begin(&c, image, key, classes)
+    choice_of(&c, image, key, classes)
     return Span(NULL, 0) if c.done[code] else nearest_value(&c, code)
 
 
@@ -486,10 +492,7 @@ cdef Source body_source(const Image* image, BodyKey* key, const uint64_t* classe
                         uint8_t code) noexcept nogil:
     cdef Choice c
     cdef Source found
-    key.words = 0
-    if image.class_effects & CLASSES_TOLD:
-        put_classes(key, image, classes)
-    choice_begin(&c, image, key, classes)
+    choice_of(&c, image, key, classes)
     found = source_of(&c, code)
     if found.kind == LAYER_NONE and code == OPTION_MS_CLASSLESS_ROUTES:
         return source_of(&c, OPTION_CLASSLESS_ROUTES)

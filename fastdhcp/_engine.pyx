@@ -8,6 +8,9 @@
 |   RENEWING,    |   allowed                 |   else silence                |   tive, or we know  |
 |   REBINDING    |                           |                               |   the client here   |
 
+A client that SELECTS what it is moved to (its reservation; or what it holds is no longer for it)
+counts as one that holds none: what it held ends with the ACK.
+
 DISCOVER and BOOTP's request choose an address by the same rules; the one is answered by an offer
 of it (by rapid commit with the lease), the other with the address, bound.
 """

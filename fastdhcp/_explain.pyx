@@ -13,7 +13,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from fastdhcp._body cimport (
-    LAYER_NONE, Bodies, BodyKey, Source, bodies_close, bodies_open, body_source, body_value,
+    LAYER_NONE, Bodies, BodyKey, Source, bodies_close, bodies_open, body_key_begin, body_source,
+    body_value,
 )
 from fastdhcp._codec cimport Packet, Scratch, codec_decode
 from fastdhcp._engine cimport Place, Verdict, View, engine_asked
@@ -98,12 +99,7 @@ cdef dict sources_of(const Image* image, const Handled* out):
     cdef BodyKey key
     cdef Source source
     cdef int code
-    key.subnet = out.subnet
-    key.pool = out.pool
-    key.own = 0
-    key.bootp = key.own_name = 0
-    if out.reservation != NULL:
-        key.own = out.reservation.options
+    body_key_begin(&key, out.subnet, out.pool, out.reservation)
     found = {}
     for code in range(1, 255):
         source = body_source(image, &key, out.classes, <uint8_t>code)
@@ -115,9 +111,7 @@ cdef dict sources_of(const Image* image, const Handled* out):
 # Options that the policy has for who is answered so, and says that they are never to be sent.
 cdef list withheld_of(const Image* image, const Handled* out, dict sources):
     cdef BodyKey key
-    key.subnet = out.subnet
-    key.pool = out.pool
-    key.own = 0 if out.reservation == NULL else out.reservation.options
+    body_key_begin(&key, out.subnet, out.pool, out.reservation)
     return [code for code in sources
             if body_value(image, &key, out.classes, <uint8_t>code).at == NULL]
 

@@ -11,47 +11,34 @@ cdef inline uint64_t sort_key(uint32_t vrf, uint32_t address) noexcept nogil:
     return (<uint64_t>vrf << 32) | address
 
 
-# ---- by address: the last subnet, or pool, that begins at or before it
+# ---- by address
 
-# How many rows of a table begin at or before (vrf, address). The rows of both tables begin with
-# VRF and first address, and are sorted by them.
-cdef inline uint32_t rows_before(const uint8_t* rows, uint32_t row_size, uint32_t count,
-                                 uint32_t vrf, uint32_t address) noexcept nogil:
+# The last subnet that begins at or before it, if that holds it: they do not overlap.
+cdef uint32_t image_find_subnet(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil:
+    cdef const Subnet* subnets = image_subnet(image, 0)
     cdef uint64_t wanted = sort_key(vrf, address)
     cdef uint32_t low = 0
-    cdef uint32_t high = count
+    cdef uint32_t high = image.subnets.count
     cdef uint32_t middle
-    cdef const uint32_t* row
     while low < high:
         middle = (low + high) // 2
-        row = <const uint32_t*>(rows + <uint64_t>middle * row_size)
-        if sort_key(row[0], row[1]) <= wanted:
+        if sort_key(subnets[middle].vrf, subnets[middle].address) <= wanted:
             low = middle + 1
         else:
             high = middle
+    if low == 0:
+        return NOWHERE
+    low -= 1
+    if subnets[low].vrf != vrf or (address & subnets[low].mask) != subnets[low].address:
+        return NOWHERE
     return low
 
 
-cdef uint32_t image_find_subnet(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil:
-    cdef uint32_t before = rows_before(<const uint8_t*>image + image.subnets.at, sizeof(Subnet),
-                                       image.subnets.count, vrf, address)
-    cdef const Subnet* subnet
-    if before == 0:
-        return NOWHERE
-    subnet = image_subnet(image, before - 1)
-    if subnet.vrf != vrf or (address & subnet.mask) != subnet.address:
-        return NOWHERE
-    return before - 1
-
-
 cdef uint32_t image_find_pool(const Image* image, uint32_t vrf, uint32_t address) noexcept nogil:
-    cdef uint32_t before = rows_before(<const uint8_t*>image + image.pools.at, sizeof(Pool),
-                                       image.pools.count, vrf, address)
-    cdef const Pool* pool
-    if before == 0:
+    cdef uint32_t index = image_find_subnet(image, vrf, address)
+    if index == NOWHERE:
         return NOWHERE
-    pool = image_pool(image, before - 1)
-    return before - 1 if pool.vrf == vrf and address <= pool.last else NOWHERE
+    return image_pool_within(image, image_subnet(image, index), address)
 
 
 cdef uint32_t image_pool_within(const Image* image, const Subnet* subnet,

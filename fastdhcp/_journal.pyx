@@ -22,8 +22,8 @@ from fastdhcp._entry cimport (
     entry_write_whole, kept_same, put_identifier,
 )
 from fastdhcp._image cimport (
-    NOWHERE, Params, Subnet, image_find_pool, image_near_subnet, image_network, image_overlay,
-    image_overlay_values, image_params, image_pool, image_subnet,
+    NOWHERE, Params, Subnet, image_near_subnet, image_network, image_overlay,
+    image_overlay_values, image_params, image_pool, image_pool_within, image_subnet,
 )
 from fastdhcp._leases cimport (
     ACTIVE, BLOCK_SIZE, CHUNK_SIZE, CLIENT_ID_INLINE, DECLINED, FREE, GRACE_DEFAULT,
@@ -62,7 +62,7 @@ cdef inline uint32_t reuse_grace(const Table* t, const Subnet* subnet,
             WORD_REUSE_GRACE, &grace_s):
         return grace_s
     if subnet.own_graces:
-        pool = image_find_pool(t.image, subnet.vrf, address)
+        pool = image_pool_within(t.image, subnet, address)
         if pool != NOWHERE:
             params = image_params(t.image, image_pool(t.image, pool).params)
     return params.reuse_grace_s

@@ -7,7 +7,7 @@ an address of its own (RFC 2563 2.3). Each is for who asks for it, where it is c
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memchr
 
-from fastdhcp._body cimport BodyKey, body_value
+from fastdhcp._body cimport BodyKey, body_key_begin, body_value
 from fastdhcp._codec cimport Packet, codec_has
 from fastdhcp._image cimport Image
 from fastdhcp._reservations cimport Reservation
@@ -49,11 +49,7 @@ cdef inline void refusal_find(Refusal* out, const Image* image, const Packet* pa
                               uint32_t subnet, uint32_t pool, const Reservation* reservation,
                               const uint64_t* classes) noexcept nogil:
     cdef BodyKey key
-    key.subnet = subnet
-    key.pool = pool
-    key.own = 0
-    if reservation != NULL:
-        key.own = reservation.options
+    body_key_begin(&key, subnet, pool, reservation)
     out.v6_only = refusal_v6_only(image, packet, &key, classes)
     out.makes_up_none = refusal_makes_up_none(image, packet, &key, classes)
 

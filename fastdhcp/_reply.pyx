@@ -6,6 +6,7 @@ from libc.string cimport memcpy, memset, strlen
 
 from fastdhcp._body cimport (
     BODY_NO_NAME, FILE_FREE, FILE_OWN, FILE_TAKEN, Bodies, Body, BodyKey, bodies_find,
+    body_key_begin,
 )
 from fastdhcp._codec cimport HAS_FQDN, HAS_RELAY_PORT, Packet, codec_option_size
 from fastdhcp._echo cimport echo_size, echo_write
@@ -290,11 +291,8 @@ cdef void write_fqdn(const Reply* reply, Writer* w, const Packet* packet,
 
 # What the body of this client is known by, but for the fields that are taken; and its own name.
 cdef inline void begin_key(BodyKey* key, Span* name, const Handled* handled) noexcept nogil:
-    key.subnet = handled.subnet
-    key.pool = handled.pool
-    key.own = 0
+    body_key_begin(key, handled.subnet, handled.pool, handled.reservation)
     if handled.reservation != NULL:
-        key.own = handled.reservation.options
         name[0] = reservation_hostname(handled.reservation)
     key.own_name = 1 if name.len else 0
 
