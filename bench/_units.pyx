@@ -96,7 +96,7 @@ cdef class Units:
         with nogil:
             for _i in range(count):
                 written = reply_write(self.written, &self.bodies, t.image, &packet, &self.arrival,
-                                      &handled, now, &t.counters[t.self])
+                                      &handled, now, t.own)
         return self.written.data[:self.written.size] if written and handled.reply_type else b""
 
     def test(self, const unsigned char[::1] image_bytes, bytes message, uint32_t count) -> int:

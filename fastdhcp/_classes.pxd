@@ -50,8 +50,7 @@ cdef inline void classes_find(const Image* image, Input* input) noexcept nogil:
     input.classes[0] |= <uint64_t>1 << CLASS_ALL | <uint64_t>input.known << CLASS_KNOWN
     if input.packet.message_type == BOOTP:
         input.classes[0] |= <uint64_t>1 << CLASS_BOOTP
-    if image.class_count:
-        program_mark(image, input)
+    program_mark(image, input)
 
 
 # The id of the first of the classes that are kept with a lease; 0: none.

@@ -210,7 +210,7 @@ cdef class Explainer:
     def __cinit__(self, Memory memory not None, int hints):
         cdef unsigned char[::1] view
         self.memory = memory
-        self.counters = <Counters*>calloc(memory.table.node.processes, sizeof(Counters))
+        self.counters = <Counters*>calloc(1, sizeof(Counters))
         if self.counters == NULL or not bodies_open(&self.bodies):
             raise MemoryError("no memory to explain with")
         self.hints = mmap.mmap(hints, os.fstat(hints).st_size, flags=mmap.MAP_PRIVATE,
@@ -226,7 +226,7 @@ cdef class Explainer:
         t[0] = self.memory.table
         t.self = <uint32_t>steer(chaddr, t.node.workers)
         t.hints = self.hints_at
-        t.counters = self.counters
+        t.own = self.counters
         t.store_fails = leases_store_fails(t, boot_ns())
 
     def explain(self, bytes message not None, *, int ifindex=0, uint32_t source=0,

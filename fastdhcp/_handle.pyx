@@ -346,7 +346,7 @@ cdef DropReason classify(Table* t, const Packet* packet, const Arrival* arrival,
     input.relay_info = who.relay_info
     input.known = v.reservation != NULL
     input.classes = classes
-    input.counted = &t.counters[t.self].words[<int>COUNT_CLASS]
+    input.counted = &t.own.words[<int>COUNT_CLASS]
     if v.reservation != NULL:
         give_classes(t.image, v.reservation, &input)
     if (t.image.programs_read & READ_KEPT_CLASS and packet.message_type == REQUEST
@@ -466,7 +466,7 @@ cdef DropReason decide_and_apply(Table* t, const Packet* packet, View* v,
     cdef int attempt
     for attempt in range(DECISIONS_MAX):
         if attempt:
-            count(&t.counters[t.self], COUNT_REDECIDED)
+            count(t.own, COUNT_REDECIDED)
         reason = decide(t, packet, &out.scope, v, &verdict)
         if reason != DROP_NONE:
             return reason

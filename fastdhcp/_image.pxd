@@ -12,7 +12,7 @@ from fastdhcp._wire cimport Span
 
 cdef enum:
     IMAGE_MAGIC = 0x46444950     # "FDIP"
-    IMAGE_LAYOUT = 5
+    IMAGE_LAYOUT = 6
     NOWHERE = 0xFFFFFFFF         # "none" for every index
     INFINITE = 0xFFFFFFFF        # RFC 2132 9.2: a lease time without end
     ORDER_MAX = 16               # places of `identity`; 0 ends it
@@ -121,7 +121,7 @@ cdef struct Image:
     Table_ classes               # Class, by number; none: nothing of the policy names a class
     Table_ class_ids             # ClassId, sorted by id
     Table_ class_sets            # ClassSets: one, if there are classes
-    Table_ class_places          # ClassPlace: a power of two for each group of tests of one value
+    Table_ class_places          # ClassPlace: those of each group of tests of one value
     Table_ guards                # Guard; guard 0 is "everybody"
     Table_ whens                 # When
     Table_ overlays              # Overlay; overlay 0 is empty
@@ -257,7 +257,8 @@ cdef struct ClassSets:
     uint64_t told[CLASS_WORDS]   # with options of their own, or in a `when`: they tell bodies apart
 
 
-# A literal that tests compare one value with, by its hash, and a class that it speaks for.
+# A literal that tests compare one value with, and a class that it speaks for. It stands at its
+# hash, or behind that; behind each group is an empty place.
 cdef struct ClassPlace:
     uint32_t hash
     uint32_t literal_at          # 0: empty
@@ -363,6 +364,10 @@ cdef inline const Params* image_params(const Image* image, uint32_t index) noexc
 
 cdef inline const Class* image_class(const Image* image, uint32_t number) noexcept nogil:
     return <const Class*>image_table(image, &image.classes) + number
+
+
+cdef inline const Instruction* image_instructions(const Image* image) noexcept nogil:
+    return <const Instruction*>image_table(image, &image.instructions)
 
 
 cdef inline const ClassSets* image_class_sets(const Image* image) noexcept nogil:

@@ -337,7 +337,7 @@ cdef Applied publish_and_replay(Table* t, const Change* c, Record* r,
     journal_replay(t, c.number, at, c.near, t.self, head)
     out.ring = t.self
     out.position = head
-    count(&t.counters[t.self], COUNT_BINDINGS)
+    count(t.own, COUNT_BINDINGS)
     return APPLIED
 
 
@@ -355,7 +355,7 @@ cdef void set_offer(Table* t, const Change* c, Record* r) noexcept nogil:
         r.offer_key = c.key[0]
         fence_release()
         r.offer_until = c.offer_until
-        count(&t.counters[t.self], COUNT_OFFERS)
+        count(t.own, COUNT_OFFERS)
     leases_step(t, 21)
     store_relaxed_u32(&t.again[c.number], look_again(r, grace_s))
     leases_step(t, 22)
@@ -463,6 +463,6 @@ def repair(Memory memory, uint32_t process):
     held = (load_acquire_u64(&r.lock) >> 32) == process + 1
     if held:
         repair_record(t, slot, process)
-        count(&t.counters[t.self], COUNT_REPAIRS)
+        count(t.own, COUNT_REPAIRS)
     store_release_u64(&slot.record, 0)
     return held

@@ -213,6 +213,7 @@ cdef struct Table:
     uint32_t* again              # node time when the store must look at the record; 0: never
     uint8_t* rings
     Counters* counters           # one per process
+    Counters* own                # this process's
     uint8_t* traces              # _trace.pxd
     const Image* image           # NULL before the first one
     const Reservations* reservations  # of the same generation; NULL: there are none

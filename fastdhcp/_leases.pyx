@@ -231,4 +231,4 @@ cdef void leases_index(Table* t, uint32_t network, uint64_t key, uint32_t number
             return
     if index_replace(t, hash, wanted, 0) or index_replace(t, hash, wanted, 1):
         return
-    count(&t.counters[t.self], COUNT_INDEX_FULL)
+    count(t.own, COUNT_INDEX_FULL)

@@ -149,6 +149,7 @@ cdef class Memory:
         if not 0 <= process < <int>self.table.node.processes:
             raise ValueError(f"there is no process {process}")
         self.table.self = process
+        self.table.own = self.table.counters + process
 
     cdef _place(self, uint64_t* places):
         cdef Table* t = &self.table
@@ -462,7 +463,7 @@ cdef class Memory:
         """Counts in this process's own block."""
         if not 0 <= word < <int>COUNT_WORDS:
             raise IndexError(f"there is no counter {word}")
-        self.table.counters[self.table.self].words[word] += value
+        self.table.own.words[word] += value
 
     def observe(self, int histogram, int sum_word, uint64_t microseconds):
         """Puts a time into this process's own histogram."""

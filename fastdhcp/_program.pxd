@@ -15,7 +15,7 @@ from libc.string cimport memset
 from fastdhcp._areas cimport SLOT_CLIENT_ID, SLOT_COUNT, SLOT_HOSTNAME
 from fastdhcp._codec cimport Packet
 from fastdhcp._entry cimport Kept
-from fastdhcp._image cimport Image
+from fastdhcp._image cimport Image, Instruction, image_instructions
 from fastdhcp._made cimport MADE_MAX, Made
 from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport CLASS_COUNTERS
@@ -49,7 +49,7 @@ cdef enum Op:
     OP_CLASS                 # if truth, class b is marked, and counted at c; another test begins
     # The classes of a literal are marked, of the b + 1 places (a power of two) from place c on.
     OP_AMONG                 # for the top, which goes
-    OP_OPTION_AMONG          # for the option of slot a
+    OP_OPTION_AMONG          # for the option of slot a; only before all others
     # Values: pushed.
     OP_LITERAL               # L
     OP_OPTION                # the option of slot a, at most c octets of it
@@ -147,21 +147,40 @@ cdef inline void input_kept(Input* input, Span* slots, const Kept* kept, uint8_t
     input.classes = NULL
 
 
-# A class is marked, and counted, once a packet. `counter` as in Class.
+cdef inline Span input_option(const Input* input, uint8_t slot) noexcept nogil:
+    return input.slots[slot] if slot < input.slot_count else Span(NULL, 0)
+
+
+# A class of the image is marked, and counted, once a packet. `counter` as in Class;
+# `input.classes` is there.
 cdef inline void input_mark(Input* input, uint32_t number, uint32_t counter) noexcept nogil:
-    cdef uint64_t* word
+    cdef uint64_t* word = &input.classes[number >> 6]
     cdef uint64_t bit = <uint64_t>1 << (number & 63)
-    if input.classes == NULL or number >= CLASSES_MAX:
-        return
-    word = &input.classes[number >> 6]
     if not word[0] & bit:
         word[0] |= bit
         if counter < CLASS_COUNTERS:
             input.counted[counter] += 1
 
 
-# Marks the classes of a packet; `input.classes` is there.
-cdef void program_mark(const Image* image, Input* input) noexcept nogil
+# Of a group of classes: those whose literal a value is.
+cdef void program_mark_among(const Image* image, const Instruction* i, Span value,
+                             Input* input) noexcept nogil
+cdef void program_mark_rest(const Image* image, const Instruction* first, const Instruction* end,
+                            Input* input) noexcept nogil
+
+
+# Marks the classes of a packet; `input.classes` is there. Groups of one option stand first: these
+# need no machine.
+cdef inline void program_mark(const Image* image, Input* input) noexcept nogil:
+    cdef const Instruction* i = image_instructions(image) + image.class_first
+    cdef const Instruction* end = i + image.class_count
+    while i < end and i.op == OP_OPTION_AMONG:
+        program_mark_among(image, i, input_option(input, i.a), input)
+        i += 1
+    if i < end:
+        program_mark_rest(image, i, end, input)
+
+
 # A test, by its place in `programs`.
 cdef bint program_test(const Image* image, uint32_t program, Input* input) noexcept nogil
 # A value, likewise. len = 0: it is absent or empty.

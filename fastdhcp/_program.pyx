@@ -8,7 +8,7 @@ from fastdhcp._codec cimport Packet, Scratch, codec_decode
 from fastdhcp._entry cimport KEPT_MAX
 from fastdhcp._image cimport (
     NOWHERE, ClassPlace, Image, Instruction, Interface, Program,
-    image_find_interface, image_slots, image_table,
+    image_find_interface, image_instructions, image_slots, image_table,
 )
 from fastdhcp._made cimport (
     make, made_address_text, made_field, made_hexstring, made_in_case, made_joined,
@@ -65,10 +65,6 @@ cdef inline Span literal(const Image* image, const Instruction* i) noexcept nogi
     if <uint64_t>i.c + i.b > image.size:
         return EMPTY
     return Span(<const uint8_t*>image + i.c, i.b)
-
-
-cdef inline Span option_in(const Input* input, uint8_t slot) noexcept nogil:
-    return input.slots[slot] if slot < input.slot_count else EMPTY
 
 
 cdef inline Span header(const Input* input, uint32_t at, uint32_t size) noexcept nogil:
@@ -199,7 +195,7 @@ cdef inline bint is_member(const Input* input, uint16_t bit) noexcept nogil:
 # Those that push a value.
 cdef inline Span load(Machine* m, const Instruction* i) noexcept nogil:
     if i.op == OP_OPTION:
-        return first_octets(option_in(m.input, i.a), i.c)
+        return first_octets(input_option(m.input, i.a), i.c)
     if i.op == OP_LITERAL:
         return literal(m.image, i)
     if i.op == OP_RELAY:
@@ -293,24 +289,19 @@ cdef uint32_t work(Machine* m, const Instruction* i) noexcept nogil:
 # ---- classes
 
 # Of several classes of one literal each has a place. What is longer than any literal is of none.
-cdef void mark_among(const Image* image, const Instruction* i, Span value,
-                     Input* input) noexcept nogil:
-    cdef const ClassPlace* places = (<const ClassPlace*>image_table(image, &image.class_places)
-                                     + i.c)
-    cdef const ClassPlace* place
+cdef void program_mark_among(const Image* image, const Instruction* i, Span value,
+                             Input* input) noexcept nogil:
     cdef uint32_t hash = <uint32_t>octets_hash(0, value)
-    cdef uint32_t mask = i.b
-    cdef uint32_t at
-    if <uint64_t>i.c + mask >= image.class_places.count:
+    cdef uint32_t at = i.c + (hash & i.b)
+    cdef const ClassPlace* place
+    if at >= image.class_places.count:
         return
-    at = hash & mask
-    place = &places[at]
+    place = <const ClassPlace*>image_table(image, &image.class_places) + at
     while place.literal_at:
         if (place.hash == hash and place.literal_len == value.len
                 and octets_same(<const uint8_t*>image + place.literal_at, value.at, value.len)):
             input_mark(input, place.number, place.counter)
-        at = (at + 1) & mask
-        place = &places[at]
+        place += 1
 
 
 # ---- the loop
@@ -320,11 +311,8 @@ cdef inline bint begins(Span value, Span start) noexcept nogil:
 
 
 # What most tests are made of is done here, and all else by `work`.
-cdef void run(Machine* m, const Image* image, uint32_t first, uint32_t count,
+cdef void run(Machine* m, const Image* image, const Instruction* i, const Instruction* end,
               Input* input) noexcept nogil:
-    cdef const Instruction* i = (<const Instruction*>image_table(image, &image.instructions)
-                                 + first)
-    cdef const Instruction* end = i + count
     cdef bint truth = False
     cdef Span value
     cdef uint8_t op
@@ -335,11 +323,11 @@ cdef void run(Machine* m, const Image* image, uint32_t first, uint32_t count,
     while i < end:
         op = i.op
         if op == OP_OPTION_EXISTS:
-            truth = option_in(input, i.a).at != NULL
+            truth = input_option(input, i.a).at != NULL
         elif op == OP_OPTION_IS:
-            truth = are_equal(option_in(input, i.a), literal(image, i))
+            truth = are_equal(input_option(input, i.a), literal(image, i))
         elif op == OP_OPTION_BEGINS:
-            truth = begins(option_in(input, i.a), literal(image, i))
+            truth = begins(input_option(input, i.a), literal(image, i))
         elif op == OP_RELAY_EXISTS:
             truth = relay_option(input.relay_info, i.a).at != NULL
         elif op == OP_RELAY_IS:
@@ -359,12 +347,13 @@ cdef void run(Machine* m, const Image* image, uint32_t first, uint32_t count,
             if not truth:
                 i += i.a
         elif op == OP_CLASS:
-            if truth:
+            if truth and input.classes != NULL and i.b < CLASSES_MAX:
                 input_mark(input, i.b, i.c)
             input.made.size = 0
-        elif op == OP_AMONG or op == OP_OPTION_AMONG:
-            value = option_in(input, i.a) if op == OP_OPTION_AMONG else pop(m)
-            mark_among(image, i, value, input)
+        elif op == OP_AMONG:
+            value = pop(m)
+            if input.classes != NULL:
+                program_mark_among(image, i, value, input)
             input.made.size = 0
         else:
             m.truth = truth
@@ -374,17 +363,20 @@ cdef void run(Machine* m, const Image* image, uint32_t first, uint32_t count,
     m.truth = truth
 
 
-cdef void program_mark(const Image* image, Input* input) noexcept nogil:
+cdef void program_mark_rest(const Image* image, const Instruction* first, const Instruction* end,
+                            Input* input) noexcept nogil:
     cdef Machine m
-    run(&m, image, image.class_first, image.class_count, input)
+    run(&m, image, first, end, input)
 
 
 cdef bint run_by_place(Machine* m, const Image* image, uint32_t place,
                        Input* input) noexcept nogil:
     cdef const Program* program = <const Program*>image_table(image, &image.programs) + place
+    cdef const Instruction* first
     if place >= image.programs.count:
         return False
-    run(m, image, program.first, program.count, input)
+    first = image_instructions(image) + program.first
+    run(m, image, first, first + program.count, input)
     return True
 
 

@@ -123,7 +123,7 @@ cdef void outbox_open(Outbox* outbox, int udp, int frames, Held* held,
     memset(outbox, 0, sizeof(Outbox))
     outbox.held = held
     outbox.t = t
-    outbox.counters = &t.counters[t.self]
+    outbox.counters = t.own
     lane_open(&outbox.udp, udp, <uint8_t*>outbox.udp_names, sizeof(sockaddr_in))
     lane_open(&outbox.frames, frames, <uint8_t*>outbox.frame_names, sizeof(sockaddr_ll))
     for i in range(<uint32_t>OUT_MAX):

@@ -399,8 +399,8 @@ def sweep(Memory memory, uint32_t first, uint32_t limit):
     cdef uint32_t block
     with nogil:
         block = sweep_blocks(t, first, limit, now, done)
-    t.counters[t.self].words[<int>COUNT_SWEPT] += done[0]
-    t.counters[t.self].words[<int>COUNT_EXPIRED] += done[1]
+    t.own.words[<int>COUNT_SWEPT] += done[0]
+    t.own.words[<int>COUNT_EXPIRED] += done[1]
     return block, done[0], done[1]
 
 

@@ -141,7 +141,7 @@ cdef class Loop:
         self.memory = memory
         w.t = &memory.table
         w.process = &w.t.processes[w.t.self]
-        w.counters = &w.t.counters[w.t.self]
+        w.counters = w.t.own
         w.store_event = store_event
         for place, fd in enumerate((udp, event, channel)):
             w.fds[<int>place].fd = fd

@@ -165,13 +165,14 @@ class ClassTables:
     # -- tests
 
     def _add_program(self) -> None:
-        """One program: the groups, then each test with its class, behind those that it names."""
+        """One program: the groups, those of an option first, then each test with its class, behind
+        those that it names."""
         ordered = in_order(self._classes)
         groups = _groups(ordered)
         grouped = {found.name for members in groups for found in members}
         steps: list[Step] = []
-        for members in groups:
-            steps += self._group(members)
+        for group in sorted(map(self._group, groups), key=lambda group: len(group) > 1):
+            steps += group
         for found in ordered:
             if found.name not in grouped and found.test is not None:
                 self._programs.note(found.test)
@@ -191,12 +192,12 @@ class ClassTables:
         assert value is not None
         self._programs.note(value)
         room = 1 << (4 * len(pairs) - 1).bit_length()
-        places = [_EMPTY] * room
+        places = [_EMPTY] * (room + len(pairs))
         for literal, found in pairs:
             digest = literal_hash(literal)
             at = digest & (room - 1)
             while places[at] is not _EMPTY:
-                at = (at + 1) & (room - 1)
+                at += 1
             places[at] = tables.CLASS_PLACE.pack(
                 hash=digest,
                 literal_at=self._blob.place(literal),

@@ -17,7 +17,7 @@ SIZE_MAX = 0xFFFFFFFF  # places in the image are 32 bits wide
 NOWHERE = 0xFFFFFFFF
 
 IMAGE_MAGIC = 0x46444950
-IMAGE_LAYOUT = 5
+IMAGE_LAYOUT = 6
 
 
 class Row:

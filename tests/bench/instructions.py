@@ -68,9 +68,10 @@ lease-class = true
 """
     for n in range(200)
 )
-POLICIES = {"plain": POLICY, "five": POLICY + FIVE, "many": POLICY + MANY_OF_ONE}
+POLICIES = {"plain": POLICY, "says": POLICY, "five": POLICY + FIVE, "many": POLICY + MANY_OF_ONE}
 SAID: dict[str, dict[int, bytes]] = {
     "plain": {},
+    "says": {60: b"model 77"},
     "five": {60: b"PXEClient:00007", 93: b"\0\x07"},
     "many": {60: b"model 77"},
 }
@@ -79,6 +80,7 @@ CASES = {
     "DISCOVER, relayed, option 82": ("discover", True, "plain"),
     "renewal, to the ACK": ("renewal", False, "plain"),
     "renewal, relayed, option 82": ("renewal", True, "plain"),
+    "DISCOVER, says option 60": ("discover", True, "says"),
     "DISCOVER, five classes": ("discover", True, "five"),
     "DISCOVER, 200 on one value": ("discover", True, "many"),
     "DISCOVER, others are reserved": ("others", False, "plain"),

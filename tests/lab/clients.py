@@ -25,9 +25,9 @@ bound|BOUND|renew|RENEW|REBOOT|REBIND)
 deconfig|RELEASE|EXPIRE|FAIL|STOP|STOPPED)
     ip -4 address flush dev "$interface" ;;
 esac
+env > "@EVENTS@-$event"
 echo "$event address=$address length=$length routers=${router:-$new_routers}" \
     "dns=${dns:-$new_domain_name_servers} domain=${domain:-$new_domain_name}" >> "@EVENTS@"
-env > "@EVENTS@-$event"
 """
 
 OBTAINED = "bound|BOUND|REBOOT"

@@ -1,8 +1,11 @@
 """Classes by packets: which a client is of, who may have which addresses, what it is sent, what is
 kept with its lease."""
 
+import itertools
+
 import pytest
 
+from fastdhcp._classes import literal_hash
 from fastdhcp._codec import decode
 from fastdhcp._leases import BindingState
 from fastdhcp._stats import counter_words
@@ -42,6 +45,12 @@ pools = [
 hw-address = "02:ee:00:00:00:09"
 address = "10.77.0.50"
 """
+
+
+def classes_of(tests: dict[str, str], more: str = "") -> str:
+    return "".join(
+        f'[[classes]]\nname = "{name}"\ntest = "{test}"\n{more}\n' for name, test in tests.items()
+    )
 
 
 def names_of(world: World) -> list[str]:
@@ -178,10 +187,7 @@ def test_of_any_length_the_last_octet_tells_literals_apart(tmp_path, size: int) 
     tests = [f"option[60].hex == '{head}{end}'" for end in last]
     tests += [f"option[77].hex == '{head}y'", f"substring(option[12].hex, 0, {size}) == '{head}y'"]
     tests += [f"substring(option[61].hex, 0, {size}) == '{head}{end}'" for end in last]
-    written = "".join(
-        f'[[classes]]\nname = "c{i}"\ntest = "{test}"\ndrop = true\n'
-        for i, test in enumerate(tests)
-    )
+    written = classes_of({f"c{i}": test for i, test in enumerate(tests)}, "drop = true")
     world = World(tmp_path, written + LAN + 'pools = ["10.77.1.1-10.77.1.9"]')
     for end, first in (("y", 0), ("z", 1)):
         said = f"{head}{end}".encode()
@@ -190,15 +196,43 @@ def test_of_any_length_the_last_octet_tells_literals_apart(tmp_path, size: int) 
         assert names_of(world) == [f"c{first}", *alone, f"c{4 + first}"]
 
 
+def test_literals_whose_places_are_taken_stand_behind_the_last_place_of_their_group(
+    tmp_path,
+) -> None:
+    """All of four literals, two classes each, hash to the last of the group's 32 places."""
+    made = (f"model {n}" for n in itertools.count())
+    last = list(itertools.islice((m for m in made if literal_hash(m.encode()) & 31 == 31), 4))
+    pairs = [(f"{which}{i}", f"option[60].hex == '{text}'")
+             for which in "ab" for i, text in enumerate(last)]  # fmt: skip
+    world = World(tmp_path, classes_of(dict(pairs)) + LAN + 'pools = ["10.77.1.1-10.77.1.9"]')
+    for i, text in enumerate(last):
+        world.discover(1, options={60: text.encode()})
+        assert names_of(world) == [f"a{i}", f"b{i}"]
+    world.discover(1, options={60: b"model x"})
+    assert names_of(world) == []
+
+
+def test_groups_of_options_and_of_what_is_made_of_them_stand_in_one_policy(tmp_path) -> None:
+    """A group of an option is looked up before any test is run, wherever it is written."""
+    tests = {
+        "lower0": "lcase(option[12].hex) == 'a'", "lower1": "lcase(option[12].hex) == 'b'",
+        "model0": "option[60].hex == 'x'", "model1": "option[60].hex == 'y'",
+        "both": "member('lower1') and member('model0')",
+        "circuit0": "relay4[1].hex == 'p'", "circuit1": "relay4[1].hex == 'q'",
+    }  # fmt: skip
+    world = World(tmp_path, classes_of(tests) + LAN + 'pools = ["10.77.1.1-10.77.1.9"]')
+    world.discover(1, options={12: b"B", 60: b"x"})
+    assert names_of(world) == ["lower1", "model0", "both"]
+    world.discover(1, options={12: b"A", 60: b"z"})
+    assert names_of(world) == ["lower0"]
+
+
 def test_each_test_has_256_octets_to_make_values_of(tmp_path) -> None:
     """Also behind one that made as many, and was false or true."""
     made = "lcase(option[224].hex)"
     tests = [f"{made} == 'x' and known", f"{made} != 'x'", f"ucase(option[224].hex) == {made}",
              f"{made} + 'z' == '{'a' * 200}z'"]  # fmt: skip
-    written = "".join(
-        f'[[classes]]\nname = "c{i}"\ntest = "{test}"\ndrop = true\n'
-        for i, test in enumerate(tests)
-    )
+    written = classes_of({f"c{i}": test for i, test in enumerate(tests)}, "drop = true")
     world = World(tmp_path, written + LAN + 'pools = ["10.77.1.1-10.77.1.9"]')
     world.discover(1, options={224: b"A" * 200})
     assert names_of(world) == ["c1", "c3"]
