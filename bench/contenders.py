@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fastdhcp_bench.network import POOL, SERVER_ADDRESS, SUBNET
+from fastdhcp_bench.network import POOL, POOL_SIZE, SERVER_ADDRESS, SUBNET
 from fastdhcp_bench.policy import reference_policy
 
 LEASE_TIME_S = 3600
@@ -95,8 +95,8 @@ CONTENDERS = {
             (
                 "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--port=0", "--pid-file=",
                 "--dhcp-authoritative", "--no-ping", "--dhcp-leasefile={directory}/leases",
-                "--quiet-dhcp", "--dhcp-lease-max=200000",
-                f"--dhcp-range={POOL[0]},{POOL[1]},255.254.0.0,{LEASE_TIME_S}",
+                "--quiet-dhcp", f"--dhcp-lease-max={POOL_SIZE}",
+                f"--dhcp-range={POOL[0]},{POOL[1]},255.240.0.0,{LEASE_TIME_S}",
             ),
         ),
     )

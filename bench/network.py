@@ -1,4 +1,9 @@
-"""Two network namespaces, a veth pair between them, and what the measurement needs of it."""
+"""Two network namespaces, a veth pair between them, and what the measurement needs of it.
+
+Ordinary ends: what one side sends is received in the sender's own time, to the other's socket.
+Ends like those of a NIC: each has a NAPI thread, as a NIC has its interrupt, which takes what comes
+in batches and joins trains (GRO) in the receiver's time and on the receiver's core.
+"""
 
 import contextlib
 import os
@@ -8,12 +13,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastdhcp_bench.usage import processes
+
 SERVER_ADDRESS = "192.168.87.1"
 GENERATOR_ADDRESS = "192.168.87.2"
 RELAY_ADDRESS = "10.128.0.1"
-SUBNET = "10.128.0.0/15"
-POOL = ("10.128.1.0", "10.129.255.254")
+SUBNET = "10.128.0.0/12"
+POOL = ("10.128.1.0", "10.143.255.254")
+POOL_SIZE = 0xFFEFF
+"""Room for a million clients: one that comes back within a second costs no entry."""
 
+QUEUE_PACKETS = 20_000
+"""Of each end like a NIC's. The ring behind it has 256: without a queue it drops what is more."""
 HOLD_S = 3600
 """Longest life of a namespace whose maker was killed."""
 
@@ -62,7 +73,7 @@ def _unshare() -> Namespace:
     return made
 
 
-def _link(server: Namespace, generator: Namespace, *, server_gro: bool) -> None:
+def _link(server: Namespace, generator: Namespace) -> None:
     pids = str(server.holder.pid), str(generator.holder.pid)
     server.call(
         "ip", "link", "add", "srv0", "type", "veth", "peer", "name", "gen0", "netns", pids[1]
@@ -76,18 +87,61 @@ def _link(server: Namespace, generator: Namespace, *, server_gro: bool) -> None:
         namespace.call("ip", "link", "set", link, "up")
     generator.call("ip", "addr", "add", f"{RELAY_ADDRESS}/32", "dev", "lo")
     server.call("ip", "route", "add", SUBNET, "via", GENERATOR_ADDRESS)
-    # The generator's trains are cut in its own softirq time, before the wire: the server sees
-    # ordinary single packets, and steering filters see each one. GRO stays off on its link: packet
-    # by packet nothing aggregates there (0.7 us an exchange for nothing), and a server's trains
-    # come whole to the UDP_GRO socket without it.
+    # Trains are cut in their sender's time, before the wire: single packets arrive, and steering
+    # filters see each one.
     generator.call("ethtool", "-K", "gen0", "tx-udp-segmentation", "off")
-    if server_gro:
-        server.call("ethtool", "-K", "srv0", "gro", "on")
+    server.call("ethtool", "-K", "srv0", "tx-udp-segmentation", "off")
+
+
+def _threads(link: str) -> frozenset[int]:
+    """The NAPI threads of all links of this name, in whatever namespace."""
+    return frozenset(found.pid for found in processes() if found.name.startswith(f"napi/{link}-"))
+
+
+def _be_nic(namespace: Namespace, link: str, cores: set[int]) -> frozenset[int]:
+    """GRO and a NAPI thread, on these cores, for the link's end. Returns the thread."""
+    others = _threads(link)
+    # Linux joins what comes by veth only if TSO is off at the end that sent it.
+    namespace.call("ethtool", "-K", link, "tso", "off", "gro", "on")
+    namespace.call(
+        "tc", "qdisc", "replace", "dev", link, "root", "pfifo", "limit", f"{QUEUE_PACKETS}"
+    )
+    # sysfs shows the links of the namespace in which it was mounted.
+    thread = f"mount -t sysfs sysfs /sys && echo 1 >/sys/class/net/{link}/threaded"
+    namespace.call("unshare", "--mount", "sh", "-c", thread)
+    made = _threads(link) - others
+    if not made:
+        raise NetworkError(f"{link}: no NAPI thread came of it; ends like a NIC's need Linux 5.13")
+    for thread_id in made:
+        os.sched_setaffinity(thread_id, cores)
+    return made
+
+
+@dataclass(frozen=True)
+class Network:
+    """The server's namespace (``srv0``) and the generator's (``gen0``, and the relay address).
+
+    With ends like a NIC's the generator is to run on ``generator_core``, where its end's thread
+    is; the server may use all cores, its end's thread all but that one. Else the core is None.
+    """
+
+    server: Namespace
+    generator: Namespace
+    generator_core: int | None = None
+    generator_end: frozenset[int] = frozenset()
+
+
+def _nic_like(server: Namespace, generator: Namespace) -> Network:
+    *rest, core = sorted(os.sched_getaffinity(0))
+    # The server's trains leave whole, as to a NIC that cuts them itself.
+    server.call("ethtool", "-K", "srv0", "tx-udp-segmentation", "on")
+    _be_nic(server, "srv0", set(rest) or {core})
+    return Network(server, generator, core, _be_nic(generator, "gen0", {core}))
 
 
 @contextlib.contextmanager
-def bench_network(*, server_gro: bool = False) -> Iterator[tuple[Namespace, Namespace]]:
-    """The server's namespace (``srv0``) and the generator's (``gen0``, and the relay address).
+def bench_network(*, nic: bool = False, server_gro: bool = False) -> Iterator[Network]:
+    """Two namespaces and the link between them, gone with the context.
 
     Raises NetworkError without the privilege or the commands to make them.
     """
@@ -98,23 +152,8 @@ def bench_network(*, server_gro: bool = False) -> Iterator[tuple[Namespace, Name
             stack.callback(namespace.holder.wait)
             stack.callback(namespace.holder.kill)
             pair.append(namespace)
-        _link(pair[0], pair[1], server_gro=server_gro)
-        yield pair[0], pair[1]
-
-
-def group_cpu_seconds(group: int) -> float:
-    """CPU time, user and system, of all processes of a process group or session.
-
-    Children that ended and were waited for are in it. What the kernel does for the group's
-    packets in softirq is charged to whom it interrupts, so the machine's share stands beside it
-    in a report.
-    """
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it ended while we looked
-        if group in (int(fields[2]), int(fields[3])):
-            ticks += sum(map(int, fields[11:15]))
-    return ticks / os.sysconf("SC_CLK_TCK")
+        server, generator = pair
+        _link(server, generator)
+        if server_gro:
+            server.call("ethtool", "-K", "srv0", "gro", "on")
+        yield _nic_like(server, generator) if nic else Network(server, generator)

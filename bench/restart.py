@@ -20,16 +20,14 @@ import click
 from fastdhcp._codec import decode, encode
 from fastdhcp_bench.contenders import Contender
 from fastdhcp_bench.network import (
-    GENERATOR_ADDRESS,
     RELAY_ADDRESS,
     SERVER_ADDRESS,
+    SUBNET,
     Namespace,
     bench_network,
 )
 
-SUBNET = "10.128.0.0/11"
 POOL = "10.128.1.0-10.143.67.255"  # 1,000,192 addresses in 3,907 blocks
-LINK = "10.128.0.0/11"
 ASK_EVERY_S = 0.005
 GIVE_UP_S = 20
 STOP_S = 30
@@ -153,8 +151,8 @@ def print_memory(session: int, leases: int) -> None:
 
 
 def measure(leases: int, times: int, directory: Path) -> None:
-    with bench_network() as (its, ours):
-        its.call("ip", "route", "replace", LINK, "via", GENERATOR_ADDRESS)
+    with bench_network() as network:
+        its, ours = network.server, network.generator
         server = start(its, directory, "async")
         if first_offer(ours).wait():
             raise click.ClickException((directory / "log").read_text())

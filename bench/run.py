@@ -25,6 +25,8 @@ WEIGHTS: dict[Mode, Weights] = {
 
 TURN_S = 0.1
 """Between two looks at signals, phases and the caller's stop."""
+MARK_S = 0.02
+"""A whole second of the clock that was seen no later than this counts as seen."""
 FOREVER = 2**64 - 1
 
 CIRCUIT_ID_SIZE = 15
@@ -66,6 +68,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     expect: dict[int, bytes] = {}
 
 
+class Second(msgspec.Struct, frozen=True):
+    """A whole second of CLOCK_MONOTONIC, from ``at`` on, and the exchanges completed in it."""
+
+    at: int
+    completed: int
+
+
 class Report(msgspec.Struct, kw_only=True):
     """What a run showed.
 
@@ -73,7 +82,7 @@ class Report(msgspec.Struct, kw_only=True):
     the drain after it in them, so that nothing goes unchecked;
     `exchanges_total` is of the whole run, for dividing the server's CPU by. `generator_cpu` is the
     part of one core that the generator used while it measured, `machine_idle` and
-    `machine_softirq` are parts of all cores in that time.
+    `machine_softirq` are parts of all cores in that time. `by_second` has the whole seconds of it.
     """
 
     seconds: float
@@ -84,6 +93,7 @@ class Report(msgspec.Struct, kw_only=True):
     machine_softirq: float
     bound: int
     unfinished: int
+    by_second: list[Second]
     counts: dict[str, Any]
     errors: dict[str, int]
     result_hash: str
@@ -107,6 +117,7 @@ class Generator:
         self._seconds = 0.0
         self._completed = 0
         self._machine = NOTHING
+        self._by_second: list[Second] = []
         self._unfinished = 0
         self._socket = relay_socket(plan.relay, plan.relay_port)
         try:
@@ -154,13 +165,31 @@ class Generator:
         self._socket.close()
 
     def _turns(self, seconds: float, limit: int) -> int:
-        end = time.monotonic() + seconds
+        now = time.monotonic()
+        end = now + seconds
         left = -1
-        while left and not self.stop and (rest := end - time.monotonic()) > 0:
-            left = self.load.turn(min(rest, TURN_S), limit)
+        self._marks: dict[int, int] = {}
+        self._mark(now)
+        while left and not self.stop and (rest := end - now) > 0:
+            left = self.load.turn(min(rest, TURN_S, 1 - now % 1), limit)
+            now = time.monotonic()
+            self._mark(now)
             if left == 0 and self.load.started < limit:
                 left = -1  # idle between two starts
         return max(left, 0)
+
+    def _mark(self, now: float) -> None:
+        """Keep how much was completed, once in each whole second of the clock."""
+        second = int(now)
+        if now - second < MARK_S and second not in self._marks:
+            self._marks[second] = self.load.completed
+
+    def _whole_seconds(self) -> list[Second]:
+        return [
+            Second(second, self._marks[second + 1] - completed)
+            for second, completed in self._marks.items()
+            if second + 1 in self._marks
+        ]
 
     def prime(self, seconds: float = 60.0) -> int:
         """Give each client one DORA, as far as `seconds` go. Returns how many hold a lease."""
@@ -176,6 +205,7 @@ class Generator:
         limit = self.load.started + exchanges if exchanges else FOREVER
         began, machine, completed = time.monotonic(), Sample.take(), self.load.completed
         self._turns(seconds, limit)
+        self._by_second += self._whole_seconds()
         self._seconds += time.monotonic() - began
         self._completed += self.load.completed - completed
         self._machine += Sample.take() - machine
@@ -195,6 +225,7 @@ class Generator:
         self._seconds = 0.0
         self._completed = 0
         self._machine = NOTHING
+        self._by_second.clear()
 
     def ledger(self) -> list[Entry]:
         """One entry for each client that was ever sent an ACK. Not during a phase."""
@@ -212,19 +243,23 @@ class Generator:
             machine_softirq=self._machine.softirq / max(self._machine.total, 1e-9),
             bound=self.load.bound,
             unfinished=self._unfinished,
+            by_second=self._by_second,
             counts=counts,
             errors=errors,
-            result_hash=ledger_hash(self.ledger()),
+            result_hash=ledger_hash(read_ledger(self.load.ledger())),
         )
 
 
 def measure(plan: Plan, *, seconds: float = 1e9, exchanges: int = 0, warmup: float = 0) -> Report:
-    """One whole run: prime (unless full DORAs are what is measured), warm up, measure, drain."""
+    """One whole run: prime (unless full DORAs are what is measured), warm up, measure, drain.
+
+    The warm-up goes on to the next whole second of the clock, so that whole seconds are measured.
+    """
     with Generator(plan) as generator:
         if plan.mode != "dora":
             generator.prime()
         if warmup:
-            generator.run(seconds=warmup)
+            generator.run(seconds=warmup + 1 - (time.monotonic() + warmup) % 1)
         generator.clear()
         generator.run(seconds=seconds, exchanges=exchanges)
         generator.drain()
