@@ -210,9 +210,9 @@ cdef inline int _judge(Machine* m, const Answer* answer) noexcept nogil:
     cdef Client* client
     if not answer.ethernet or index >= m.clients_count:
         return ERROR_WRONG_CHADDR
-    if answer.giaddr != m.relay:
-        return ERROR_WRONG_GIADDR
     client = &m.clients[index]
+    if answer.giaddr != m.relay + client.relay:
+        return ERROR_WRONG_GIADDR
     if client.exchanges and answer.xid == client.xid:
         return _present(m, index, answer)
     if client.exchanges < 2 or answer.xid != client.xid_before:

@@ -15,11 +15,11 @@ from fastdhcp._linux cimport (
     MSG_NOSIGNAL, MSG_WAITFORONE, iovec, mmsghdr, recvmmsg, sendmmsg, sockaddr_in,
 )
 from fastdhcp._wire cimport (
-    ACK, AT_CHADDR, AT_COOKIE, AT_OP, AT_OPTIONS, AT_YIADDR, BOOTREPLY, BOOTREQUEST, DISCOVER,
-    MAGIC_COOKIE, MESSAGE_SIZE_MAX, MESSAGE_SIZE_MIN, OFFER, OPTION_END, OPTION_LEASE_TIME,
-    OPTION_MESSAGE_TYPE, OPTION_PAD, OPTION_RELAY_INFO, OPTION_SERVER_ID, OPTION_SUBNET_MASK,
-    REQUEST, Span, Writer, load_be32, store_be32, write_bytes, write_option_u8, write_option_u32,
-    write_u8,
+    ACK, AT_CHADDR, AT_COOKIE, AT_FLAGS, AT_GIADDR, AT_OP, AT_OPTIONS, AT_YIADDR, BOOTREPLY,
+    BOOTREQUEST, DISCOVER, MAGIC_COOKIE, MESSAGE_SIZE_MAX, MESSAGE_SIZE_MIN, OFFER, OPTION_END,
+    OPTION_LEASE_TIME, OPTION_MESSAGE_TYPE, OPTION_PAD, OPTION_RELAY_INFO, OPTION_SERVER_ID,
+    OPTION_SUBNET_MASK, REQUEST, Span, Writer, load_be32, store_be32, write_bytes, write_option_u8,
+    write_option_u32, write_u8,
 )
 
 cdef enum:
@@ -27,6 +27,7 @@ cdef enum:
     TURNS = 10_000
     LEASE_TIME_S = 3600
     RELAY_INFO_MAX = 2 + 255
+    FLAG_BROADCAST = 0x80       # of the first octet of the flags, RFC 2131 figure 2
 
 
 cdef struct Batch:
@@ -84,6 +85,12 @@ cdef uint32_t _answer(uint8_t* at, uint32_t size, uint32_t server_id) noexcept n
     return <uint32_t>(w.at - at)
 
 
+# RFC 2131 4.1: without a relay agent, to all on the link if the client asks for it.
+cdef inline void _direct(const uint8_t* at, sockaddr_in* to) noexcept nogil:
+    if load_be32(at + AT_GIADDR) == 0 and at[AT_FLAGS] & FLAG_BROADCAST:
+        to.sin_addr.s_addr = <uint32_t>0xFFFFFFFF
+
+
 # Answers what is in the first `count` places; the answers move together at the front.
 cdef int _answer_batch(Batch* batch, int count, uint32_t server_id) noexcept nogil:
     cdef int i, out = 0
@@ -91,6 +98,7 @@ cdef int _answer_batch(Batch* batch, int count, uint32_t server_id) noexcept nog
     for i in range(count):
         size = _answer(batch.octets[i], batch.messages[i].msg_len, server_id)
         if size:
+            _direct(batch.octets[i], &batch.sources[i])
             batch.parts[out].iov_base = batch.octets[i]
             batch.parts[out].iov_len = size
             batch.messages[out].msg_hdr.msg_name = &batch.sources[i]

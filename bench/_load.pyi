@@ -27,6 +27,9 @@ class Load:
         vendor_class: bytes = b"",
         request_lists: tuple[bytes, ...] = (),
         expect: dict[int, bytes] | None = None,
+        relays: int = 1,
+        burst: int = 1,
+        backoff: bool = False,
     ) -> Self: ...
     def turn(self, seconds: float, limit: int) -> int: ...
     def weigh(self, weights: tuple[int, int, int, int]) -> None: ...

@@ -1,4 +1,4 @@
-"""The load generator: N clients behind one relay agent, a closed loop with a window, in C.
+"""The load generator: N clients behind relay agents or on the link, a loop with a window, in C.
 
 It binds giaddr itself, sends trains (UDP_SEGMENT) and receives trains (UDP_GRO), and checks every
 answer. `turn` does its work without the GIL and comes back after a while, so that Python can look
@@ -21,7 +21,7 @@ from fastdhcp._linux cimport AF_INET, POLLIN, htonl, htons, pollfd, ppoll, socka
 from bench._owners cimport owners_init
 from bench._state cimport (
     CLIENTS_MAX, COUNT_COMPLETED, COUNT_KIND_COUNT, ERROR_KIND_COUNT, KIND_COUNT, MESSAGE_TYPES,
-    WINDOW_MAX, Client, LedgerEntry, Machine, Slot,
+    TICK_SHIFT, WHEEL_SIZE, WINDOW_MAX, Client, LedgerEntry, Machine, Slot,
 )
 from bench._trains cimport (
     TRAIN_COUNT_MAX, arrivals_init, arrivals_next, arrivals_receive, train_flush, train_init,
@@ -43,6 +43,8 @@ COUNT_NAMES = (
 
 cdef enum:
     WAIT_NS_MAX = 50_000_000
+    TIMEOUT_NS_MAX = 120_000_000_000    # what the wheel holds
+    RELAYS_MAX = 250
 
 
 cdef inline int64_t _clock(int which) noexcept nogil:
@@ -55,9 +57,10 @@ cdef inline int64_t _clock(int which) noexcept nogil:
 cdef void _wait(Machine* m, int64_t until) noexcept nogil:
     cdef pollfd fd
     cdef timespec timeout
-    cdef int64_t wake = min(until, m.now_ns + WAIT_NS_MAX)
-    if m.in_flight:
-        wake = min(wake, m.slots[m.slots[0].after].sent_ns + m.timeout_ns)
+    cdef int64_t wake = min(until, m.now_ns + WAIT_NS_MAX), tick = m.tick
+    while tick << TICK_SHIFT < wake and m.wheel[tick % WHEEL_SIZE] == 0:
+        tick += 1
+    wake = min(wake, tick << TICK_SHIFT)
     if m.rate > 0 and m.in_flight < m.window and m.started < m.limit:
         wake = min(wake, m.now_ns + <int64_t>ceil((1 - m.allowed) / m.rate * SECOND_NS))
     wake = max(wake - m.now_ns, <int64_t>0)
@@ -72,6 +75,7 @@ cdef void _turn(Machine* m, int64_t turn_ns) noexcept nogil:
     cdef int64_t until
     cdef const uint8_t* at
     cdef uint32_t size
+    cdef bint more
     m.now_ns = _clock(CLOCK_MONOTONIC)
     m.wall_ns = _clock(CLOCK_REALTIME) - m.now_ns
     if m.allowed_ns == 0:
@@ -79,11 +83,11 @@ cdef void _turn(Machine* m, int64_t turn_ns) noexcept nogil:
     until = m.now_ns + turn_ns
     while m.now_ns < until:
         machine_expire(m)
-        machine_fill(m)
+        more = machine_fill(m)
         train_flush(&m.train)
         if m.in_flight == 0 and m.started >= m.limit:
             return
-        if not arrivals_receive(&m.arrivals):
+        if not arrivals_receive(&m.arrivals) and not more:
             _wait(m, until)
             arrivals_receive(&m.arrivals)
         m.now_ns = _clock(CLOCK_MONOTONIC)
@@ -95,10 +99,11 @@ cdef void _turn(Machine* m, int64_t turn_ns) noexcept nogil:
 
 
 cdef bint _allocate(Machine* m) noexcept nogil:
-    cdef uint16_t slot
+    cdef uint32_t slot
+    m.wheel = <uint32_t*>calloc(WHEEL_SIZE, sizeof(uint32_t))
     m.clients = <Client*>calloc(m.clients_count, sizeof(Client))
     m.slots = <Slot*>calloc(<size_t>m.window + 1, sizeof(Slot))
-    if m.clients == NULL or m.slots == NULL:
+    if m.wheel == NULL or m.clients == NULL or m.slots == NULL:
         return False
     for slot in range(1, m.window):
         m.slots[slot].after = slot + 1
@@ -136,14 +141,19 @@ cdef dict _latency(const Histogram* histogram):
 
 
 cdef class Load:
-    """`clients` DHCP clients behind the relay agent that `fd` is bound as.
+    """`clients` DHCP clients behind the relay agents that `fd` is bound as.
 
-    fd          UDP socket bound to (relay, its port), UDP_GRO on; stays the caller's
+    fd          UDP socket bound to (relay, its port), or with several relays to that port of all
+                addresses; UDP_GRO on; stays the caller's
     server      (host-order address, port) to send to
-    relay       giaddr, host-order address
+    relay       giaddr, host-order address; 0: the clients are on the link and ask for broadcasts
+    relays      relay agents, 1 to 250, whose addresses follow that one
+    burst       clients of one relay agent that start one after the other
     first       number of the first client: two generators with disjoint numbers share no client
-    window      exchanges under way at most, 1 to 65534, at most `clients`
-    timeout_ns  from a transmission to the next one; after `tries` of them the exchange has failed
+    window      exchanges under way at most, 1 to `clients`
+    timeout_ns  from a transmission to the next one, at most 120 s; after `tries` of them the
+                exchange has failed
+    backoff     each wait is twice the one before, to 64 s, and a second more or less (RFC 2131 4.1)
     weights     per mille of (DORA, renew, INIT-REBOOT, release) for clients that hold a lease;
                 the sum must be 1000. Who holds none always does a full DORA
     train       messages in one sendmsg at most, 1 to 64
@@ -163,10 +173,15 @@ cdef class Load:
         tuple weights=(1000, 0, 0, 0), uint16_t train=TRAIN_COUNT_MAX, double rate=0,
         bint client_id=False, bint hostname=False, int circuit_id_size=0,
         bytes vendor_class=b"", tuple request_lists=(), dict expect=None,
+        uint32_t relays=1, uint32_t burst=1, bint backoff=False,
     ):
         _demand(1 <= clients <= CLIENTS_MAX, f"clients is 1 to {CLIENTS_MAX}")
         _demand(1 <= window <= min(clients, <uint32_t>WINDOW_MAX), "window is 1 to clients")
-        _demand(timeout_ns > 0 and 1 <= tries <= 255, "timeout is above 0, tries 1 to 255")
+        _demand(0 < timeout_ns <= TIMEOUT_NS_MAX and 1 <= tries <= 255,
+                "timeout is above 0 and at most 120 seconds, tries 1 to 255")
+        _demand(1 <= relays <= RELAYS_MAX, f"relays is 1 to {RELAYS_MAX}")
+        _demand(relays == 1 or relay != 0, "clients on the link have no relays")
+        _demand(burst >= 1, "burst is 1 or more")
         _demand(1 <= train <= TRAIN_COUNT_MAX, f"train is 1 to {TRAIN_COUNT_MAX}")
         _demand(circuit_id_size == 0 or CIRCUIT_ID_SIZE <= circuit_id_size <= CIRCUIT_ID_SIZE_MAX,
                 f"a circuit-id has {CIRCUIT_ID_SIZE} to {CIRCUIT_ID_SIZE_MAX} octets")
@@ -178,9 +193,12 @@ cdef class Load:
         if self.m == NULL:
             raise MemoryError
         self.m.clients_count = clients
-        self.m.window = <uint16_t>window
+        self.m.window = window
         self.m.form.first = first
         self.m.relay = relay
+        self.m.relays = relays
+        self.m.burst = burst
+        self.m.backoff = backoff
         self.m.timeout_ns = timeout_ns
         self.m.tries = tries
         self.m.seed = seed
@@ -209,7 +227,8 @@ cdef class Load:
         to.sin_family = AF_INET
         to.sin_addr.s_addr = htonl(server[0])
         to.sin_port = htons(server[1])
-        form_init(&self.m.form, self.m.relay)
+        self.m.tick = _clock(CLOCK_MONOTONIC) >> TICK_SHIFT
+        form_init(&self.m.form, self.m.relay != 0)
         if not (_allocate(self.m) and arrivals_init(&self.m.arrivals, fd)
                 and train_init(&self.m.train, fd, &to, self.m.form.size, train)):
             raise MemoryError
@@ -229,6 +248,7 @@ cdef class Load:
             free(self.m.owners.places)
             free(self.m.clients)
             free(self.m.slots)
+            free(self.m.wheel)
             free(self.m)
 
     def turn(self, double seconds, uint64_t limit) -> int:

@@ -8,8 +8,8 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp, memcpy, memset
 
 from fastdhcp._wire cimport (
-    AT_CHADDR, AT_CIADDR, AT_COOKIE, AT_GIADDR, AT_HLEN, AT_HOPS, AT_HTYPE, AT_OP, AT_OPTIONS,
-    AT_SECS, AT_XID, AT_YIADDR, BOOTREPLY, BOOTREQUEST, HLEN_MAX, MAGIC_COOKIE,
+    AT_CHADDR, AT_CIADDR, AT_COOKIE, AT_FLAGS, AT_GIADDR, AT_HLEN, AT_HOPS, AT_HTYPE, AT_OP,
+    AT_OPTIONS, AT_SECS, AT_XID, AT_YIADDR, BOOTREPLY, BOOTREQUEST, HLEN_MAX, MAGIC_COOKIE,
     MESSAGE_SIZE_MIN, OPTION_CLIENT_ID, OPTION_END, OPTION_HOSTNAME, OPTION_LEASE_TIME,
     OPTION_MESSAGE_TYPE, OPTION_PAD, OPTION_PARAMETER_LIST, OPTION_RELAY_INFO,
     OPTION_REQUESTED_ADDRESS, OPTION_SERVER_ID, OPTION_VENDOR_CLASS, RELAY_CIRCUIT_ID, Span,
@@ -54,11 +54,13 @@ cdef struct Ask:
     uint32_t xid
     uint16_t secs
     uint32_t ciaddr
+    uint32_t giaddr
     uint32_t requested
     uint32_t server_id
 
 
-cdef inline void form_init(Form* form, uint32_t relay) noexcept nogil:
+# relayed: by a relay agent; else by a client on the link, which asks for broadcasts.
+cdef inline void form_init(Form* form, bint relayed) noexcept nogil:
     cdef uint32_t size = AT_OPTIONS + 3 + 6 + 6 + 1     # 53, 50, 54, END
     cdef uint32_t longest = 0
     cdef uint32_t i
@@ -66,8 +68,10 @@ cdef inline void form_init(Form* form, uint32_t relay) noexcept nogil:
     form.header[AT_OP] = BOOTREQUEST
     form.header[AT_HTYPE] = HTYPE_ETHERNET
     form.header[AT_HLEN] = ETHERNET_HLEN
-    form.header[AT_HOPS] = 1
-    store_be32(form.header + AT_GIADDR, relay)
+    if relayed:
+        form.header[AT_HOPS] = 1
+    else:
+        form.header[AT_FLAGS] = 0x80                    # RFC 2131 2, figure 2: BROADCAST
     form.header[AT_CHADDR] = 2                          # locally administered
     store_be32(form.header + AT_COOKIE, MAGIC_COOKIE)
     if form.client_id:
@@ -127,6 +131,7 @@ cdef inline void request_write(const Form* form, const Ask* ask, uint8_t* at) no
     store_be32(at + AT_XID, ask.xid)
     store_be16(at + AT_SECS, ask.secs)
     store_be32(at + AT_CIADDR, ask.ciaddr)
+    store_be32(at + AT_GIADDR, ask.giaddr)
     store_be32(at + CLIENT_AT, form.first + ask.client)
     w.at = at + AT_OPTIONS
     w.end = at + form.size

@@ -9,7 +9,9 @@ from bench._trains cimport Arrivals, Train
 
 cdef enum:
     CLIENTS_MAX = 1 << 24       # octets 3 to 5 of chaddr: what the echo makes addresses of
-    WINDOW_MAX = 65534
+    WINDOW_MAX = CLIENTS_MAX
+    TICK_SHIFT = 22             # a tick of the wheel is 4.2 ms
+    WHEEL_SIZE = 32768          # ticks: more than two minutes, the longest wait
     EXAMPLE_SIZE = 600
     MESSAGE_TYPES = 19
 
@@ -82,7 +84,8 @@ cdef struct Client:
     uint32_t exchanges          # started
     uint32_t retransmissions
     int64_t acked_ns            # CLOCK_REALTIME, of the last ACK
-    uint16_t slot               # in the window; 0 = not under way
+    uint32_t slot               # in the window; 0 = not under way
+    uint16_t relay              # number of its relay agent
     uint16_t secs
     uint8_t step
     uint8_t tries
@@ -92,15 +95,14 @@ cdef struct Client:
     bint acked                  # ever
 
 
-# An exchange under way. The slots are a list in the order of their last transmission: with one
-# timeout for all, the first is always the next to expire. Slot 0 is the list's head.
+# An exchange under way. Those that are to be sent again in one tick are a list; 0 ends it.
 cdef struct Slot:
     uint32_t client
-    uint16_t before
-    uint16_t after
+    uint32_t tick               # in the wheel
+    uint32_t before
+    uint32_t after
     int64_t started_ns          # CLOCK_MONOTONIC
     int64_t asked_ns            # first transmission of the present step
-    int64_t sent_ns             # last transmission
 
 
 cdef struct Example:
@@ -115,12 +117,17 @@ cdef struct Machine:
     Arrivals arrivals
     Owners owners
     Client* clients
-    Slot* slots
+    Slot* slots                 # from 1
+    uint32_t* wheel             # the first slot of each tick
+    int64_t tick                # the next one to be looked at, since the clock's beginning
     uint32_t clients_count
-    uint16_t window
-    uint16_t in_flight
-    uint16_t free_slot          # head of the list of unused slots, linked by `after`
-    uint32_t relay
+    uint32_t window
+    uint32_t in_flight
+    uint32_t free_slot          # head of the list of unused slots, linked by `after`
+    uint32_t relay              # the first one's address; 0: the clients are on the link
+    uint32_t relays
+    uint32_t burst              # clients of one relay agent that start one after the other
+    uint32_t met                # clients that have started once
     uint32_t next_client
     uint32_t stride             # coprime to clients_count: every client in its turn, not in order
     uint32_t seed
@@ -128,6 +135,7 @@ cdef struct Machine:
     uint32_t weights[KIND_COUNT]        # per mille
     uint32_t tries
     int64_t timeout_ns
+    bint backoff                # RFC 2131 4.1: twice as long each time, one second more or less
     double rate                 # exchanges started a second; 0 = as fast as the window allows
     double allowed              # of them, by now
     int64_t allowed_ns

@@ -9,24 +9,32 @@ from libc.stdlib cimport calloc, malloc
 from libc.string cimport memcpy, memset
 
 from fastdhcp._linux cimport (
-    CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_NXTHDR, MSG_DONTWAIT, MSG_NOSIGNAL, SOL_UDP, UDP_GRO,
-    UDP_SEGMENT, cmsghdr, iovec, mmsghdr, msghdr, recvmmsg, sendmsg, sockaddr_in,
+    CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_NXTHDR, IP_PKTINFO, IPPROTO_IP, MSG_DONTWAIT,
+    MSG_NOSIGNAL, SOL_UDP, UDP_GRO, UDP_SEGMENT, cmsghdr, htonl, in_pktinfo, iovec, mmsghdr, msghdr,
+    recvmmsg, sendmmsg, sockaddr_in,
 )
 
 cdef enum:
     TRAIN_COUNT_MAX = 64        # the kernel's UDP_MAX_SEGMENTS before Linux 6.9
     TRAIN_BYTES_MAX = 65000     # below 65,535, the IP and UDP headers included
-    CONTROL_SIZE = 64           # room for one integer of ancillary data
+    CONTROL_SIZE = 64           # room for an integer and an in_pktinfo of ancillary data
     ARRIVALS_COUNT = 16         # buffers a recvmmsg
     ARRIVAL_SIZE = 65536        # the longest that UDP_GRO joins
 
 
-# Messages of one size on their way to one destination.
+# Messages of one size on their way to one destination. Those next to one another that come from
+# one source are a train; all of them are sent by one system call.
 cdef struct Train:
     int fd
     sockaddr_in to
+    mmsghdr messages[TRAIN_COUNT_MAX]
+    iovec parts[TRAIN_COUNT_MAX]
+    uint8_t control[TRAIN_COUNT_MAX][CONTROL_SIZE]
+    uint32_t sources[TRAIN_COUNT_MAX]   # of each train, host order; 0: what the socket is bound to
+    uint16_t counts[TRAIN_COUNT_MAX]    # messages in each train
+    uint16_t trains
     uint16_t size
-    uint16_t count
+    uint16_t count              # messages in all trains
     uint16_t count_max
     uint8_t* room
     uint64_t failed             # messages that the kernel refused
@@ -35,52 +43,71 @@ cdef struct Train:
 cdef inline bint train_init(
     Train* train, int fd, const sockaddr_in* to, uint16_t size, uint16_t count_max,
 ) noexcept nogil:
+    memset(train, 0, sizeof(Train))
     train.fd = fd
     train.to = to[0]
     train.size = size
-    train.count = 0
     train.count_max = min(count_max, <uint16_t>(TRAIN_BYTES_MAX // size))
-    train.failed = 0
     train.room = <uint8_t*>malloc(<size_t>train.count_max * size)
     return train.room != NULL
 
 
-cdef inline void train_flush(Train* train) noexcept nogil:
-    cdef uint8_t control[CONTROL_SIZE]
-    cdef iovec part
-    cdef msghdr message
-    cdef cmsghdr* segment
-    cdef uint16_t size = train.size
-    if train.count == 0:
-        return
-    part.iov_base = train.room
-    part.iov_len = <size_t>train.count * size
-    memset(&message, 0, sizeof(message))
+cdef inline void _control_add(
+    msghdr* message, int level, int type, const void* value, size_t size,
+) noexcept nogil:
+    cdef cmsghdr* control = <cmsghdr*>(<uint8_t*>message.msg_control + message.msg_controllen)
+    control.cmsg_level = level
+    control.cmsg_type = type
+    control.cmsg_len = CMSG_LEN(size)
+    memcpy(CMSG_DATA(control), value, size)
+    message.msg_controllen += (CMSG_LEN(size) + 7) & ~<size_t>7
+
+
+# Lays train number `i`, whose messages begin at `at`.
+cdef inline void _train_lay(Train* train, int i, uint8_t* at) noexcept nogil:
+    cdef msghdr* message = &train.messages[i].msg_hdr
+    cdef in_pktinfo source
+    train.parts[i].iov_base = at
+    train.parts[i].iov_len = <size_t>train.counts[i] * train.size
     message.msg_name = &train.to
     message.msg_namelen = sizeof(sockaddr_in)
-    message.msg_iov = &part
+    message.msg_iov = &train.parts[i]
     message.msg_iovlen = 1
-    if train.count > 1:
-        memset(control, 0, CONTROL_SIZE)
-        message.msg_control = control
-        message.msg_controllen = CONTROL_SIZE
-        segment = CMSG_FIRSTHDR(&message)
-        segment.cmsg_level = SOL_UDP
-        segment.cmsg_type = UDP_SEGMENT
-        segment.cmsg_len = CMSG_LEN(sizeof(uint16_t))
-        memcpy(CMSG_DATA(segment), &size, sizeof(uint16_t))
-        message.msg_controllen = segment.cmsg_len
-    while sendmsg(train.fd, &message, MSG_NOSIGNAL) < 0:
-        if errno != EINTR:
-            train.failed += train.count     # the clients' retransmission makes it good
-            break
-    train.count = 0
+    message.msg_control = train.control[i]
+    message.msg_controllen = 0
+    if train.counts[i] > 1:
+        _control_add(message, SOL_UDP, UDP_SEGMENT, &train.size, sizeof(uint16_t))
+    if train.sources[i]:
+        memset(&source, 0, sizeof(source))
+        source.ipi_spec_dst.s_addr = htonl(train.sources[i])
+        _control_add(message, IPPROTO_IP, IP_PKTINFO, &source, sizeof(source))
 
 
-# Room for the next message; it is sent at the latest by train_flush.
-cdef inline uint8_t* train_next(Train* train) noexcept nogil:
+cdef inline void train_flush(Train* train) noexcept nogil:
+    cdef uint8_t* at = train.room
+    cdef int i, sent, done = 0
+    for i in range(train.trains):
+        _train_lay(train, i, at)
+        at += train.parts[i].iov_len
+    while done < train.trains:
+        sent = sendmmsg(train.fd, &train.messages[done], train.trains - done, MSG_NOSIGNAL)
+        if sent > 0:
+            done += sent
+        elif errno != EINTR:
+            train.failed += train.counts[done]  # the clients' retransmission makes it good
+            done += 1
+    train.count = train.trains = 0
+
+
+# Room for the next message, from `source`; it is sent at the latest by train_flush.
+cdef inline uint8_t* train_next(Train* train, uint32_t source) noexcept nogil:
     if train.count == train.count_max:
         train_flush(train)
+    if train.trains == 0 or train.sources[train.trains - 1] != source:
+        train.sources[train.trains] = source
+        train.counts[train.trains] = 0
+        train.trains += 1
+    train.counts[train.trains - 1] += 1
     train.count += 1
     return train.room + <size_t>(train.count - 1) * train.size
 

@@ -1,12 +1,14 @@
 """`fastdhcp bench`: the load generator on the command line."""
 
 import sys
+from typing import Any
 
 import click
 import msgspec
 
 from fastdhcp_bench.compare import main as compare
 from fastdhcp_bench.run import Mode, Plan, Report, measure
+from fastdhcp_bench.serve import serve
 
 
 def _milliseconds(ns: int) -> str:
@@ -28,6 +30,8 @@ def _render(report: Report) -> str:
     for name, latency in counts["latency"].items():
         figures = (_milliseconds(latency[f"{k}_ns"]) for k in ("p50", "p90", "p99", "max"))
         lines.append(f"{name:<9}" + " ".join(f"{figure:>8}" for figure in figures))
+    if report.by_second:
+        lines.append("by second: " + " ".join(str(s.completed) for s in report.by_second))
     lines += [f"ERROR {name}: {count}" for name, count in report.errors.items()]
     lines.append(f"result hash {report.result_hash}")
     return "\n".join(lines)
@@ -51,11 +55,36 @@ def _lists(texts: tuple[str, ...]) -> tuple[bytes, ...]:
         raise click.UsageError("--request-list: write codes of options, as in 1,3,6") from None
 
 
+def _complete(plan: dict[str, Any], context: click.Context) -> None:
+    """Defaults that depend on other options.
+
+    Raises click.UsageError if the server or the relay agent is missing.
+    """
+    on_link = bool(plan["interface"])
+    if plan["server"] is None and on_link:
+        plan["server"] = "255.255.255.255"
+    if plan["relay"] is None and on_link:
+        plan["relay"] = "0.0.0.0"
+    for name in ("server", "relay"):
+        if plan[name] is None:
+            raise click.UsageError(f"--{name} ADDR is required", context)
+    if plan["relay_port"] is None:
+        plan["relay_port"] = 68 if on_link else 67
+    if plan["timeout"] is None:
+        plan["timeout"] = 4.0 if plan["storm"] else 1.0
+
+
 @click.group(invoke_without_command=True)
 @click.option("--server", metavar="ADDR", help="The DHCP server's address.")
 @click.option("--relay", metavar="ADDR", help="giaddr: an address of this host.")
+@click.option("--relays", default=1, show_default=True, help="Relay agents, from that address on.")
+@click.option("--burst", default=1, show_default=True, help="Clients in a row of one relay agent.")
+@click.option(
+    "--interface", metavar="NAME", default="",
+    help="No relay agent: clients on this link, answered by broadcast.",
+)  # fmt: skip
 @click.option("--server-port", default=67, show_default=True)
-@click.option("--relay-port", default=67, show_default=True)
+@click.option("--relay-port", type=int, help="[default: 67; 68 with --interface]")
 @click.option("--clients", default=1000, show_default=True, help="Number of clients.")
 @click.option("--first", default=0, show_default=True, help="Number of the first client.")
 @click.option("--window", default=64, show_default=True, help="Most exchanges in flight.")
@@ -64,7 +93,11 @@ def _lists(texts: tuple[str, ...]) -> tuple[bytes, ...]:
 @click.option("--exchanges", type=int, help="Number of exchanges to measure, instead.")
 @click.option("--warmup", default=0.0, help="Seconds before the measurement starts.")
 @click.option("--rate", default=0.0, help="Most exchanges started per second; 0: no limit.")
-@click.option("--timeout", default=1.0, show_default=True, help="Seconds before a retransmission.")
+@click.option(
+    "--storm", is_flag=True,
+    help="All clients at once, each until it has a lease; waits as in RFC 2131, from --timeout on.",
+)  # fmt: skip
+@click.option("--timeout", type=float, help="Seconds to a retransmission  [default: 1; storm: 4]")
 @click.option("--tries", default=4, show_default=True, help="Most transmissions of a message.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--train", default=64, show_default=True, help="Messages per system call.")
@@ -92,20 +125,18 @@ def bench(
     expect: tuple[str, ...],
     lists: tuple[str, ...],
     mode: Mode,
-    **plan: str | int | float | bool | None,
+    **plan: Any,
 ) -> None:
-    """Load a DHCP server with many clients behind one relay agent, and check every answer.
+    """Load a DHCP server with many clients behind relay agents, and check every answer.
 
-    The relay agent's address must be this host's, and the server must have a subnet for it. Exit
+    The relay agents' addresses must be this host's, and the server must have subnets for them. Exit
     code 1 if any answer was wrong, none came, or one was missing after the last try.
     """
     if context.invoked_subcommand is not None:
         return
-    for name in ("server", "relay"):
-        if plan[name] is None:
-            raise click.UsageError(f"--{name} ADDR is required", context)
+    _complete(plan, context)
     if seconds is None:
-        seconds = 1e9 if exchanges else 10.0
+        seconds = 1e9 if exchanges or plan["storm"] else 10.0
     try:
         asked = {"request_lists": _lists(lists)} if lists else {}
         whole = {**plan, **asked, "mode": mode, "expect": _expected(expect)}
@@ -118,6 +149,7 @@ def bench(
 
 
 bench.add_command(compare)
+bench.add_command(serve)
 
 
 if __name__ == "__main__":

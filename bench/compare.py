@@ -6,15 +6,13 @@ one relay address, every answer checked. Seconds in which others used the machin
 figure is the median over the rounds.
 """
 
-import contextlib
 import os
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -23,86 +21,24 @@ import msgspec
 from fastdhcp_bench.contenders import Contender, find_contender
 from fastdhcp_bench.floor import judge
 from fastdhcp_bench.host import Host
-from fastdhcp_bench.moments import OTHERS_CORES, Moment, Tally, moments_of, tally
-from fastdhcp_bench.network import (
-    RELAY_ADDRESS,
-    SERVER_ADDRESS,
-    Namespace,
-    Network,
-    NetworkError,
-    bench_network,
-)
-from fastdhcp_bench.policy import MESSAGES
+from fastdhcp_bench.moments import Tally, moments_of, tally
+from fastdhcp_bench.network import Namespace, Network, NetworkError, bench_network
+from fastdhcp_bench.result import Comparison, Round, latency_of, line_of
 from fastdhcp_bench.run import Report
+from fastdhcp_bench.running import running
+from fastdhcp_bench.setup import Setup
+from fastdhcp_bench.table import render
 from fastdhcp_bench.usage import Parties, Watch
 
 PROBE_CLIENT = 2**24 - 1
 """Number of the client that asks whether a server is ready; none of a run has it."""
 START_S = 30
-STOP_S = 10
+LOW_RATE = 1000
+"""Exchanges a second that leave any server idle most of the time."""
+OPEN_WINDOW = 65_536
+"""Under a rate: the clients come whether or not those before them were answered."""
 BUSY = 0.9
 """A core or a machine that is this much used is at its limit."""
-
-
-class Setup(msgspec.Struct, frozen=True, kw_only=True):
-    """What is the same for all contenders."""
-
-    rounds: int
-    seconds: float
-    warmup: float
-    clients: int
-    window: int
-    workers: int
-    mode: str
-    directory: str | None
-    nic: bool
-    server_gro: bool
-    policy: str | None = None
-
-
-class Round(msgspec.Struct, kw_only=True):
-    """One contender in one round.
-
-    Figures are of the seconds in which others left the machine alone, or of all if there is none.
-    cpu_us is what the server's side used an exchange, kernel included; server_us is of its
-    processes alone. other_cores is what others used in all seconds.
-    """
-
-    contender: str
-    rate: float
-    cpu_us: float
-    server_us: float
-    other_cores: float
-    left_out: int
-    limit: str
-    moments: list[Moment]
-    report: Report
-
-
-class Line(msgspec.Struct, kw_only=True):
-    """A contender's medians; ratios are to the first contender's of the same round."""
-
-    contender: str
-    rate: float
-    rate_ratio: float
-    rate_ratio_range: tuple[float, float]
-    cpu_us: float
-    cpu_ratio: float
-    server_us: float
-    p50_ms: float
-    p99_ms: float
-    other_cores: float
-    seconds: int
-    left_out: int
-    limits: dict[str, int]
-    errors: dict[str, int]
-
-
-class Comparison(msgspec.Struct, kw_only=True):
-    setup: Setup
-    host: Host
-    lines: list[Line]
-    rounds: list[Round]
 
 
 class ContenderError(RuntimeError):
@@ -111,7 +47,7 @@ class ContenderError(RuntimeError):
 
 def _start(namespace: Namespace, *arguments: str) -> subprocess.Popen[bytes]:
     argv = [sys.executable, "-P", "-m", "fastdhcp_bench.cli", "--json"]
-    argv += ["--server", SERVER_ADDRESS, "--relay", RELAY_ADDRESS, *arguments]
+    argv += arguments
     pipe = subprocess.PIPE
     return subprocess.Popen(namespace.argv(argv), stdout=pipe, stderr=pipe)
 
@@ -124,43 +60,14 @@ def _finish(generator: subprocess.Popen[bytes]) -> Report:
 
 
 def _wait_ready(
-    server: subprocess.Popen[bytes], generator: Namespace, messages: Sequence[str], log: Path
+    server: subprocess.Popen[bytes], generator: Namespace, arguments: Sequence[str], log: Path
 ) -> None:
     """Until a client got a lease: the one sign of readiness that every server gives."""
-    probe = (*messages, "--clients", "1", "--first", str(PROBE_CLIENT), "--exchanges", "1")
+    probe = (*arguments, "--clients", "1", "--first", str(PROBE_CLIENT), "--exchanges", "1")
     deadline = time.monotonic() + START_S
     while not _finish(_start(generator, *probe, "--timeout", "0.1", "--tries", "3")).good:
         if server.poll() is not None or time.monotonic() > deadline:
             raise ContenderError(f"no lease from it:\n{log.read_text()[-2000:]}")
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    """TERM for the leader, which stops its own; what is left of the group is killed."""
-    server.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        server.wait(STOP_S)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(server.pid, signal.SIGKILL)
-    server.wait()
-
-
-@contextlib.contextmanager
-def _running(
-    contender: Contender, setup: Setup, namespace: Namespace
-) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    with tempfile.TemporaryDirectory(prefix="fastdhcp-bench-", dir=setup.directory) as folder:
-        directory = Path(folder)
-        directory.chmod(0o755)
-        log = directory / "log"
-        command = contender.prepare(directory, setup.workers)
-        with log.open("wb") as out:
-            server = subprocess.Popen(
-                namespace.argv(command), stdout=out, stderr=out, start_new_session=True
-            )
-        try:
-            yield server, log
-        finally:
-            _stop(server)
 
 
 def _limit(found: Tally, workers: int) -> str:
@@ -174,14 +81,8 @@ def _limit(found: Tally, workers: int) -> str:
     return "none: waiting for the disk or the window"
 
 
-def _load(
-    setup: Setup, network: Network, server: int, messages: Sequence[str]
-) -> tuple[Report, Watch]:
-    generator = _start(
-        network.generator, "--mode", setup.mode, "--clients", str(setup.clients),
-        "--window", str(setup.window), "--seconds", str(setup.seconds),
-        "--warmup", str(setup.warmup), *messages,
-    )  # fmt: skip
+def _load(setup: Setup, network: Network, server: int) -> tuple[Report, Watch]:
+    generator = _start(network.generator, *setup.load)
     if network.generator_core is not None:
         os.sched_setaffinity(generator.pid, {network.generator_core})
     with Watch(Parties(server, generator.pid, network.generator_end)) as watch:
@@ -195,67 +96,42 @@ def measure_once(contender: Contender, setup: Setup) -> Round:
     network cannot be made.
     """
     with (
-        bench_network(nic=setup.nic, server_gro=setup.server_gro) as network,
-        _running(contender, setup, network.server) as (server, log),
-    ):
-        messages = MESSAGES if setup.policy else ()
-        _wait_ready(server, network.generator, messages, log)
-        report, watch = _load(setup, network, server.pid, messages)
+        bench_network(
+            nic=setup.nic, server_gro=setup.server_gro, relayed=not setup.broadcast
+        ) as network,
+        running(
+            contender, setup.directory, setup.workers, relayed=not setup.broadcast,
+            inside=network.server,
+        ) as (server, log),
+    ):  # fmt: skip
+        _wait_ready(server, network.generator, setup.arguments, log)
+        report, watch = _load(setup, network, server.pid)
+        dropped = network.dropped()
         if server.poll() is not None:
             raise ContenderError(f"{contender.name} ended:\n{log.read_text()[-2000:]}")
     moments = moments_of(report.by_second, watch)
-    if not moments:
-        raise ContenderError(
-            f"{contender.name}: no whole second was seen; give --seconds 2 or more"
-        )
+    if not moments and not setup.storm:
+        raise ContenderError(f"{contender.name}: no whole second seen; give --seconds 2 or more")
     found = tally(moments)
     return Round(
         contender=contender.name,
-        rate=found.rate,
+        rate=report.rate if setup.storm else found.rate,
         cpu_us=found.cpu_us,
         server_us=found.server_us,
-        other_cores=statistics.mean(moment.others for moment in moments),
-        left_out=sum(not moment.kept for moment in moments),
+        other_cores=statistics.fmean(moment.others for moment in moments) if moments else 0.0,
         limit=_limit(found, setup.workers),
+        dropped=dropped,
         moments=moments,
         report=report,
     )
 
 
-def _line(name: str, rounds: list[Round], base: list[Round]) -> Line:
-    ratios = [r.rate / b.rate for r, b in zip(rounds, base, strict=True)]
-    latencies = [r.report.counts["latency"]["exchange"] for r in rounds]
-    errors: dict[str, int] = {}
-    limits: dict[str, int] = {}
-    for r in rounds:
-        limits[r.limit] = limits.get(r.limit, 0) + 1
-        for kind, count in r.report.errors.items():
-            errors[kind] = errors.get(kind, 0) + count
-    return Line(
-        contender=name,
-        rate=statistics.median(r.rate for r in rounds),
-        rate_ratio=statistics.median(ratios),
-        rate_ratio_range=(min(ratios), max(ratios)),
-        cpu_us=statistics.median(r.cpu_us for r in rounds),
-        cpu_ratio=statistics.median(r.cpu_us / b.cpu_us for r, b in zip(rounds, base, strict=True)),
-        server_us=statistics.median(r.server_us for r in rounds),
-        p50_ms=statistics.median(latency["p50_ns"] for latency in latencies) / 1e6,
-        p99_ms=statistics.median(latency["p99_ns"] for latency in latencies) / 1e6,
-        other_cores=statistics.median(r.other_cores for r in rounds),
-        seconds=sum(len(r.moments) for r in rounds),
-        left_out=sum(r.left_out for r in rounds),
-        limits=limits,
-        errors=errors,
-    )
-
-
-def compare(contenders: list[Contender], setup: Setup) -> Comparison:
-    """All rounds. Raises as ``measure_once``."""
-    host = Host.of(Path(setup.directory or tempfile.gettempdir()))
+def _rounds(contenders: list[Contender], setups: dict[str, Setup]) -> dict[str, list[Round]]:
+    """All rounds, interleaved; each contender has a setup of its own."""
     by_name: dict[str, list[Round]] = {contender.name: [] for contender in contenders}
-    for number in range(setup.rounds):
+    for number in range(max(setup.rounds for setup in setups.values())):
         for contender in contenders:
-            made = measure_once(contender, setup)
+            made = measure_once(contender, setups[contender.name])
             by_name[contender.name].append(made)
             click.echo(
                 f"round {number + 1}: {made.contender:<10} {made.rate:>9.0f}/s"
@@ -263,38 +139,30 @@ def compare(contenders: list[Contender], setup: Setup) -> Comparison:
                 f" {made.left_out} of {len(made.moments)} s left out",
                 err=True,
             )
+    return by_name
+
+
+def compare(contenders: list[Contender], setup: Setup, *, latency: bool = False) -> Comparison:
+    """All rounds; with latency then again at low load and at half of each one's own rate.
+
+    Raises as ``measure_once``.
+    """
+    host = Host.of(Path(setup.directory or tempfile.gettempdir()))
+    by_name = _rounds(contenders, dict.fromkeys((c.name for c in contenders), setup))
     base = by_name[contenders[0].name]
-    return Comparison(
-        setup=setup,
-        host=host,
-        lines=[_line(name, rounds, base) for name, rounds in by_name.items()],
-        rounds=[made for rounds in by_name.values() for made in rounds],
-    )
-
-
-def _render(comparison: Comparison) -> str:
-    setup = comparison.setup
-    text = [
-        str(comparison.host),
-        f"{setup.workers} workers, {setup.clients} clients, window {setup.window}, {setup.mode}, "
-        f"{setup.rounds} rounds of {setup.seconds:g} s, "
-        + ("ends of the link like a NIC's" if setup.nic else "plain ends of the link"),
-        "CPU us an exchange: server and kernel less the generator; processes: the server's alone; "
-        f"others: cores; seconds in which they used over {OTHERS_CORES:g} are left out",
-        f"{'':<10} {'exchanges/s':>11} {'ratio (min..max)':>17} {'CPU us':>7} {'ratio':>5} "
-        f"{'processes':>9} {'p50 ms':>7} {'p99 ms':>7} {'others':>6} {'left out':>9}  at its limit",
-    ]
-    for line in comparison.lines:
-        low, high = line.rate_ratio_range
-        limits = ", ".join(f"{limit} {count}x" for limit, count in line.limits.items())
-        text.append(
-            f"{line.contender:<10} {line.rate:>11.0f} {line.rate_ratio:>4.2f} "
-            f"({low:.2f}..{high:.2f}) {line.cpu_us:>7.2f} {line.cpu_ratio:>5.2f} "
-            f"{line.server_us:>9.2f} {line.p50_ms:>7.2f} {line.p99_ms:>7.2f} "
-            f"{line.other_cores:>6.2f} {line.left_out:>2} of {line.seconds:>2} s  {limits}"
-        )
-        text += [f"  ERROR {kind}: {count}" for kind, count in line.errors.items()]
-    return "\n".join(text)
+    lines = [line_of(rounds, base) for rounds in by_name.values()]
+    rounds = [made for found in by_name.values() for made in found]
+    latencies = []
+    for load in ("low", "half") if latency else ():
+        rates = {line.contender: LOW_RATE if load == "low" else line.rate / 2 for line in lines}
+        setups = {
+            name: msgspec.structs.replace(setup, rate=rate, window=min(OPEN_WINDOW, setup.clients))
+            for name, rate in rates.items()
+        }
+        for name, found in _rounds(contenders, setups).items():
+            latencies.append(latency_of(rates[name], found))
+            rounds += found
+    return Comparison(setup=setup, host=host, lines=lines, latencies=latencies, rounds=rounds)
 
 
 def _judge(comparison: Comparison) -> bool:
@@ -318,6 +186,12 @@ def _judge(comparison: Comparison) -> bool:
 @click.option("--warmup", default=1.0, show_default=True)
 @click.option("--clients", default=1_000_000, show_default=True)
 @click.option("--window", default=512, show_default=True)
+@click.option("--rate", default=0.0, help="Exchanges to start a second; 0: what the window lets.")
+@click.option("--relays", default=1, show_default=True, help="Relay agents, interleaved.")
+@click.option("--burst", default=1, show_default=True, help="Clients in a row of one relay agent.")
+@click.option("--broadcast", is_flag=True, help="Clients on the link, answered by broadcast.")
+@click.option("--storm", is_flag=True, help="All clients at once, until each has a lease.")
+@click.option("--latency", is_flag=True, help="Again at 1,000 starts a second, and at half load.")
 @click.option("--workers", default=2, show_default=True)
 @click.option("--mode", type=click.Choice(["dora", "renew", "reboot"]), default="dora")
 @click.option("--directory", metavar="DIR", help="Folder for the state directories.")
@@ -338,6 +212,7 @@ def main(
     as_json: bool,
     out: str | None,
     floor: bool,
+    latency: bool,
     **setup: int | float | str | bool | None,
 ) -> None:
     """Measure CONTENDERS beside the first of them; default: echo durable async.
@@ -346,15 +221,17 @@ def main(
     and {directory} are filled in. Needs root, iproute2, ethtool and util-linux.
     """
     try:
+        if latency and setup["storm"]:
+            raise click.UsageError("--latency is of an open loop, which a storm is not")
         usual = ("durable", "reference") if setup["policy"] else ("echo", "durable", "async")
         chosen = [find_contender(text) for text in contenders or usual]
-        comparison = compare(chosen, msgspec.convert(setup, Setup))
+        comparison = compare(chosen, msgspec.convert(setup, Setup), latency=latency)
     except (NetworkError, ContenderError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     whole = msgspec.json.encode(comparison)
     if out:
         Path(out).write_bytes(whole)
-    click.echo(whole if as_json else _render(comparison))
+    click.echo(whole if as_json else render(comparison))
     held = not any(line.errors for line in comparison.lines)
     if floor:
         held = _judge(comparison) and held

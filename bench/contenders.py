@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fastdhcp_bench.network import POOL, POOL_SIZE, SERVER_ADDRESS, SUBNET
+from fastdhcp_bench.network import ON_LINK, POOL, POOL_SIZE, SERVER_ADDRESS, SUBNET
 from fastdhcp_bench.policy import reference_policy
 
 LEASE_TIME_S = 3600
@@ -21,20 +21,44 @@ class Contender:
     """A DHCP server as a command.
 
     In command, file contents and environment ``{directory}`` stands for a new empty folder, where
-    the files are written, and ``{workers}`` for the number of processes it may serve with.
+    the files are written, ``{workers}`` for the number of processes it may serve with. The echo and
+    fastdhcp also have places for what depends on where the clients are; others serve those behind
+    relay agents only.
     """
 
     name: str
     command: tuple[str, ...]
     files: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    serves_link: bool = False
 
-    def prepare(self, directory: Path, workers: int) -> list[str]:
-        """Write the files; the command to be run."""
+    def prepare(
+        self,
+        directory: Path,
+        workers: int,
+        *,
+        relayed: bool = True,
+        listen: str = SERVER_ADDRESS,
+    ) -> list[str]:
+        """Write the files; the command to be run. ``listen`` is its address for relay agents.
+
+        Raises ValueError if the clients are on the link and it is not made to serve them.
+        """
+        if not relayed and not self.serves_link:
+            raise ValueError(f"{self.name} is not set up for clients on the link")
+        words = {
+            "{directory}": str(directory),
+            "{workers}": str(workers),
+            "{interfaces}": "" if relayed else '"srv0"',
+            "{listen}": listen if relayed else ON_LINK[0],
+            "{interface}": "" if relayed else "srv0",
+        }
 
         def fill(text: str) -> str:
             # Not str.format: JSON and TOML are full of braces.
-            return text.replace("{directory}", str(directory)).replace("{workers}", str(workers))
+            for name, word in words.items():
+                text = text.replace(name, word)
+            return text
 
         for name, text in self.files.items():
             (directory / name).write_text(fill(text))
@@ -45,7 +69,7 @@ class Contender:
 def _fastdhcp(durability: str, policy: str = "") -> str:
     return f"""\
 [server]
-interfaces = []
+interfaces = [{{interfaces}}]
 workers = {{workers}}
 durability = "{durability}"
 state-directory = "{{directory}}/state"
@@ -74,16 +98,25 @@ def _kea() -> str:
 
 
 _PYTHON = sys.executable
-_ECHO = ("-P", "-m", "fastdhcp_bench.echo", "--listen", SERVER_ADDRESS, "--workers", "{workers}")
+_ECHO = (
+    "-P", "-m", "fastdhcp_bench.echo", "--listen", "{listen}", "--workers", "{workers}",
+    "--interface", "{interface}",
+)  # fmt: skip
 _SERVE = (_PYTHON, "-P", "-m", "fastdhcp", "serve", "-c", "{directory}/fastdhcp.toml")
+
+
+def _contender(name: str, durability: str, policy: str = "") -> Contender:
+    files = {"fastdhcp.toml": _fastdhcp(durability, policy)}
+    return Contender(name, _SERVE, files, serves_link=True)
+
 
 CONTENDERS = {
     contender.name: contender
     for contender in (
-        Contender("echo", (_PYTHON, *_ECHO)),
-        Contender("durable", _SERVE, {"fastdhcp.toml": _fastdhcp("commit")}),
-        Contender("reference", _SERVE, {"fastdhcp.toml": _fastdhcp("commit", reference_policy())}),
-        Contender("async", _SERVE, {"fastdhcp.toml": _fastdhcp("async")}),
+        Contender("echo", (_PYTHON, *_ECHO), serves_link=True),
+        _contender("durable", "commit"),
+        _contender("reference", "commit", reference_policy()),
+        _contender("async", "async"),
         Contender(
             "kea",
             ("kea-dhcp4", "-c", "{directory}/kea.json"),

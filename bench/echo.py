@@ -13,20 +13,27 @@ import click
 
 from fastdhcp.bpf import attach_steering
 from fastdhcp_bench._echo import serve
-from fastdhcp_bench.sockets import server_socket
+from fastdhcp_bench.sockets import hear_link, server_socket
 
 LOOK_UP_S = 1
 """How often an idle echo comes back to Python, to see signals."""
 
 
-def open_group(address: str, port: int, count: int) -> list[socket.socket]:
-    """``count`` sockets bound to one port, each getting the packets of its own clients."""
+def open_group(
+    address: str, port: int, count: int, interface: str | None = None
+) -> list[socket.socket]:
+    """``count`` sockets bound to one port, each getting the packets of its own clients.
+
+    With an interface, those that come by it, broadcasts among them.
+    """
     group = []
     for index in range(count):
         sock = server_socket()
         group.append(sock)
         attach_steering(sock, index, count)
-        sock.bind((address, port))
+        if interface:
+            hear_link(sock, interface)
+        sock.bind(("" if interface else address, port))
         port = sock.getsockname()[1]
         timeout = struct.pack("@ll", LOOK_UP_S, 0)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
@@ -41,10 +48,11 @@ def _leave(number: int, frame: object) -> None:
 @click.option("--listen", required=True, help="Address to answer on; also option 54.")
 @click.option("--port", default=67, show_default=True)
 @click.option("--workers", default=1, show_default=True)
-def main(listen: str, port: int, workers: int) -> None:
+@click.option("--interface", help="Answer all that comes by it, broadcasts too.")
+def main(listen: str, port: int, workers: int, interface: str | None) -> None:
     """Answer DISCOVER with OFFER and REQUEST with ACK, and know nothing."""
     server_id = int.from_bytes(socket.inet_aton(listen), "big")
-    group = open_group(listen, port, workers)
+    group = open_group(listen, port, workers, interface)
     children: list[int] = []
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)

@@ -57,14 +57,15 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tally(moments: list[Moment]) -> Tally:
-    """Of the seconds in which others used little; of all, where they never did. Not of none."""
+    """Of the seconds in which others used little; of all, where they never did; zeros of none."""
     counted = [moment for moment in moments if moment.kept] or moments
+    seconds = max(len(counted), 1)
     completed = max(sum(moment.completed for moment in counted), 1)
     return Tally(
-        rate=sum(moment.completed for moment in counted) / len(counted),
+        rate=sum(moment.completed for moment in counted) / seconds,
         cpu_us=sum(moment.served for moment in counted) / completed * 1e6,
         server_us=sum(moment.server for moment in counted) / completed * 1e6,
-        busy_cores=sum(moment.busy for moment in counted) / len(counted),
-        generator_cores=sum(moment.generator for moment in counted) / len(counted),
-        server_cores=sum(moment.server for moment in counted) / len(counted),
+        busy_cores=sum(moment.busy for moment in counted) / seconds,
+        generator_cores=sum(moment.generator for moment in counted) / seconds,
+        server_cores=sum(moment.server for moment in counted) / seconds,
     )

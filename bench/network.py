@@ -18,6 +18,9 @@ from fastdhcp_bench.usage import processes
 SERVER_ADDRESS = "192.168.87.1"
 GENERATOR_ADDRESS = "192.168.87.2"
 RELAY_ADDRESS = "10.128.0.1"
+"""The first relay agent's; 250 more follow it."""
+ON_LINK = "10.128.0.1", "10.128.0.2"
+"""The server's and the generator's where the clients are on the link: it is then their subnet."""
 SUBNET = "10.128.0.0/12"
 POOL = ("10.128.1.0", "10.143.255.254")
 POOL_SIZE = 0xFFEFF
@@ -33,13 +36,14 @@ class NetworkError(RuntimeError):
     """A command that builds the network failed, or is not installed."""
 
 
-def _call(*argv: str) -> None:
+def _call(*argv: str) -> str:
     try:
         done = subprocess.run(argv, capture_output=True, text=True)
     except FileNotFoundError as error:
         raise NetworkError(f"{argv[0]} is not installed (iproute2, ethtool, util-linux)") from error
     if done.returncode:
         raise NetworkError(f"{' '.join(argv)}: {done.stderr.strip()}")
+    return done.stdout
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,10 @@ class Namespace:
     def call(self, *command: str) -> None:
         _call(*self.argv(command))
 
+    def read(self, path: str) -> str:
+        """A file of the kernel as it is seen inside."""
+        return _call(*self.argv(["cat", path]))
+
 
 def _unshare() -> Namespace:
     holder = subprocess.Popen(["unshare", "--net", "sleep", str(HOLD_S)])
@@ -73,20 +81,22 @@ def _unshare() -> Namespace:
     return made
 
 
-def _link(server: Namespace, generator: Namespace) -> None:
+def _link(server: Namespace, generator: Namespace, *, relayed: bool) -> None:
     pids = str(server.holder.pid), str(generator.holder.pid)
     server.call(
         "ip", "link", "add", "srv0", "type", "veth", "peer", "name", "gen0", "netns", pids[1]
     )
-    for namespace, link, address in (
-        (server, "srv0", SERVER_ADDRESS),
-        (generator, "gen0", GENERATOR_ADDRESS),
+    addresses = (SERVER_ADDRESS, GENERATOR_ADDRESS) if relayed else ON_LINK
+    length = 24 if relayed else SUBNET.partition("/")[2]
+    for namespace, link, address in zip(
+        (server, generator), ("srv0", "gen0"), addresses, strict=True
     ):
-        namespace.call("ip", "addr", "add", f"{address}/24", "dev", link)
+        namespace.call("ip", "addr", "add", f"{address}/{length}", "dev", link)
         namespace.call("ip", "link", "set", "lo", "up")
         namespace.call("ip", "link", "set", link, "up")
-    generator.call("ip", "addr", "add", f"{RELAY_ADDRESS}/32", "dev", "lo")
-    server.call("ip", "route", "add", SUBNET, "via", GENERATOR_ADDRESS)
+    if relayed:  # all addresses of a subnet on lo are the generator's
+        generator.call("ip", "addr", "add", f"{RELAY_ADDRESS}/24", "dev", "lo")
+        server.call("ip", "route", "add", SUBNET, "via", GENERATOR_ADDRESS)
     # Trains are cut in their sender's time, before the wire: single packets arrive, and steering
     # filters see each one.
     generator.call("ethtool", "-K", "gen0", "tx-udp-segmentation", "off")
@@ -111,7 +121,7 @@ def _be_nic(namespace: Namespace, link: str, cores: set[int]) -> frozenset[int]:
     namespace.call("unshare", "--mount", "sh", "-c", thread)
     made = _threads(link) - others
     if not made:
-        raise NetworkError(f"{link}: no NAPI thread came of it; ends like a NIC's need Linux 5.13")
+        raise NetworkError(f"{link}: no NAPI thread came of it; ends like a NIC's need Linux 5.12")
     for thread_id in made:
         os.sched_setaffinity(thread_id, cores)
     return made
@@ -130,6 +140,28 @@ class Network:
     generator_core: int | None = None
     generator_end: frozenset[int] = frozenset()
 
+    def dropped(self) -> dict[str, int]:
+        """Packets that the kernel dropped so far, by place; only where there are any."""
+        places = {
+            "server's sockets": _socket_drops(self.server.read("/proc/net/snmp")),
+            "generator's sockets": _socket_drops(self.generator.read("/proc/net/snmp")),
+            "on the link": _link_drops(self.server.read("/proc/net/dev"))
+            + _link_drops(self.generator.read("/proc/net/dev")),
+        }
+        return {place: count for place, count in places.items() if count}
+
+
+def _socket_drops(snmp: str) -> int:
+    """RcvbufErrors of UDP: packets for which a socket's buffer had no room."""
+    names, values = (line.split() for line in snmp.splitlines() if line.startswith("Udp:"))
+    return int(values[names.index("RcvbufErrors")])
+
+
+def _link_drops(dev: str) -> int:
+    """The columns drop, in and out, of all links."""
+    rows = (line.partition(":")[2].split() for line in dev.splitlines()[2:])
+    return sum(int(row[3]) + int(row[11]) for row in rows)
+
 
 def _nic_like(server: Namespace, generator: Namespace) -> Network:
     *rest, core = sorted(os.sched_getaffinity(0))
@@ -140,8 +172,12 @@ def _nic_like(server: Namespace, generator: Namespace) -> Network:
 
 
 @contextlib.contextmanager
-def bench_network(*, nic: bool = False, server_gro: bool = False) -> Iterator[Network]:
+def bench_network(
+    *, nic: bool = False, server_gro: bool = False, relayed: bool = True
+) -> Iterator[Network]:
     """Two namespaces and the link between them, gone with the context.
+
+    Not relayed: the link is the clients' subnet.
 
     Raises NetworkError without the privilege or the commands to make them.
     """
@@ -153,7 +189,7 @@ def bench_network(*, nic: bool = False, server_gro: bool = False) -> Iterator[Ne
             stack.callback(namespace.holder.kill)
             pair.append(namespace)
         server, generator = pair
-        _link(server, generator)
+        _link(server, generator, relayed=relayed)
         if server_gro:
             server.call("ethtool", "-K", "srv0", "gro", "on")
         yield _nic_like(server, generator) if nic else Network(server, generator)

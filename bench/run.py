@@ -10,7 +10,7 @@ from fastdhcp.words import address_number
 from fastdhcp_bench._load import Load
 from fastdhcp_bench.ledger import Entry, ledger_hash, read_ledger
 from fastdhcp_bench.machine import NOTHING, Sample
-from fastdhcp_bench.sockets import relay_socket
+from fastdhcp_bench.sockets import link_socket, relay_socket
 
 Mode = Literal["dora", "renew", "reboot", "mix"]
 Weights = tuple[int, int, int, int]
@@ -28,6 +28,8 @@ TURN_S = 0.1
 MARK_S = 0.02
 """A whole second of the clock that was seen no later than this counts as seen."""
 FOREVER = 2**64 - 1
+PRIME_S = 60.0
+"""A million clients of a server that serves 20,000 a second."""
 
 CIRCUIT_ID_SIZE = 15
 """Octets of "port-0000000042"; what is longer has dots behind it."""
@@ -41,12 +43,24 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     relay is an address of this host (namespace): it is giaddr, and answers come to it. Ports
     other than 67 serve tests without privilege. `first` numbers the first client. `rate` bounds
     the exchanges started a second (0: the window alone does). `train` is the number of messages
-    in one sendmsg: 1 where the server's sockets have steering filters *and* nothing segments on
+    in one system call: 1 where the server's sockets have steering filters *and* nothing segments on
     the way (loopback), since a filter sees each message of a train that came to one socket.
+
+    `relays` relay agents have the addresses from `relay` on and share a socket; `burst` clients of
+    one start after one another, then those of the next. With `interface` there is none: the
+    clients are on that link, at relay_port (68), and ask for answers by broadcast.
+
+    A `storm` is the whole population at once, each client until it has its lease or has tried
+    `tries` times: no window, and the waits of RFC 2131 4.1, `timeout` (4) seconds, then twice that
+    and so on, 64 at most.
     """
 
     server: str
-    relay: str
+    relay: str = "0.0.0.0"
+    relays: int = 1
+    burst: int = 1
+    interface: str = ""
+    storm: bool = False
     server_port: int = 67
     relay_port: int = 67
     clients: int = 1000
@@ -119,7 +133,10 @@ class Generator:
         self._machine = NOTHING
         self._by_second: list[Second] = []
         self._unfinished = 0
-        self._socket = relay_socket(plan.relay, plan.relay_port)
+        if plan.interface:
+            self._socket = link_socket(plan.interface, plan.relay_port)
+        else:
+            self._socket = relay_socket(plan.relay, plan.relay_port, plan.relays)
         try:
             self.load = self._make()
         except BaseException:
@@ -131,9 +148,12 @@ class Generator:
         return Load(
             self._socket.fileno(),
             (address_number(plan.server), plan.server_port),
-            address_number(plan.relay),
+            0 if plan.interface else address_number(plan.relay),
+            relays=plan.relays,
+            burst=plan.burst,
             clients=plan.clients,
-            window=min(plan.window, plan.clients),
+            window=plan.clients if plan.storm else min(plan.window, plan.clients),
+            backoff=plan.storm,
             first=plan.first,
             timeout_ns=round(plan.timeout * 1e9),
             tries=plan.tries,
@@ -191,7 +211,7 @@ class Generator:
             if second + 1 in self._marks
         ]
 
-    def prime(self, seconds: float = 60.0) -> int:
+    def prime(self, seconds: float = PRIME_S) -> int:
         """Give each client one DORA, as far as `seconds` go. Returns how many hold a lease."""
         end = time.monotonic() + seconds
         self.load.weigh(WEIGHTS["dora"])
@@ -250,17 +270,31 @@ class Generator:
         )
 
 
-def measure(plan: Plan, *, seconds: float = 1e9, exchanges: int = 0, warmup: float = 0) -> Report:
+def measure(
+    plan: Plan,
+    *,
+    seconds: float = 1e9,
+    exchanges: int = 0,
+    warmup: float = 0,
+    prime: float = PRIME_S,
+) -> Report:
     """One whole run: prime (unless full DORAs are what is measured), warm up, measure, drain.
 
     The warm-up goes on to the next whole second of the clock, so that whole seconds are measured.
+
+    Raises ValueError as Generator, and if not every client got a lease in ``prime`` seconds.
     """
     with Generator(plan) as generator:
         if plan.mode != "dora":
-            generator.prime()
+            bound = generator.prime(prime)
+            if bound < plan.clients:
+                raise ValueError(
+                    f"only {bound} of {plan.clients} clients got a lease in {prime:g} s; "
+                    "measure with fewer"
+                )
         if warmup:
             generator.run(seconds=warmup + 1 - (time.monotonic() + warmup) % 1)
         generator.clear()
-        generator.run(seconds=seconds, exchanges=exchanges)
+        generator.run(seconds=seconds, exchanges=plan.clients if plan.storm else exchanges)
         generator.drain()
         return generator.report()

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from ipaddress import IPv4Address
 
 from fastdhcp.ports import port_holders
 from fastdhcp.words import address_number
@@ -21,25 +22,54 @@ def _widen(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
 
 
-def relay_socket(address: str, port: int) -> socket.socket:
+def relay_socket(address: str, port: int, relays: int = 1) -> socket.socket:
     """A relay agent's socket, bound to giaddr, with trains joined by the kernel (UDP_GRO).
 
-    Raises ValueError for what is not an address, and OSError, in words, if the address or port
+    Several relay agents, at that address and those after it, share one that is bound to all.
+
+    Raises ValueError for what is not an address, and OSError, in words, if an address or the port
     cannot be bound.
     """
-    address_number(address)
+    first = address_number(address)
+    for number in range(first + 1, first + relays):
+        _bound(str(IPv4Address(number)), 0).close()
+    if relays == 1:
+        return _bound(address, port)
+    _bound(address, 0).close()
+    return _bound("0.0.0.0", port)
+
+
+def link_socket(interface: str, port: int) -> socket.socket:
+    """The socket of clients on a link: what comes by it to this port, broadcasts too.
+
+    Raises OSError, in words, if there is no such interface or the port cannot be bound.
+    """
+    return _bound("0.0.0.0", port, interface)
+
+
+def hear_link(sock: socket.socket, interface: str) -> None:
+    """Send and receive by this interface alone, and broadcasts too."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+
+
+def _bound(address: str, port: int, interface: str | None = None) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         _widen(sock)
         sock.setsockopt(socket.IPPROTO_UDP, UDP_GRO, 1)
+        if interface:
+            hear_link(sock, interface)
         sock.bind((address, port))
     except OSError as error:
         sock.close()
-        raise OSError(_why_not_bound(error, address, port)) from error
+        raise OSError(_why_not_bound(error, interface or address, port)) from error
     return sock
 
 
 def _why_not_bound(error: OSError, address: str, port: int) -> str:
+    if error.errno == errno.ENODEV:
+        return f"{address} is not an interface of this machine; give --interface one that is"
     if error.errno == errno.EADDRNOTAVAIL:
         return f"{address} is not an address of this machine; give --relay one that is"
     if error.errno == errno.EADDRINUSE:

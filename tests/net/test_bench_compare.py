@@ -1,31 +1,72 @@
 """A round of `fastdhcp bench compare`, whole, with the echo as the contender."""
 
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fastdhcp_bench.compare import Setup, measure_once
 from fastdhcp_bench.contenders import find_contender
-from fastdhcp_bench.network import bench_network
+from fastdhcp_bench.network import RELAY_ADDRESS, SERVER_ADDRESS, bench_network
 from fastdhcp_bench.usage import processes
+from tests.lab.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.net, pytest.mark.root, pytest.mark.usefixtures("bench_on_path")]
 
 
-@pytest.mark.parametrize("nic", [False, True])
-def test_a_window_of_512_loses_nothing_on_the_way(nic: bool, tmp_path: Path) -> None:
+def setup_in(folder: Path, **changes: Any) -> Setup:
+    usual = {"rounds": 1, "seconds": 2, "warmup": 0, "clients": 100_000, "window": 512}
+    more = {"workers": 1, "mode": "dora", "directory": str(folder)}
+    return Setup(**(usual | more | changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"nic": True},
+        {"nic": True, "relays": 64, "burst": 8},
+        {"nic": True, "broadcast": True, "workers": 2},
+    ],
+)
+def test_a_window_of_512_loses_nothing_on_the_way(changes: dict[str, Any], tmp_path: Path) -> None:
     """The ring of an end like a NIC's has 256 places: what is more waits in the queue before it."""
-    setup = Setup(
-        rounds=1, seconds=2, warmup=0, clients=100_000, window=512, workers=1, mode="dora",
-        directory=str(tmp_path), nic=nic, server_gro=False,
-    )  # fmt: skip
-    made = measure_once(find_contender("echo"), setup)
+    made = measure_once(find_contender("echo"), setup_in(tmp_path, **changes))
     counts = made.report.counts
     assert made.report.good and made.moments
     assert counts["retransmissions"] * 20 < counts["completed"]
     assert made.cpu_us > 0 and made.server_us > 0
     assert made.rate == pytest.approx(made.report.rate, rel=0.5)
+
+
+def test_a_storm_ends_when_all_have_a_lease(tmp_path: Path) -> None:
+    made = measure_once(find_contender("durable"), setup_in(tmp_path, clients=5000, storm=True))
+    assert made.report.good and made.report.bound == 5000
+    assert made.report.counts["completed"] == 5000
+
+
+def test_a_contender_serves_a_generator_elsewhere(tmp_path: Path) -> None:
+    """docs/BENCHMARK.md, with namespaces for the machines."""
+    program = [sys.executable, "-P", "-m", "fastdhcp_bench.cli"]
+    serve = [*program, "serve", "durable", "--listen", SERVER_ADDRESS, "--directory", tmp_path]
+    load = [*program, "--server", SERVER_ADDRESS, "--relay", RELAY_ADDRESS, "--relays", "64"]
+    load += ["--clients", "2000", "--tries", "30", "--exchanges", "2000"]
+    with bench_network() as network:
+        command = network.server.argv([str(word) for word in serve])
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            done = subprocess.run(network.generator.argv(load), capture_output=True, text=True)
+            assert server.stdout is not None
+            said = next(line for line in server.stdout if line.startswith("busy"))
+            server.terminate()
+            assert server.wait(PATIENCE_S) == 0
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "clients with a lease 2000" in done.stdout
+    assert re.fullmatch(r"busy +[0-9.]+ cores, processes +[0-9.]+, others +[0-9.]+\n", said)
+    assert list(tmp_path.glob("fastdhcp-bench-*")) == []
 
 
 def test_an_end_like_a_nics_works_on_its_own_core() -> None:

@@ -14,7 +14,7 @@ import pytest
 from fastdhcp_bench._echo import answer
 from fastdhcp_bench._load import ERROR_NAMES, Load
 from fastdhcp_bench.ledger import read_ledger
-from fastdhcp_bench.run import Generator, Plan, Report
+from fastdhcp_bench.run import Generator, Plan, Report, measure
 from tests.lab.patience import PATIENCE_S
 
 SERVER_ID = 0x7F000001
@@ -249,6 +249,76 @@ def test_an_ack_after_the_last_try_still_stands_in_the_ledger() -> None:
             assert generator.report().counts["late"] >= 1
 
 
+def giaddr_of(message: bytes) -> str:
+    return socket.inet_ntoa(message[24:28])
+
+
+@pytest.mark.parametrize("burst", [1, 4])
+def test_relay_agents_take_turns_and_each_sends_from_its_own_address(burst: int) -> None:
+    """RFC 2131 4.1: the server answers to giaddr, but the echo to where a message came from."""
+    sources: list[tuple[str, str]] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        plan = msgspec.structs.replace(
+            PLAN, server_port=sock.getsockname()[1], relay="127.0.0.2", relays=3, burst=burst,
+            clients=24, window=24,
+        )  # fmt: skip
+        with Generator(plan) as generator:
+            generator.run(seconds=0.01)
+            sock.settimeout(PATIENCE_S)
+            for _ in range(24):
+                message, (source, _port) = sock.recvfrom(2048)
+                sources.append((giaddr_of(message), source))
+            assert generator.load.started == 24
+    order = [f"127.0.0.{2 + client // burst % 3}" for client in range(24)]
+    assert sources == [(relay, relay) for relay in order]
+
+
+def test_an_answer_by_way_of_another_relay_agent_is_wrong() -> None:
+    def swapped(request: bytes, good: bytes) -> Answers:
+        return [header(good, 24, bytes((127, 0, 0, 2 + (good[27] == 2))))]
+
+    wrong = run(swapped, relay="127.0.0.2", relays=2, timeout=IMPATIENT_S)
+    assert set(wrong.errors) == {"wrong-giaddr", "unanswered"}
+    assert run(right, relay="127.0.0.2", relays=2).errors == {}
+
+
+def test_a_client_on_the_link_asks_for_broadcasts() -> None:
+    """RFC 2131 4.1: giaddr 0 and the BROADCAST bit, which the echo heeds."""
+    with answerer(right) as (port, asked):
+        plan = msgspec.structs.replace(PLAN, server_port=port, interface="lo")
+        with Generator(plan) as generator:
+            generator.run(seconds=PATIENCE_S, exchanges=8)
+            report = generator.report()
+    assert report.good and report.errors == {}
+    assert all(giaddr_of(m) == "0.0.0.0" and m[3] == 0 and m[10] == 0x80 for m in asked[:16])
+
+
+def test_in_a_storm_all_come_at_once_and_wait_longer_each_time() -> None:
+    """RFC 2131 4.1: 4 s, then 8, each a second more or less; here 2 and 4."""
+    times: dict[bytes, list[float]] = {}
+
+    def silent_at_first(request: bytes, good: bytes) -> Answers:
+        seen = times.setdefault(request[28:34], [])
+        seen.append(time.monotonic())
+        return [good] if is_ack(good) or len(seen) == 3 else []
+
+    with answerer(silent_at_first) as (port, _):
+        plan = msgspec.structs.replace(
+            PLAN, server_port=port, clients=100, window=1, storm=True, timeout=2.0, tries=4
+        )
+        with Generator(plan) as generator:
+            generator.run(seconds=PATIENCE_S, exchanges=100)
+            report = generator.report()
+    assert report.bound == 100 and report.errors == {}
+    assert report.counts["retransmissions"] >= 200
+    firsts, seconds, thirds, *_ = zip(*(seen[:3] for seen in times.values()), strict=True)
+    assert max(firsts) < min(seconds)
+    waits = [second - first for first, second in zip(firsts, seconds, strict=True)]
+    assert min(waits) > 0.9 and max(waits) - min(waits) > 0.5
+    assert min(third - second for second, third in zip(seconds, thirds, strict=True)) > 2.9
+
+
 def test_renewals_carry_ciaddr_and_neither_50_nor_54() -> None:
     """RFC 2131 4.3.2, RENEWING."""
     with answerer(right) as (port, asked):
@@ -263,6 +333,25 @@ def test_renewals_carry_ciaddr_and_neither_50_nor_54() -> None:
     for request in asked[:16]:
         assert request[12:16] == b"\x0a" + request[31:34]
         assert options_of(request).keys().isdisjoint({50, 54})
+
+
+def test_renewals_are_measured_of_clients_that_have_a_lease_or_not_at_all() -> None:
+    def serves_few(request: bytes, good: bytes) -> Answers:
+        return [good] if request[33] < 3 else []
+
+    with answerer(serves_few) as (port, _):
+        plan = msgspec.structs.replace(PLAN, server_port=port, mode="renew", timeout=IMPATIENT_S)
+        with pytest.raises(ValueError, match=r"only 3 of 8 clients got a lease in 0\.5 s"):
+            measure(plan, exchanges=8, prime=0.5)
+
+
+def test_whole_seconds_of_the_clock_are_told() -> None:
+    with answerer(right) as (port, _):
+        plan = msgspec.structs.replace(PLAN, server_port=port, rate=50)
+        report = measure(plan, seconds=2, warmup=0.1)
+    assert [second.at for second in report.by_second] == sorted(s.at for s in report.by_second)
+    assert 1 <= len(report.by_second) <= 2
+    assert all(10 <= second.completed <= 60 for second in report.by_second)
 
 
 def test_init_reboot_carries_50_and_neither_ciaddr_nor_54() -> None:

@@ -1,0 +1,63 @@
+"""A comparison as a person reads it."""
+
+from collections.abc import Iterator
+
+from fastdhcp_bench.moments import OTHERS_CORES
+from fastdhcp_bench.result import Comparison, Latency, Line
+
+
+def render(comparison: Comparison) -> str:
+    """The machine, what was asked, and a row for each contender."""
+    setup = comparison.setup
+    text = [
+        str(comparison.host),
+        f"{setup.workers} workers; {setup.clients_text}, {setup.load_text}",
+        "CPU us an exchange: server and kernel less the generator; processes: the server's alone; "
+        f"others: cores; seconds in which they used over {OTHERS_CORES:g} are left out",
+        f"{'':<10} {'exchanges/s':>11} {'ratio (min..max)':>17} {'CPU us':>7} {'ratio':>5} "
+        f"{'processes':>9} {'p50 ms':>7} {'p99 ms':>7} {'slowest s':>9} {'others':>6} "
+        f"{'left out':>9}  at its limit",
+    ]
+    for line in comparison.lines:
+        text.append(_row(line))
+        text += _notes(line, setup.clients if setup.storm else 0)
+    if comparison.latencies:
+        text.append(
+            f"{'ms, with':<10} {'starts/s':>11} {'exchanges/s':>11} {'OFFER p50':>9} "
+            f"{'ACK p50':>9} {'p50':>7} {'p99':>7} {'max':>7} {'left out':>9}"
+        )
+        text += map(_latency, comparison.latencies)
+    return "\n".join(text)
+
+
+def _row(line: Line) -> str:
+    low, high = line.rate_ratio_range
+    limits = ", ".join(f"{limit} {count}x" for limit, count in line.limits.items())
+    return (
+        f"{line.contender:<10} {line.rate:>11.0f} {line.rate_ratio:>4.2f} "
+        f"({low:.2f}..{high:.2f}) {line.cpu_us:>7.2f} {line.cpu_ratio:>5.2f} "
+        f"{line.server_us:>9.2f} {line.p50_ms:>7.2f} {line.p99_ms:>7.2f} {line.slowest:>9.2f} "
+        f"{line.other_cores:>6.2f} {line.left_out:>2} of {line.seconds:>2} s  {limits}"
+    )
+
+
+def _notes(line: Line, population: int) -> Iterator[str]:
+    """What is worth a row of its own; population is a storm's."""
+    if population:
+        served = "had a lease" if not line.errors else "had a lease or gave up"
+        yield f"  all {population} {served} after {line.took_s:.2f} s"
+    if line.retransmissions:
+        yield f"  {line.retransmissions} retransmissions"
+    if line.dropped:
+        places = ", ".join(f"{place} {count}" for place, count in line.dropped.items())
+        yield f"  dropped by the kernel: {places}"
+    for kind, count in line.errors.items():
+        yield f"  ERROR {kind}: {count}"
+
+
+def _latency(found: Latency) -> str:
+    return (
+        f"{found.contender:<10} {found.asked:>11.0f} {found.rate:>11.0f} "
+        f"{found.offer_p50_ms:>9.2f} {found.ack_p50_ms:>9.2f} {found.p50_ms:>7.2f} "
+        f"{found.p99_ms:>7.2f} {found.max_ms:>7.2f} {found.left_out:>2} of {found.seconds:>2} s"
+    )
