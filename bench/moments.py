@@ -56,9 +56,14 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     server_cores: float
 
 
+def counted_of(moments: list[Moment]) -> list[Moment]:
+    """The seconds in which others used little; all, where they never did."""
+    return [moment for moment in moments if moment.kept] or moments
+
+
 def tally(moments: list[Moment]) -> Tally:
-    """Of the seconds in which others used little; of all, where they never did; zeros of none."""
-    counted = [moment for moment in moments if moment.kept] or moments
+    """Of the seconds that count; zeros if there are none."""
+    counted = counted_of(moments)
     seconds = max(len(counted), 1)
     completed = max(sum(moment.completed for moment in counted), 1)
     return Tally(

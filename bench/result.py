@@ -6,7 +6,7 @@ from collections import Counter
 import msgspec
 
 from fastdhcp_bench.host import Host
-from fastdhcp_bench.moments import Moment
+from fastdhcp_bench.moments import Moment, counted_of
 from fastdhcp_bench.run import Report
 from fastdhcp_bench.setup import Setup
 
@@ -38,7 +38,7 @@ class Round(msgspec.Struct, kw_only=True):
     @property
     def slowest(self) -> float:
         """The slowest second that counts, as a part of the mean of those; 1 if there is none."""
-        counted = [moment.completed for moment in self.moments if moment.kept]
+        counted = [moment.completed for moment in counted_of(self.moments)]
         return min(counted) / max(statistics.mean(counted), 1) if counted else 1.0
 
 

@@ -64,6 +64,8 @@ def test_a_line_sums_up_what_went_wrong() -> None:
 
 def test_the_slowest_second_is_one_that_counts() -> None:
     assert line_of(MINE, BASE).slowest == 0.9
+    loud = [msgspec.structs.replace(moment, others=0.9) for moment in BASE[0].moments]
+    assert one("echo", 1000, 8.0, moments=loud).slowest == pytest.approx(10 / 670)
 
 
 def test_the_table_says_all_of_it() -> None:
