@@ -11,7 +11,12 @@ import pytest
 
 from fastdhcp_bench.compare import Setup, measure_once
 from fastdhcp_bench.contenders import find_contender
-from fastdhcp_bench.network import RELAY_ADDRESS, SERVER_ADDRESS, bench_network
+from fastdhcp_bench.network import (
+    GENERATOR_ADDRESS,
+    RELAY_ADDRESS,
+    SERVER_ADDRESS,
+    bench_network,
+)
 from fastdhcp_bench.usage import processes
 from tests.lab.patience import PATIENCE_S
 
@@ -67,6 +72,44 @@ def test_a_contender_serves_a_generator_elsewhere(tmp_path: Path) -> None:
     assert "clients with a lease 2000" in done.stdout
     assert re.fullmatch(r"busy +[0-9.]+ cores, processes +[0-9.]+, others +[0-9.]+\n", said)
     assert list(tmp_path.glob("fastdhcp-bench-*")) == []
+
+
+RECEIVE = """
+import socket
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.setsockopt(socket.SOL_SOCKET, 33, 1 << 23)  # SO_RCVBUFFORCE
+sock.setsockopt(socket.IPPROTO_UDP, 104, 1)  # UDP_GRO
+sock.bind(("0.0.0.0", 9))
+print(flush=True)
+sizes = [0]
+while sizes[-1] != 1:
+    sizes.append(len(sock.recv(65536)))
+print(max(sizes) // 600)
+"""
+SEND = """
+import socket, sys, time
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(10):
+    for _ in range(40):
+        sock.sendto(bytes(600), (sys.argv[1], 9))
+    time.sleep(0.02)
+sock.sendto(bytes(1), (sys.argv[1], 9))
+"""
+
+
+@pytest.mark.parametrize("nic", [False, True])
+@pytest.mark.parametrize("to", ["server", "generator"])
+def test_packets_in_a_row_are_joined_by_an_end_like_a_nics_alone(nic: bool, to: str) -> None:
+    with bench_network(nic=nic) as network:
+        ends = [(network.server, SERVER_ADDRESS), (network.generator, GENERATOR_ADDRESS)]
+        (receiver, address), (sender, _) = ends if to == "server" else ends[::-1]
+        argv = receiver.argv([sys.executable, "-c", RECEIVE])
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            sender.call(sys.executable, "-c", SEND, address)
+            longest = int(process.communicate(timeout=PATIENCE_S)[0])
+    assert longest > 1 if nic else longest == 1
 
 
 def test_an_end_like_a_nics_works_on_its_own_core() -> None:
