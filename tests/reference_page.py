@@ -22,6 +22,11 @@ MODELS: dict[str, tuple[type, ...]] = {
     "[leasequery]": (later.LeasequeryKeys,),
     "[defaults]": (Params, later.ScopeKeys),
     "[[subnets]]": (later.SubnetKeys,),
+    "[log]": (later.LogKeys,),
+    "[history]": (later.HistoryKeys,),
+    "[failover]": (later.FailoverKeys,),
+    "[failover.witness]": (later.WitnessKeys,),
+    "[[limits]]": (later.LimitKeys,),
 }
 HEADER = re.compile(r"(\[\[?[a-z.-]+\]\]?)\s*")
 KEY = re.compile(r"(?P<key>[\w-]+|\"\d+\") = (?P<value>.*)")

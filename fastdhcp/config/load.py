@@ -168,9 +168,7 @@ def _add(files: _Files, path: Path, source: Source, parsed: schema.File) -> None
             continue
         files.tables[name] = (where, table)
         if name in later.TABLES:
-            files.report.warn(where, later.NOT_SERVED)
-        if name == "leasequery":
-            later.tell_later(files.report, where, table, later.LeasequeryKeys)
+            later.tell_table(files.report, where, name, table)
     for name, found in files.lists.items():
         key = name.replace("_", "-")
         for i, table in enumerate(getattr(parsed, name)):

@@ -183,11 +183,42 @@ class Control(Table):
     """The HTTP interface."""
 
 
+class Promised(Table):
+    """A table that is not served yet."""
+
+
 @keyed(later.LeasequeryKeys)
-class Leasequery(Table):
+class Leasequery(Promised):
     """RFC 4388: who may ask for leases."""
 
     allow: list[str] = []
+
+
+@keyed(later.HistoryKeys)
+class History(Promised):
+    """Who had which address when."""
+
+
+@keyed(later.LogKeys)
+class Log(Promised):
+    """What is logged of leases."""
+
+
+@keyed(later.WitnessKeys)
+class Witness(Promised):
+    """Who says which node of a pair may go on alone."""
+
+
+@keyed(later.FailoverKeys)
+class Failover(Promised):
+    """A pair of servers."""
+
+    witness: Witness | UnsetType = UNSET
+
+
+@keyed(later.LimitKeys)
+class Limit(Promised):
+    """How many leases the clients of a class may have."""
 
 
 class OptionDefinition(Table, kw_only=True):
@@ -215,11 +246,11 @@ class File(Table):
     vrfs: list[Vrf] = []
     relays: Relays | UnsetType = UNSET
     identifiers: dict[str, str] | UnsetType = UNSET
-    # Names kept for later, with any content (later.TABLES).
-    history: dict[str, object] | UnsetType = UNSET
-    log: dict[str, object] | UnsetType = UNSET
-    failover: dict[str, object] | UnsetType = UNSET
-    limits: list[dict[str, object]] | UnsetType = UNSET
+    history: History | UnsetType = UNSET
+    log: Log | UnsetType = UNSET
+    failover: Failover | UnsetType = UNSET
+    limits: list[Limit] | UnsetType = UNSET
+    # Kept for later, with any content: their keys are not settled.
     alarms: dict[str, object] | UnsetType = UNSET
     ddns: dict[str, object] | UnsetType = UNSET
 

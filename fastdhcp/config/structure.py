@@ -14,7 +14,15 @@ from msgspec import NODEFAULT, Struct, UnsetType
 
 from fastdhcp.config import later, schema
 from fastdhcp.config.errors import key_text
-from fastdhcp.config.keys import ADDRESS_LEVELS, LINK_LEVELS, keys_of
+from fastdhcp.config.keys import (
+    ADDRESS_LEVELS,
+    LINK_LEVELS,
+    NUMBER,
+    TEXT,
+    TEXTS,
+    TRUTH,
+    keys_of,
+)
 from fastdhcp.config.model import Params, Relays, Server
 from fastdhcp.config.report import Report, Where, unknown
 from fastdhcp.config.schema import OTHERS, AnywhereReservation, File, Reservation, Scope
@@ -24,8 +32,9 @@ from fastdhcp.options import BY_NAME, shown
 _WANTED = {
     **{
         key.name: key.kind.wanted
-        for model in (Server, Relays, Params, *later.MODELS)
+        for model in (Server, Relays, Params, *later.MODELS, *filter(None, later.TABLES.values()))
         for key in keys_of(model).values()
+        if key.kind not in (NUMBER, TEXT, TEXTS, TRUTH)
     },
     "pools": 'a range such as "10.0.0.10-10.0.0.99", or a table with `range`',
     "options": "a table of options by name",
@@ -116,7 +125,8 @@ def _struct(report: Report, where: Where, kind: type[Struct], raw: object) -> St
 def unknown_key(kind: type[Struct], key: str, more: Iterable[str] = ()) -> str:
     """What is said of a key that a table has not; `more`: keys beside those of its kind."""
     known = [*(field.encode_name for field in msgspec.structs.fields(kind)), *more]
-    known = [name for name in known if name != OTHERS and name not in later.NAMES]
+    unserved = later.NAMES if not issubclass(kind, schema.Promised) else ()
+    known = [name for name in known if name != OTHERS and name not in unserved]
     if issubclass(kind, Scope):
         if key in _OF_LINKS:
             return "belongs to a whole link; write it in the subnet, or in [defaults]"

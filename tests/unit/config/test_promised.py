@@ -47,10 +47,15 @@ LATER = {
                 "metrics-pools = 2000", 'metrics-pools = "all"'),
     "leasequery": ('allow = ["10.88.0.1"]', 'bulk-listen = "10.88.0.2:67"'),
     "history": ("enabled = true", 'retention = "180d"', 'max-size = "20G"', 'troubles = "7d"'),
-    "log": ('leases = "auto"',),
-    "failover": ('node = "a"\npeer = "10.0.0.2:647"\nmclt = "30m"',),
+    "log": ('leases = "auto"', 'file = "leases.log"'),
+    "failover": ('node = "a"', 'peer = "10.0.0.2:647"', 'listen = "10.0.0.1:647"',
+                 'mode = "hot-standby"', 'active = "a"', 'standby-share = "10%"', 'mclt = "30m"',
+                 'deadline = "50ms"', 'patience = "64s"', 'ping = "1s"', 'certificate = "a.pem"',
+                 'key = "a.key"', 'peer-certificate = "b.pem"',
+                 'witness = { endpoints = ["x:1"], certificate = "a", key = "b", ttl = "10s" }'),
     "alarms": ("anything = 1",), "ddns": ("anything = 1",),
-    "limits": ('name = "a"\nclass = "modem"\nby = "relay4[2].hex"\nleases = 3',),
+    "limits": ('name = "a"\nclass = "modem"\nby = "relay4[2].hex"\nleases = 3',
+               'at-limit = "replace-silent"', 'subnets = ["10.77.0.0/22"]'),
     "defaults": (
         "cache-threshold = 0.5", "adaptive-threshold = 0.8", 'drain = "new"', 'probe = "icmp"',
         'probe-time = "500ms"', "decline-share = 0.05",
@@ -74,6 +79,20 @@ WRONG = [
     ("defaults", 'probe-time = "1m"', "is not a short time; write one as in"),
     ("defaults", 'probe-time = "11s"', "is out of range; write a time from 0 us to 10000000 us"),
     ("subnets", 'label = ""', "is not a name; write 1 to 64 printable characters"),
+    ("leasequery", 'bulk-lisen = "10.88.0.2:67"', 'is not a key here; did you mean "bulk-listen"?'),
+    ("history", 'retenton = "180d"', 'is not a key here; did you mean "retention"?'),
+    ("history", 'max-size = "20X"', "is not a size; write octets, or a number with K, M, G or T"),
+    ("log", 'lease = "all"', 'is not a key here; did you mean "leases"?'),
+    ("log", 'leases = "journal"', 'write "auto" or "all" or "off" or "file" or "syslog"'),
+    ("log", "leases = true", "is true or false, must be text in quotes"),
+    ("failover", 'pear = "10.0.0.2:647"', 'is not a key here; did you mean "peer"?'),
+    ("failover", 'node = "primary"', 'is not known; write "a" or "b"'),
+    ("failover", 'witness = { endpoint = "x" }', 'is not a key here; did you mean "endpoints"?'),
+    ("failover", "witness = { ttl = -1 }", "is out of range; write a time from 1 s"),
+    ("limits", "lease = 3", 'is not a key here; did you mean "leases"?'),
+    ("limits", 'leases = "3"', "is text, must be a whole number; write 3 without quotes"),
+    ("limits", 'by = ""', "is not printable text; write some"),
+    ("limits", 'at-limit = "drop"', 'write "refuse" or "replace" or "replace-silent"'),
 ]
 
 
@@ -109,6 +128,14 @@ def test_a_key_that_is_not_served_yet_is_named(tmp_path: Path, table: str, line:
     names = {table, f"{table}.{key}", f"{table}[0].{key}"}
     assert {name for name, text in warnings if text == NOT_SERVED} & names
     assert NOT_SERVED not in [text for _, text in told(tmp_path, "defaults", "bootp = false")[1]]
+
+
+def test_a_wrong_key_of_a_table_that_is_not_served_has_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "fastdhcp.toml"
+    path.write_text('[failover]\nnode = "a"\n\n[[limits]]\nleases = 3\natlimit = "x"\n' + SUBNET)
+    (error,) = check(path)[0]
+    assert (error.line, error.key) == (6, "limits[0].atlimit")
+    assert error.text == 'is not a key here; did you mean "at-limit"?'
 
 
 @pytest.mark.parametrize(("table", "line", "text"), WRONG)
