@@ -55,6 +55,10 @@ Found = Mapping[str, Any]
     help="The messages of a capture (pcap, pcapng).",
 )  # fmt: skip
 @click.option("--last", metavar="MAC", help="What the last message of this client drew.")
+@click.option(
+    "--vrf", metavar="NAME|ID",
+    help="With --last: in this VRF; 0 is the default. Else it follows from how the message comes.",
+)  # fmt: skip
 @wide
 @as_json
 @reaches_server
@@ -87,7 +91,10 @@ def _fields(said: Found) -> dict[str, Any]:
     kind = given.pop("kind")
     given.pop("capture", None)
     if "last" in given:
-        return {"last": given["last"]}
+        return {name: given[name] for name in ("last", "vrf") if name in given}
+    if "vrf" in given:
+        text = "its VRF follows from how a message comes: --relay, --interface, or option 82"
+        raise click.UsageError(f"--vrf goes with --last alone: {text}")
     if not whole:
         given["type"] = kind
     if "options" in given:

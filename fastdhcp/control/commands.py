@@ -246,15 +246,18 @@ async def _not_here(context: Context, vrf: int, address: int) -> CommandError:
     """Of an address that a VRF does not have: which one has it."""
     names = context.table.catalog.vrfs
     shown = words.address_text(address)
-    here = f"VRF {names.get(vrf, vrf)}" if vrf else "the default VRF"
+    here = _in_words(context, vrf)
     text = f"{shown} is not in any subnet of {here} and was never leased"
     for other in {0, *names} - {vrf}:
         if await context.table.lease(other, address) is not None:
-            name = names.get(other, "default")
-            has = f"VRF {name}" if other else "the default VRF"
+            name, has = names.get(other, "default"), _in_words(context, other)
             text = f"{shown} is not in {here}; {has} has it: add --vrf {name}"
             break
     return CommandError(Kind.NOT_FOUND, text)
+
+
+def _in_words(context: Context, vrf: int) -> str:
+    return f"VRF {context.table.catalog.vrfs.get(vrf, vrf)}" if vrf else "the default VRF"
 
 
 async def _show_hardware(
@@ -313,11 +316,16 @@ def _last(
 async def explain(context: Context, request: messages.ExplainRequest) -> messages.Explanation:
     """What a message would draw, or what the last one of a client drew, and why."""
     if request.last is None:
+        if request.vrf is not None:
+            text = "goes with `last` alone: its VRF follows from how a message comes"
+            raise BadField("vrf", text)
         return context.explaining.explain(request, context.table.catalog, context.status)
     chaddr = _value("last", words.hardware_bytes, request.last)
-    rows = await asyncio.to_thread(_last, context.table.memory, chaddr, None, 1)
+    vrf = _vrf(context, request.vrf)
+    rows = await asyncio.to_thread(_last, context.table.memory, chaddr, vrf, 1)
     if not rows:
-        text = f"no message of {words.hardware_text(chaddr)} in the trace"
+        here = "" if vrf is None else f" in {_in_words(context, vrf)}"
+        text = f"no message of {words.hardware_text(chaddr)}{here} in the trace"
         oldest = await asyncio.to_thread(_oldest, context.table.memory)
         if oldest is not None:
             text += f" (it reaches back to {oldest:%H:%M:%SZ})"

@@ -224,7 +224,8 @@ class ReloadResponse(Message):
 
 class ExplainRequest(Request):
     """What is asked: a client (`hw_address` and so on, or any `options` by code or name, as text or
-    `hex:...`), or a whole message (`packet`, in hex), or the `last` message of a hardware address.
+    `hex:...`), or a whole message (`packet`, in hex), or the `last` message of a hardware address
+    (`vrf`: in this VRF).
 
     `type`: `discover`, `request` (SELECTING), `reboot`, `renew`, `rebind`, `decline`, `release`,
     `inform` or `bootp`; `address`: what it asks for or is about; `parameters`: option 55. It comes
@@ -255,6 +256,7 @@ class ExplainRequest(Request):
     source_port: Annotated[int, Meta(ge=1, le=0xFFFF)] | None = None
     packet: Annotated[str, Meta(max_length=1 << 15)] | None = None
     last: Text | None = None
+    vrf: Vrf | None = None
 
 
 class ExplainedLink(Message):

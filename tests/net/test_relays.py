@@ -102,6 +102,8 @@ def test_rfc6607_two_vrfs_with_one_prefix_through_one_relay_agent(
         assert {(entry["vrf-name"], entry["relay"]) for entry in seen} == {
             (row.get("vrf-name"), "pe-1")
         }
+        (last,) = rows(server, "explain", "--last", mac(1).hex(":"), "--vrf", name)
+        assert (last["link"]["vrf"], last["decision"]["vrf"]) == (row["vrf"], row["vrf"])
     table = server.command("leases").stdout.splitlines()
     assert [line.split()[0] for line in table] == ["vrf", "-", "blue", "customer-7"]
     assert f"{SELF} pe-1" in server.command("trace", "--wide").stdout

@@ -187,6 +187,8 @@ def test_the_last_message_of_a_client_that_sent_none(rig: ControlRig) -> None:
     result = run(rig, "--last", MAC)
     assert result.exit_code == 1
     assert f"no message of {MAC} in the trace" in result.stderr
+    result = run(rig, "--last", MAC, "--vrf", "default")
+    assert f"no message of {MAC} in the default VRF in the trace" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -195,6 +197,9 @@ def test_the_last_message_of_a_client_that_sent_none(rig: ControlRig) -> None:
         ([], "name a client, as in --hw-address 02:ee:00:00:00:01; see --help"),
         (["--packet", "00", "--last", MAC], "--packet and --last do not go together"),
         (["--last", MAC, "--hw-address", MAC], "--last and --hw-address do not go together"),
+        (["--last", MAC, "--vrf", "x"], "'x' is not a VRF; write its number, or one of default"),
+        (["--hw-address", MAC, "--vrf", "default"], "--vrf goes with --last alone: its VRF"),
+        (["--packet", "00", "--vrf", "0"], "--vrf goes with --last alone"),
         (["--packet", "00", "--option", "1=x"], "--packet and --option do not go together"),
         (["--option", "60"], "--option 60: write CODE=VALUE, as in 60=PXEClient"),
         (["--hw-address", MAC, "--parameters", "a"], "--parameters: write codes of options"),
@@ -211,5 +216,8 @@ def test_wrong_usage_in_words(rig: ControlRig, words: list[str], told: str) -> N
 def test_asking_over_tcp_is_reading(rig: ControlRig) -> None:
     body = json.dumps({"hw-address": MAC, "relay": "10.77.0.9", "options": {"60": "x"}}).encode()
     assert rig.http("/v1/explain", "POST", body)[0] == 200
+    vrf = json.dumps({"hw-address": MAC, "vrf": "default"}).encode()
+    status, refused = rig.http("/v1/explain", "POST", vrf)
+    assert (status, refused["text"].partition(":")[0]) == (400, "vrf")
     status, refused = rig.http("/v1/explain", "POST", b'{"parameters": [0]}')
     assert (status, refused["text"].partition(":")[0]) == (400, "parameters")
