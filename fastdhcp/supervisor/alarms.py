@@ -81,7 +81,9 @@ KINDS = (
         "served by: its clients go unanswered",
         "the text says which: bring it up, with its cable and its address. If it is meant to be "
         "gone, take its name out of the configuration, or its address; one that is not named there "
-        "and has no address in a subnet any more is missed until the next reload",
+        "is missed over reloads while it is there and the configuration has a subnet for the "
+        "address that it had (`interfaces` without it ends that), and if it is not there any more "
+        "until the next reload",
     ),
     Kind(
         "port-shared",

@@ -249,6 +249,21 @@ def test_a_link_that_goes_down_while_it_is_served_is_an_alarm(
     assert dora(link.ask, mac(2)).type == ACK
 
 
+def test_a_link_that_lost_its_address_is_missed_over_a_reload(lab: Lab, link: LinkClient) -> None:
+    config = lan()
+    del config["server"]["interfaces"]
+    server = FastDHCP(lab, "server", config)
+    assert dora(link.ask, mac(1)).type == ACK
+    lab.ip("server", "address", "del", f"{SERVER}/22", "dev", "srv0")
+    server.process.wait_for("alarm-on name=interface-not-served subject=srv0 .*no IPv4 address")
+    server.reload()
+    assert ("interface-not-served", "srv0") in outages(server)
+    lab.ip("server", "address", "add", f"{SERVER}/22", "dev", "srv0")
+    server.process.wait_for("alarm-off name=interface-not-served subject=srv0")
+    assert eventually(lambda: outages(server) == [])
+    assert dora(link.ask, mac(2)).type == ACK
+
+
 def test_a_link_without_carrier_is_an_alarm_and_no_new_policy(lab: Lab, link: LinkClient) -> None:
     server = FastDHCP(lab, "server", lan())
     assert dora(link.ask, mac(1)).type == ACK

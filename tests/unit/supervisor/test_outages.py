@@ -86,12 +86,39 @@ def test_one_without_carrier_is_missed(rig: Rig) -> None:
         assert rig.see(SRV0) == []
 
 
-def test_a_reload_is_the_operators_word_that_it_is_gone(rig: Rig) -> None:
+def test_a_reload_is_the_operators_word_that_one_that_is_not_there_is_gone(rig: Rig) -> None:
     rig.read(SUBNET)
     rig.see(SRV0)
     assert rig.see()
     rig.read(SUBNET)
     assert rig.see() == []
+
+
+def test_one_that_lost_its_address_is_missed_over_a_reload(rig: Rig) -> None:
+    lost = [("srv0", "srv0 has no IPv4 address: it is served as soon as it has one")]
+    moved = [("srv0", "srv0 has no address in a subnet any more: its clients get none")]
+    rig.read(SUBNET)
+    assert rig.see(SRV0) == []
+    assert rig.see(BARE) == lost
+    for _ in range(2):
+        rig.read(SUBNET)
+        assert rig.see(BARE) == lost
+    rig.read(SUBNET)
+    assert rig.see(ELSEWHERE) == moved
+    assert rig.see(SRV0) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["[server]\ninterfaces = []\n" + SUBNET, SUBNET.replace("10.77", "10.78")]
+)
+def test_one_that_a_reload_means_no_more_is_missed_no_more(rig: Rig, text: str) -> None:
+    rig.read(SUBNET)
+    rig.see(SRV0)
+    assert rig.see(BARE)
+    rig.read(text)
+    assert rig.see(BARE) == []
+    rig.read(SUBNET)
+    assert rig.see(BARE) == []
 
 
 def test_one_whose_name_is_taken_out_is_missed_no_more(rig: Rig) -> None:
