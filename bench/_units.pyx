@@ -16,7 +16,7 @@ from fastdhcp._image cimport CLASS_WORDS, Image, Pool, image_pool, image_slots
 from fastdhcp._journal cimport CHANGE_RENEW, Applied, Change, Outcome, apply_change, journal_change
 from fastdhcp._leases cimport Binding, Table, leases_candidates, leases_read, node_now
 from fastdhcp._memory cimport Memory
-from fastdhcp._program cimport Input, input_packet, program_test
+from fastdhcp._program cimport Input, input_packet, program_mark, program_test
 from fastdhcp._reply cimport Reply, reply_write
 from fastdhcp._scope cimport Arrival, Scope, scope_select
 from fastdhcp._stats cimport CLASS_COUNTERS, DROP_NONE
@@ -119,6 +119,28 @@ cdef class Units:
             for _i in range(count):
                 passed += program_test(image, 0, &input)
         return passed
+
+    def test_classes(self, const unsigned char[::1] image_bytes, bytes message,
+                     uint32_t count) -> int:
+        """Mark the classes of a message `count` times. Returns the first word of their bits."""
+        cdef const Image* image = <const Image*>&image_bytes[0]
+        cdef uint32_t _i
+        cdef uint64_t classes[CLASS_WORDS]
+        cdef uint64_t counted[CLASS_COUNTERS]
+        cdef Packet packet
+        cdef Input input
+        memset(classes, 0, sizeof(classes))
+        memset(counted, 0, sizeof(counted))
+        if codec_decode(image_slots(image), message, <uint32_t>len(message), self.scratch,
+                        &packet) != DROP_NONE:
+            raise ValueError("the message is no request")
+        input_packet(&input, &packet, &self.arrival)
+        input.classes = classes
+        input.counted = counted
+        with nogil:
+            for _i in range(count):
+                program_mark(image, &input)
+        return classes[0]
 
     def allocate(self, uint32_t pool, uint32_t count) -> list:
         """The next `count` addresses of a pool, by its index in the image, that look free."""

@@ -11,9 +11,11 @@ from msgspec import UNSET
 
 from fastdhcp.config import schema, values
 from fastdhcp.config.expressions import Expression, ExpressionError, compile_expression
+from fastdhcp.config.fusion import fused
 from fastdhcp.config.left_out import left_out
 from fastdhcp.config.model import EVERYBODY, Class, Guard, When
 from fastdhcp.config.notation import doubt_of_expression
+from fastdhcp.config.reads import Step
 from fastdhcp.config.report import Report, Where, unknown_name
 from fastdhcp.config.scopes import own_values, scope_options
 from fastdhcp.config.weights import RUN, WEIGHTS, weight_of
@@ -181,18 +183,21 @@ def in_order(classes: Iterable[Class]) -> list[Class]:
 
 def ceiling(classes: Iterable[Class]) -> int:
     """Instructions of the machine that the tests of a packet take at most, about. All are one
-    program; tests of one value take one look-up of it."""
+    program; tests of one value take one look-up of it, and those of an option stand before it."""
     grouped: set[object] = set()
-    total = 0
+    total = run = 0
     for found in classes:
         if found.test is None:
             continue
         if found.test.compared is None:
             total += weight_of(found.test.steps) + WEIGHTS["class"]
+            run = RUN
         elif (value := found.test.compared[0]).steps not in grouped:
             grouped.add(value.steps)
-            total += weight_of(value.steps) + WEIGHTS["among"]
-    return total + RUN if total else 0
+            steps = fused([*value.steps, Step("among")])
+            total += weight_of(steps)
+            run = run if len(steps) == 1 else RUN
+    return total + run
 
 
 def _names_one_of(found: Class, names: Mapping[str, Class]) -> bool:

@@ -102,17 +102,23 @@ def program_tables(programs: ProgramTable) -> dict[str, list[bytes]]:
 
 
 def program_image(
-    blob: Blob, programs: ProgramTable, interfaces: Sequence[bytes] = ()
+    blob: Blob,
+    programs: ProgramTable,
+    interfaces: Sequence[bytes] = (),
+    *,
+    class_places: Sequence[bytes] = (),
+    class_count: int = 0,
 ) -> bytearray:
-    """An image of programs alone, and of the interfaces that they may be asked about."""
+    """An image of programs alone, and of the interfaces that they may be asked about; the first
+    `class_count` instructions are those of its classes, by these places of literals."""
     fixed: dict[str, int | bytes] = {
         name: b"" if name in ("identity", "named") else 0
         for name in tables.HEADER.fields
         if name not in ("magic", "layout", "size")
     }
-    fixed["programs_read"] = programs.read
+    fixed |= {"programs_read": programs.read, "class_count": class_count}
     rows: dict[str, list[bytes]] = {name: [] for name in tables.TABLES[:-1]}
-    rows["interfaces"] = list(interfaces)
+    rows |= {"interfaces": list(interfaces), "class_places": list(class_places)}
     return tables.assemble(fixed, blob, {**rows, **program_tables(programs)})
 
 

@@ -2,7 +2,8 @@
 tests.bench.weights`, beside what fastdhcp/config/weights.py says of it.
 
 Each is run twice, in a program with it and in one without it; values have 32 octets. What the loop
-of the bench takes is in both.
+of the bench takes is in both. A group of an option is no part of a program, but a step before it:
+so it is run as the classes of a packet are, with one literal, which the value is.
 """
 
 import os
@@ -13,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 COUNT = 10_000
+ROOM = 4  # places of a group, as a literal has them
 TEXT = b"PXEClient:Arch:00007:UNDI:003016"
 AGAIN = b"PXEClient:Arch:00007:UNDI:003017"
 RELAY_INFO = b"\x01\x20" + TEXT + b"\x02\x20" + TEXT + b"\x06\x20" + TEXT
@@ -62,6 +64,8 @@ def cases() -> "dict[str, tuple[list[Step], list[Step]]]":
         "bootp": one([], "bootp"), "truth": one([], "truth", a=1), "not": one([], "not"),
         "jump": one([], "jump"), "jump-if": one([true], "jump-if"),
         "jump-unless": one([], "jump-unless"), "class": one([true], "class", b=9, c=9),
+        "among": one([text], "among", b=ROOM - 1),
+        "option-among": one([], "option-among", option=60, b=ROOM - 1),
     }  # fmt: skip
 
 
@@ -75,16 +79,34 @@ def work() -> None:
     options = {60: TEXT, 43: ENCAPSULATED, 125: BY_VENDOR, 82: RELAY_INFO}
     message = encode(chaddr=b"\x02\0\0\0\0\1", message_type=1, ciaddr="10.64.200.100",
                      options=options)  # fmt: skip
-    for program in programs():
+    for op, program in programs():
         blob = Blob()
         table = ProgramTable(blob)
         table.add(program, {"a": 9})
-        units.test(program_image(blob, table), message, COUNT)
+        places = one_literal(blob)
+        if op == "option-among":
+            image = program_image(blob, table, class_places=places, class_count=len(program))
+            units.test_classes(image, message, COUNT)
+        else:
+            units.test(program_image(blob, table, class_places=places), message, COUNT)
     units.test(program_image(blob, table), message, 1)
 
 
-def programs() -> "list[list[Step]]":
-    return [[], *(program for pair in cases().values() for program in pair)]
+def one_literal(blob: "Blob") -> list[bytes]:
+    """The places of a group: that of TEXT, the others and the end of them empty."""
+    digest = literal_hash(TEXT)
+    empty = bytes(tables.CLASS_PLACE.size)
+    place = tables.CLASS_PLACE.pack(
+        hash=digest, literal_at=blob.place(TEXT), literal_len=len(TEXT), number=9, counter=9
+    )
+    at = digest & (ROOM - 1)
+    return [*[empty] * at, place, *[empty] * (ROOM - at)]
+
+
+def programs() -> "list[tuple[str, list[Step]]]":
+    """With the instruction that each is for, but for the first."""
+    pairs = [(op, program) for op, pair in cases().items() for program in pair]
+    return [("run", []), *pairs]
 
 
 def counted() -> list[float]:
@@ -112,6 +134,8 @@ ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
+from fastdhcp._classes import literal_hash  # noqa: E402
+from fastdhcp.config import tables  # noqa: E402
 from fastdhcp.config.programs import ProgramTable, program_image  # noqa: E402
 from fastdhcp.config.reads import Step  # noqa: E402
 from fastdhcp.config.syntax import LENGTH_ALL  # noqa: E402

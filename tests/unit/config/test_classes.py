@@ -9,6 +9,7 @@ import pytest
 from fastdhcp.config import check, load
 from fastdhcp.config.classes import ceiling, in_order
 from fastdhcp.config.compile import Ids, compile_image
+from fastdhcp.config.weights import RUN, WEIGHTS
 
 SUBNET = '[[subnets]]\nsubnet = "10.0.0.0/24"\npools = ["10.0.0.10-10.0.0.20"]\n'
 
@@ -175,15 +176,18 @@ def test_each_test_stands_behind_those_that_it_names(tmp_path) -> None:
 
 
 def test_tests_of_one_value_cost_one_look(tmp_path) -> None:
-    def cost(count: int) -> int:
+    """Of an option it is the only instruction, and no program begins for it."""
+    def cost(count: int, value: str = "option[60].hex") -> int:
         path = tmp_path / "fastdhcp.toml"
         path.write_text("".join(
-            written(f"c{i}", f"test = \"option[60].hex == 'model {i}'\"\ndrop = true")
+            written(f"c{i}", f"test = \"{value} == 'model {i}'\"\ndrop = true")
             for i in range(count)
         ) + SUBNET)  # fmt: skip
         return ceiling(load(path).classes)
 
-    assert cost(200) == cost(1) <= 250
+    assert cost(200) == cost(1) == WEIGHTS["option-among"]
+    relay = "relay4[1].hex"
+    assert cost(200, relay) == cost(1, relay) == RUN + WEIGHTS["relay"] + WEIGHTS["among"]
 
 
 def test_a_hundred_classes_by_a_thousand_subnets_compile_in_five_seconds(tmp_path) -> None:
