@@ -6,23 +6,23 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 from fastdhcp._areas cimport STEP_OPTION, next_option
 from fastdhcp._atomic cimport lowest_bit_u64
-from fastdhcp._classes cimport classes_has
-from fastdhcp._codec cimport OptionSpan, codec_lay_options, codec_option_size
-from fastdhcp._image cimport (
-    CLASSES_TOLD, NOWHERE, OPTION_ALWAYS, OPTION_BY_VENDOR, OPTION_IMPLIED, OPTION_NEVER,
-    ClassSets, Image, Layer,
-    Option, Pool, Subnet, When, image_class, image_class_sets, image_find_option, image_layer,
-    image_pool, image_subnet, image_table, image_when,
+from fastdhcp._choice cimport (
+    Choice, add_own, add_span, is_implied, is_own, nearest_value, value_of,
 )
+from fastdhcp._classes cimport classes_has
+from fastdhcp._codec cimport codec_lay_options, codec_option_size
+from fastdhcp._image cimport (
+    CLASS_WORDS, CLASSES_TOLD, NOWHERE, OPTION_ALWAYS, OPTION_BY_VENDOR, OPTION_NEVER, ClassSets,
+    Image, Layer, Option, Pool, Subnet, When, image_class, image_class_sets, image_find_option,
+    image_layer, image_pool, image_subnet, image_table, image_when,
+)
+from fastdhcp._reservations cimport Reservation
 from fastdhcp._stats cimport COUNT_CACHE_MISS, Counters, count
 from fastdhcp._vendors cimport vendors_add
 from fastdhcp._wire cimport *
 
 cdef enum:
     KEY_HEAD = 24            # bytes of a BodyKey before its list: three words
-    WHENS_MAX = 32           # of one subnet or pool
-    # Reservation, `when` of pool and subnet, classes, pool, subnet (with the defaults in it).
-    LAYERS_MAX = 3 + 2 * WHENS_MAX + 64 * CLASS_WORDS
     OPTION_ROUTERS = 3
     OPTION_STATIC_ROUTES = 33
     OPTION_CLASSLESS_ROUTES = 121
@@ -43,26 +43,6 @@ for _code in (OPTION_PAD, OPTION_REQUESTED_ADDRESS, OPTION_LEASE_TIME, OPTION_OV
 cdef uint8_t ASKED_ONLY[256]
 for _code in (OPTION_V6_ONLY, OPTION_AUTO_CONFIG, OPTION_PORT_PARAMETERS):
     ASKED_ONLY[<int>_code] = 1
-
-
-# The options chosen for one body; what is made up here needs bytes to point at.
-cdef struct Choice:
-    const Image* image
-    const BodyKey* key
-    const Layer* layers[LAYERS_MAX]
-    Source sources[LAYERS_MAX]  # of each layer
-    Source pushed            # of the layers that are pushed next
-    uint32_t layer_count
-    OptionSpan spans[256]
-    uint32_t count
-    uint8_t sending[256]     # OptionFlag: the nearest layer's word, OPTION_ALWAYS or OPTION_NEVER
-    uint8_t done[256]        # added, or not to be
-    uint8_t mask[4]
-    uint8_t vendors[BODY_SIZE]  # option 125, when several layers have a part in it
-    bint listed              # there is an option 55
-    bint own_file            # 67 is the reservation's own boot file, and is wanted
-    bint routes_instead      # routers and static routes give way to classless routes
-    uint32_t before_name     # options before a name of its own; BODY_NO_NAME: it is not asked for
 
 
 # ---- choosing
@@ -119,6 +99,7 @@ cdef void choice_begin(Choice* c, const Image* image, const BodyKey* key,
     cdef const Pool* pool = NULL
     c.image = image
     c.key = key
+    c.owner = NULL
     c.layer_count = c.count = 0
     c.before_name = BODY_NO_NAME
     c.listed = c.routes_instead = c.own_file = False
@@ -146,20 +127,6 @@ cdef void choice_begin(Choice* c, const Image* image, const BodyKey* key,
         # RFC 2132 2: what section 9 has is DHCP's alone.
         c.done[<int>OPTION_VENDOR_CLASS] = 1
         c.done[<int>OPTION_TFTP_SERVER_NAME] = c.done[<int>OPTION_BOOT_FILE_NAME] = 1
-
-
-cdef inline Span value_of(const Image* image, const Option* option) noexcept nogil:
-    return Span(<const uint8_t*>image + option.value_at, option.value_len)
-
-
-cdef Span nearest_value(const Choice* c, uint8_t code) noexcept nogil:
-    cdef const Option* option
-    cdef uint32_t i
-    for i in range(c.layer_count):
-        option = image_find_option(c.image, c.layers[i], code)
-        if option != NULL:
-            return value_of(c.image, option)
-    return Span(NULL, 0)
 
 
 # RFC 3925 4: each vendor once; the nearest layer that names it has its options. What a layer gives
@@ -195,44 +162,18 @@ cdef Span choice_value(Choice* c, uint8_t code) noexcept nogil:
     return value
 
 
-# Is it there only because server-name or boot-file is (RFC 2132 9.4, 9.5)? Who did not ask for it
-# has it in sname or file.
-cdef bint is_implied(const Choice* c, uint8_t code) noexcept nogil:
-    cdef const Option* option
-    cdef uint32_t i
-    if code != OPTION_TFTP_SERVER_NAME and code != OPTION_BOOT_FILE_NAME:
-        return False
-    for i in range(c.layer_count):
-        option = image_find_option(c.image, c.layers[i], code)
-        if option != NULL:
-            return option.flags & OPTION_IMPLIED
-    return False
-
-
-# Does the reservation's own boot file stand before what the layers say of 67? Its own option does
-# not give way.
-cdef inline bint is_own_file(const Choice* c) noexcept nogil:
-    return (c.key.file_taken == FILE_OWN and image_find_option(
-        c.image, c.layers[0], OPTION_BOOT_FILE_NAME) == NULL)
-
-
-# Once. Nothing has length 0 (small clients stumble over it), unless it is configured so. A
-# reservation's own name for its client stands before any layer's option 12.
+# Once. Nothing has length 0 (small clients stumble over it), unless it is configured so.
 cdef void choice_add(Choice* c, uint8_t code) noexcept nogil:
     cdef Span value
     if NOT_IN_BODY[code] or c.done[code]:
         return
     c.done[code] = 1
-    if code == OPTION_HOSTNAME and c.key.own_name:
-        c.before_name = c.count
-        return
-    if code == OPTION_BOOT_FILE_NAME and is_own_file(c):
-        c.own_file = c.listed or c.sending[code] == OPTION_ALWAYS
+    if is_own(c, code):
+        add_own(c, code)
         return
     value = choice_value(c, code)
     if value.at != NULL:
-        c.spans[c.count] = OptionSpan(value, code)
-        c.count += 1
+        add_span(c, code, value)
 
 
 # always-send: before all that is asked for, so that it is the last to be left out.
@@ -291,8 +232,9 @@ cdef void choose_all(Choice* c) noexcept nogil:
 
 
 cdef void choose(Choice* c, const Image* image, const BodyKey* key, const uint64_t* classes,
-                 Span list, bint classless) noexcept nogil:
+                 Span list, const Reservation* owner, bint classless) noexcept nogil:
     choice_begin(c, image, key, classes)
+    c.owner = owner
     if list.at == NULL:
         choose_all(c)
     else:
@@ -305,15 +247,14 @@ cdef inline Writer writer_over(uint8_t* at, uint32_t size) noexcept nogil:
     return Writer(at, at + size, False)
 
 
-# Where a name of its own stands in `main`. A body that does not fit as a whole has it first.
-cdef uint16_t name_place(const Choice* c, bint whole) noexcept nogil:
+# Where a name of its own is put in: in `main` of a body that fits as a whole.
+cdef uint16_t name_place(const Choice* c) noexcept nogil:
     cdef uint32_t at = 0
     cdef uint32_t i
     if c.before_name == BODY_NO_NAME:
         return BODY_NO_NAME
-    if whole:
-        for i in range(c.before_name):
-            at += codec_option_size(c.spans[i].value.len)
+    for i in range(c.before_name):
+        at += codec_option_size(c.spans[i].value.len)
     return <uint16_t>at
 
 
@@ -348,19 +289,19 @@ cdef void lay_choice(Body* body, const Choice* c) noexcept nogil:
         NULL if whole or key.sname_taken else &sname, &body.overload)
     body.own_file = c.own_file
     body.size = <uint16_t>(main.at - body.main)
-    body.name_at = name_place(c, whole and body.left_out == 0)
+    body.name_at = name_place(c)
 
 
 # Routers gave way to classless routes: if those are left out, the routers come after all.
 cdef void lay_body(Body* body, const Image* image, const BodyKey* key, const uint64_t* classes,
-                   Span list) noexcept nogil:
+                   Span list, const Reservation* owner) noexcept nogil:
     cdef Choice c
-    choose(&c, image, key, classes, list, True)
+    choose(&c, image, key, classes, list, owner, True)
     memcpy(&body.key, key, sizeof(BodyKey))
     body.used = 1
     lay_choice(body, &c)
     if body.left_out and c.routes_instead and not body_has(body, OPTION_CLASSLESS_ROUTES):
-        choose(&c, image, key, classes, list, False)
+        choose(&c, image, key, classes, list, owner, False)
         lay_choice(body, &c)
 
 
@@ -406,18 +347,18 @@ cdef const Body* find_or_lay(Bodies* bodies, const Image* image, const BodyKey* 
     way = 0 if not ways[0].used else 1 if not ways[1].used else bodies.recent[set] ^ 1
     bodies.recent[set] = <uint8_t>way
     count(counters, COUNT_CACHE_MISS)
-    lay_body(&ways[way], image, key, classes, list)
+    lay_body(&ways[way], image, key, classes, list, NULL)
     return &ways[way]
 
 
-# The same without the cache, for a list that no key has room for.
+# The same without the cache, for a list that no key has room for, or for one client.
 cdef const Body* lay_once(Bodies* bodies, const Image* image, BodyKey* key,
                           const uint64_t* classes, Span list, uint32_t room,
-                          Counters* counters) noexcept nogil:
+                          const Reservation* owner, Counters* counters) noexcept nogil:
     cdef Body* body = &bodies.places[BODY_SETS * BODY_WAYS]
     key.room = <uint16_t>room
     count(counters, COUNT_CACHE_MISS)
-    lay_body(body, image, key, classes, list)
+    lay_body(body, image, key, classes, list, owner)
     return body
 
 
@@ -431,10 +372,21 @@ cdef void put_classes(BodyKey* key, const Image* image, const uint64_t* classes)
             key.words += 1
 
 
+# What is put in beside a body: option 12 at its place, option 67 before it.
+cdef inline uint32_t own_size(const Body* body, const Reservation* owner) noexcept nogil:
+    cdef uint32_t size = 0
+    if body.name_at != BODY_NO_NAME:
+        size = codec_option_size(owner.hostname_len)
+    if body.own_file:
+        size += codec_option_size(owner.boot_file_len)
+    return size
+
+
 cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key,
                              const uint64_t* classes, Span list, uint32_t room,
-                             uint32_t name_size, Counters* counters) noexcept nogil:
+                             const Reservation* reservation, Counters* counters) noexcept nogil:
     cdef const Body* body
+    cdef uint32_t own
     key.generation = image.generation
     key.words = 0
     if image.class_effects & CLASSES_TOLD:
@@ -443,8 +395,7 @@ cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key,
     if list.at != NULL:
         if list.len > BODY_LIST_MAX:
             key.list_len = 0
-            room -= name_size if name_size <= room else 0
-            return lay_once(bodies, image, key, classes, list, room, counters)
+            return lay_once(bodies, image, key, classes, list, room, reservation, counters)
         key.list_len = <uint16_t>list.len
         if list.len % 8:             # it is hashed by whole words
             (<uint64_t*>key.tail)[key.words + list.len // 8] = 0
@@ -452,11 +403,12 @@ cdef const Body* bodies_find(Bodies* bodies, const Image* image, BodyKey* key,
     # Nearly all bodies fit as a whole, so the length of an option 82 behind them spoils no hit.
     key.room = BODY_ANY_ROOM
     body = find_or_lay(bodies, image, key, classes, list, counters)
-    if body.name_at == BODY_NO_NAME:
-        name_size = 0
-    if body.left_out == 0 and body.size + name_size <= room:
+    own = own_size(body, reservation)
+    if body.left_out == 0 and body.size + own <= room:
         return body
-    key.room = <uint16_t>(room - name_size if name_size <= room else room)
+    if own:
+        return lay_once(bodies, image, key, classes, list, room, reservation, counters)
+    key.room = <uint16_t>room
     return find_or_lay(bodies, image, key, classes, list, counters)
 
 

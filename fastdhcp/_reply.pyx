@@ -5,7 +5,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset, strlen
 
 from fastdhcp._body cimport (
-    BODY_NO_NAME, FILE_FREE, FILE_OWN, FILE_TAKEN, Bodies, Body, BodyKey, bodies_find,
+    BODY_NO_NAME, FILE_FREE, FILE_OWN, FILE_TAKEN, Bodies, Body, BodyKey, FileTaken, bodies_find,
     body_key_begin,
 )
 from fastdhcp._codec cimport HAS_FQDN, HAS_RELAY_PORT, Packet, codec_option_size
@@ -264,15 +264,14 @@ cdef inline uint32_t next_server(const Handled* handled) noexcept nogil:
 
 
 # What all clients of a kind have, with the name of this one at its place.
-cdef inline void write_options(Writer* w, const Body* body, Span name,
-                               uint32_t room) noexcept nogil:
+cdef inline void write_options(Writer* w, const Body* body,
+                               const Reservation* reservation) noexcept nogil:
     cdef uint32_t before = body.name_at
-    if (name.len == 0 or before == BODY_NO_NAME
-            or body.size + codec_option_size(name.len) > room):
+    if before == BODY_NO_NAME:
         write_bytes(w, body.main, body.size)
         return
     write_bytes(w, body.main, before)
-    write_option(w, OPTION_HOSTNAME, name)
+    write_option(w, OPTION_HOSTNAME, reservation_hostname(reservation))
     write_bytes(w, body.main + before, body.size - before)
 
 
@@ -289,19 +288,17 @@ cdef void write_fqdn(const Reply* reply, Writer* w, const Packet* packet,
     at[3] = at[4] = FQDN_RCODE
 
 
-# What the body of this client is known by, but for the fields that are taken; and its own name.
-cdef inline void begin_key(BodyKey* key, Span* name, const Handled* handled) noexcept nogil:
-    body_key_begin(key, handled.subnet, handled.pool, handled.reservation)
-    if handled.reservation != NULL:
-        name[0] = reservation_hostname(handled.reservation)
-    key.own_name = 1 if name.len else 0
+# What the body of this client is known by, but for the fields that are taken.
+cdef inline void begin_key(BodyKey* key, const Handled* handled) noexcept nogil:
+    cdef const Reservation* reservation = handled.reservation
+    body_key_begin(key, handled.subnet, handled.pool, reservation)
+    key.own_name = 1 if reservation != NULL and reservation.hostname_len else 0
 
 
 # Whose the boot file is. One of the reservation's own may go as option 67, too, beside the body.
-cdef inline uint8_t file_taken(const Handled* handled, Span file, uint32_t* room) noexcept nogil:
+cdef inline FileTaken file_taken(const Handled* handled) noexcept nogil:
     if handled.reservation == NULL or handled.reservation.boot_file_len == 0:
         return FILE_TAKEN
-    room[0] -= min(room[0], codec_option_size(file.len))
     return FILE_OWN
 
 
@@ -310,18 +307,15 @@ cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image
                      Counters* counters) noexcept nogil:
     cdef const Params* params = handled.params
     cdef uint32_t room = room_left(reply, w, packet, handled)
-    cdef Span name = Span(NULL, 0)
     cdef Span file = boot_file(image, params, handled.reservation)
     cdef const Body* body
     cdef BodyKey key
-    begin_key(&key, &name, handled)
-    key.file_taken = FILE_FREE
-    if file.len:
-        key.file_taken = file_taken(handled, file, &room)
+    begin_key(&key, handled)
+    key.file_taken = <uint8_t>(file_taken(handled) if file.len else FILE_FREE)
     key.sname_taken = 1 if params.server_name_len else 0
     key.bootp = 0
     body = bodies_find(bodies, image, &key, handled.classes, packet.parameter_list, room,
-                       codec_option_size(name.len) if name.len else 0, counters)
+                       handled.reservation, counters)
     if file.len:
         memcpy(reply.data + AT_FILE, file.at, file.len)
         if body.own_file:
@@ -333,7 +327,7 @@ cdef void write_body(Reply* reply, Writer* w, Bodies* bodies, const Image* image
                params.server_name_len)
     elif body.overload:
         memcpy(reply.data + AT_SNAME, body.sname, SNAME_SIZE)
-    write_options(w, body, name, room)
+    write_options(w, body, handled.reservation)
 
 
 # An OFFER of no address says why (108, 116), and no more.
@@ -369,21 +363,18 @@ cdef bint write_bootp(Reply* reply, Writer* w, Bodies* bodies, const Image* imag
                       const Packet* packet, const Handled* handled,
                       Counters* counters) noexcept nogil:
     cdef Packet asked = packet[0]
-    cdef Span name = Span(NULL, 0)
-    cdef uint32_t room
     cdef const Body* body
     cdef BodyKey key
     asked.client_id.at = NULL
     asked.max_size = <uint16_t>max(packet.size, <uint32_t>MESSAGE_SIZE_MIN) + <uint16_t>IP_UDP_SIZE
     reply.type = BOOTP
     write_bootp_fields(reply, image, packet, handled)
-    begin_key(&key, &name, handled)
+    begin_key(&key, handled)
     key.file_taken = FILE_TAKEN
     key.sname_taken = key.bootp = 1
-    room = room_left(reply, w, &asked, handled)
-    body = bodies_find(bodies, image, &key, handled.classes, packet.parameter_list, room,
-                       codec_option_size(name.len) if name.len else 0, counters)
-    write_options(w, body, name, room)
+    body = bodies_find(bodies, image, &key, handled.classes, packet.parameter_list,
+                       room_left(reply, w, &asked, handled), handled.reservation, counters)
+    write_options(w, body, handled.reservation)
     return finish(reply, w, &asked, handled, counters)
 
 

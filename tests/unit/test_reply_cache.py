@@ -15,6 +15,7 @@ hostname = "host-{n}"
 """
     for n in range(60, 160)
 )
+AT_FILE, AT_OPTIONS = 108, 236
 SIZE_57 = (576).to_bytes(2, "big")
 
 
@@ -57,16 +58,19 @@ def test_a_name_that_is_not_asked_for_takes_no_room() -> None:
     assert 12 not in decode(make(maker, request(options={55: b"\x06"}), reservation=1)).options
 
 
-def test_rfc3396_a_name_of_its_own_goes_first_where_not_all_fits() -> None:
+def test_a_name_that_finds_no_room_beside_the_body_is_laid_with_it_and_never_kept() -> None:
+    """RFC 2132 9.3: an option of its own goes to `file` as any other, and to nobody else."""
     text = POLICY.replace("[defaults.options]\n",
                           f'[defaults.options]\n"225" = "hex:{"ab" * 240}"\n')
-    text = text.replace("printer-7", "p" * 60)
-    maker = ReplyMaker(compiled(text))
+    maker = ReplyMaker(compiled(text + RESERVED))
     asked = request(options={55: b"\xe1\x0c", 61: b"\1" * 30, 57: SIZE_57})
-    message = make(maker, asked, reservation=0)
-    options = decode(message).options
-    assert options[12] == b"p" * 60
-    assert len(message) <= 548
+    for n in (1, 2, 1):
+        message = make(maker, asked, reservation=n)
+        assert decode(message).options[12] == b"host-%d" % (n + 59)
+        assert decode(message).options[225] == b"\xab" * 240
+        assert b"host-" in message[AT_FILE:AT_OPTIONS]
+        assert len(message) <= 548
+    assert maker.misses == 4, "the whole body once, and one for each reply"
 
 
 def test_a_list_of_nothing_and_no_list_are_two_bodies() -> None:

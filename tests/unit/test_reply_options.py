@@ -377,11 +377,52 @@ def test_an_own_boot_file_that_is_never_sent_as_an_option() -> None:
     assert (reply.file.rstrip(b"\0"), 67 in reply.options) == (b"own.0", False)
 
 
-def test_an_own_boot_file_finds_room_before_the_body_is_laid() -> None:
-    """RFC 2132 9.10: 576 octets and no more."""
-    long = 'boot-file = "' + "x" * 127 + '"'
-    many = ", ".join(f'"10.0.0.{n}"' for n in range(40))
-    maker = maker_of(defaults=f"options = {{ ntp-servers = [{many}] }}", kept=long)
-    reply = make(maker, request(options={55: bytes([42, 67]), 57: SMALL}), reservation=0)
+LONG_FILE = 'boot-file = "' + "x" * 127 + '"'
+MANY = ", ".join(f'"10.0.0.{n}"' for n in range(40))
+
+
+@pytest.mark.parametrize(
+    ("asked", "got"),
+    [([42, 67], [42]), ([67, 42], [67]), ([42], [42]), ([67, 6, 42], [67, 6])],
+    ids=["last", "first", "not asked for", "what is shorter still finds room"],
+)
+def test_rfc2132_9_8_an_own_boot_file_takes_its_turn(asked: list[int], got: list[int]) -> None:
+    """RFC 2132 9.10: 576 octets and no more; of 42 and 67 they take one."""
+    options = f'options = {{ ntp-servers = [{MANY}], domain-name-servers = ["10.77.0.2"] }}'
+    maker = maker_of(defaults=options, kept=LONG_FILE)
+    reply = make(maker, request(options={55: bytes(asked), 57: SMALL}), reservation=0)
     assert len(reply) <= 548
-    assert decode(reply).options[67] == b"x" * 127
+    assert decode(reply).file.rstrip(b"\0") == b"x" * 127
+    assert [code for code in decode(reply).options if code in asked] == got
+
+
+# Both fields are taken, so that all that is sent must find its room in the options field.
+FULL = 'server-name = "s"\nboot-file = "b"\noptions = { domain-name-servers = [' + (
+    ", ".join(f'"10.0.0.{n}"' for n in range(30)) + '], domain-name = "' + "d" * 60 + '" }'
+)
+LONG_NAME = f'hostname = "{"h" * 200}"'
+
+
+@pytest.mark.parametrize(
+    ("asked", "got"),
+    [
+        ([1, 6, 15, 12], [1, 6, 15]),
+        ([12, 1, 15, 6], [1, 12, 15]),
+        ([12, 6, 15], [12, 15]),
+        ([*range(150, 250), 6, 12, 15], [6, 15]),
+    ],
+    ids=["last", "first", "what is shorter still finds room", "a list that no body is kept by"],
+)
+def test_rfc2132_9_8_an_own_name_takes_its_turn(asked: list[int], got: list[int]) -> None:
+    """It is the client's order of preference, whoever says what an option is worth."""
+    maker = maker_of(defaults=FULL, kept=LONG_NAME)
+    reply = make(maker, request(options={55: bytes(asked), 57: SMALL}), reservation=0)
+    assert len(reply) <= 548
+    assert [code for code in decode(reply).options if code in asked] == got
+
+
+def test_an_own_name_that_is_always_sent_is_the_last_to_be_left_out() -> None:
+    maker = maker_of(defaults=FULL + '\nalways-send = ["host-name"]', kept=LONG_NAME)
+    reply = make(maker, request(options={55: bytes([6]), 57: SMALL}), reservation=0)
+    assert decode(reply).options[12] == b"h" * 200
+    assert 6 not in decode(reply).options
