@@ -12,7 +12,7 @@ from fastdhcp._wire cimport Span
 
 cdef enum:
     IMAGE_MAGIC = 0x46444950     # "FDIP"
-    IMAGE_LAYOUT = 6
+    IMAGE_LAYOUT = 7
     NOWHERE = 0xFFFFFFFF         # "none" for every index
     INFINITE = 0xFFFFFFFF        # RFC 2132 9.2: a lease time without end
     ORDER_MAX = 16               # places of `identity`; 0 ends it
@@ -297,6 +297,7 @@ cdef struct Interface:
     uint32_t subnet              # index of that address's; NOWHERE: it is in none
     uint32_t mtu                 # octets of an IP packet; 0: not known
     uint32_t untrusted           # 1: option 82 without giaddr from there is dropped
+    uint32_t trains              # 1: replies may leave there as trains (_socket.pxd)
     uint32_t name_at
     uint32_t name_len
 

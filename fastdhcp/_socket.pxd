@@ -1,4 +1,8 @@
-"""Packets in and replies out, a batch at a time: recvmmsg, sendmmsg, and nothing else of I/O."""
+"""Packets in and replies out, a batch at a time: recvmmsg, sendmmsg, and nothing else of I/O.
+
+Replies of one length to one destination leave as a train: one message, which the kernel routes once
+and then cuts (UDP_SEGMENT).
+"""
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
 
@@ -12,9 +16,12 @@ cdef enum:
     BATCH_MAX = 64           # packets of one receive
     BUFFER_SIZE = 2048       # a packet; what is longer is truncated, and dropped as too long
     CONTROL_IN_SIZE = 64     # IP_PKTINFO 32, SO_TIMESTAMPNS 32
-    CONTROL_OUT_SIZE = 32    # IP_PKTINFO
+    CONTROL_SOURCE_SIZE = 32  # IP_PKTINFO
+    CONTROL_OUT_SIZE = 56    # UDP_SEGMENT 24 behind it, of a train
     OUT_MAX = IN_FLIGHT_MAX  # replies of one send
     GROUP_SLOTS = 2 * OUT_MAX
+    TRAIN_MAX = 64           # replies: the kernel's UDP_MAX_SEGMENTS before Linux 6.9
+    TRAIN_SIZE_MAX = 65000   # octets: an IP packet of 65,535, its headers in it
 
 cdef struct Inbox:
     int fd
@@ -26,12 +33,13 @@ cdef struct Inbox:
     uint8_t* buffers             # BUFFER_SIZE each
 
 
-# Messages that go out through one socket.
+# Messages that go out through one socket, of one reply each or of a train of them.
 cdef struct Lane:
     int fd
-    uint32_t count
+    uint32_t count               # messages
+    uint32_t filled              # replies in them
     mmsghdr headers[OUT_MAX]
-    iovec vectors[OUT_MAX]
+    iovec vectors[OUT_MAX]       # by reply: those of a message, then those of the next
     uint32_t numbers[OUT_MAX]    # of the replies
 
 

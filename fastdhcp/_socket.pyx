@@ -1,17 +1,20 @@
 """The sockets of a worker: one for UDP, and one for frames to clients that have no address yet."""
 
-from libc.errno cimport EAGAIN, EINTR, errno
+from libc.errno cimport EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, errno
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
 from fastdhcp._held cimport Held, held_give
+from fastdhcp._image cimport (
+    NOWHERE, Image, Interface, image_find_interface, image_table,
+)
 from fastdhcp._linux cimport (
     AF_INET, AF_PACKET, CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_NXTHDR, IPPROTO_IP, IP_PKTINFO,
-    MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC, POLLOUT, SOL_SOCKET, SO_TIMESTAMPNS, cmsghdr, htonl,
-    htons, in_pktinfo, msghdr, ntohl, ntohs, poll, pollfd, recvmmsg, sendmmsg, sockaddr_in,
-    sockaddr_ll,
+    MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC, POLLOUT, SOL_SOCKET, SOL_UDP, SO_TIMESTAMPNS,
+    UDP_SEGMENT, cmsghdr, htonl, htons, in_pktinfo, msghdr, ntohl, ntohs, poll, pollfd, recvmmsg,
+    sendmmsg, sockaddr_in, sockaddr_ll,
 )
 from fastdhcp._leases cimport Table
 from fastdhcp._reply cimport (
@@ -112,13 +115,22 @@ cdef void lane_open(Lane* lane, int fd, uint8_t* names, uint32_t name_size) noex
     for i in range(<uint32_t>OUT_MAX):
         lane.headers[i].msg_hdr.msg_name = names + i * name_size
         lane.headers[i].msg_hdr.msg_namelen = name_size
-        lane.headers[i].msg_hdr.msg_iov = &lane.vectors[i]
-        lane.headers[i].msg_hdr.msg_iovlen = 1
+
+
+cdef inline void control_head(uint8_t* at, int level, int type, size_t size) noexcept nogil:
+    cdef cmsghdr* head = <cmsghdr*>at
+    head.cmsg_len = CMSG_LEN(size)
+    head.cmsg_level = level
+    head.cmsg_type = type
+
+
+cdef inline void control_open(uint8_t* control) noexcept nogil:
+    control_head(control, IPPROTO_IP, IP_PKTINFO, sizeof(in_pktinfo))
+    control_head(control + CONTROL_SOURCE_SIZE, SOL_UDP, UDP_SEGMENT, sizeof(uint16_t))
 
 
 cdef void outbox_open(Outbox* outbox, int udp, int frames, Held* held,
                       const Table* t) noexcept nogil:
-    cdef cmsghdr* head
     cdef uint32_t i
     memset(outbox, 0, sizeof(Outbox))
     outbox.held = held
@@ -132,41 +144,54 @@ cdef void outbox_open(Outbox* outbox, int udp, int frames, Held* held,
         outbox.frame_names[i].sll_protocol = htons(ETHERTYPE_IP)
         outbox.frame_names[i].sll_halen = ETHERNET_HLEN
         outbox.udp.headers[i].msg_hdr.msg_control = <uint8_t*>outbox.controls[i]
-        outbox.udp.headers[i].msg_hdr.msg_controllen = CONTROL_OUT_SIZE
-        head = <cmsghdr*>&outbox.controls[i]
-        head.cmsg_len = CMSG_LEN(sizeof(in_pktinfo))
-        head.cmsg_level = IPPROTO_IP
-        head.cmsg_type = IP_PKTINFO
+        control_open(outbox.controls[i])
 
 
-# A place in a lane for a reply's bytes.
-cdef inline uint32_t lane_take(Lane* lane, uint32_t number, uint8_t* at,
-                               size_t size) noexcept nogil:
+# The next message of a lane, and a reply's bytes at the end of the last one.
+cdef inline uint32_t lane_begin(Lane* lane) noexcept nogil:
     cdef uint32_t i = lane.count
-    lane.vectors[i].iov_base = at
-    lane.vectors[i].iov_len = size
-    lane.numbers[i] = number
+    lane.headers[i].msg_hdr.msg_iov = &lane.vectors[lane.filled]
+    lane.headers[i].msg_hdr.msg_iovlen = 0
     lane.count += 1
     return i
 
 
+cdef inline void lane_put(Lane* lane, uint32_t number, uint8_t* at, size_t size) noexcept nogil:
+    lane.vectors[lane.filled].iov_base = at
+    lane.vectors[lane.filled].iov_len = size
+    lane.numbers[lane.filled] = number
+    lane.filled += 1
+    lane.headers[lane.count - 1].msg_hdr.msg_iovlen += 1
+
+
 # From the address that the packet came to; a broadcast also names its interface, what else there
 # is goes by routing.
-cdef inline void put_udp(Outbox* outbox, uint32_t number) noexcept nogil:
-    cdef Reply* reply = &outbox.held.replies[number]
-    cdef uint32_t i = lane_take(&outbox.udp, number, reply.data, reply.size)
+cdef inline void begin_udp(Outbox* outbox, const Reply* reply) noexcept nogil:
+    cdef uint32_t i = lane_begin(&outbox.udp)
     cdef in_pktinfo* info = <in_pktinfo*>CMSG_DATA(<cmsghdr*>&outbox.controls[i])
     info.ipi_ifindex = reply.ifindex if reply.way == WAY_BROADCAST else 0
     info.ipi_spec_dst.s_addr = htonl(reply.source)
     outbox.udp_names[i].sin_port = htons(reply.port)
     outbox.udp_names[i].sin_addr.s_addr = htonl(reply.destination)
+    outbox.udp.headers[i].msg_hdr.msg_controllen = CONTROL_SOURCE_SIZE
+
+
+# Into the last message. The second one makes a train of it.
+cdef inline void put_udp(Outbox* outbox, uint32_t number) noexcept nogil:
+    cdef Reply* reply = &outbox.held.replies[number]
+    cdef uint32_t i = outbox.udp.count - 1
+    lane_put(&outbox.udp, number, reply.data, reply.size)
+    if outbox.udp.headers[i].msg_hdr.msg_iovlen == 2:
+        outbox.udp.headers[i].msg_hdr.msg_controllen = CONTROL_OUT_SIZE
+        memcpy(CMSG_DATA(<cmsghdr*>&outbox.controls[i][<int>CONTROL_SOURCE_SIZE]), &reply.size,
+               sizeof(uint16_t))
 
 
 cdef inline void put_frame(Outbox* outbox, uint32_t number) noexcept nogil:
     cdef Reply* reply = &outbox.held.replies[number]
-    cdef uint32_t i
+    cdef uint32_t i = lane_begin(&outbox.frames)
     reply_head(reply)
-    i = lane_take(&outbox.frames, number, reply.head, FRAME_HEAD_SIZE + reply.size)
+    lane_put(&outbox.frames, number, reply.head, FRAME_HEAD_SIZE + reply.size)
     outbox.frame_names[i].sll_ifindex = reply.ifindex
     memcpy(outbox.frame_names[i].sll_addr, reply.hw_address, ETHERNET_HLEN)
 
@@ -202,23 +227,51 @@ cdef void group_add(Outbox* outbox, uint32_t place) noexcept nogil:
     g.slots[slot] = <uint16_t>g.count
 
 
+# How many replies like this one a message may have. Only where the image says that trains may leave
+# by the interface that the requests came by.
+cdef uint32_t train_max(const Outbox* outbox, const Reply* reply) noexcept nogil:
+    cdef const Image* image = outbox.t.image
+    cdef uint32_t index = image_find_interface(image, reply.ifindex)
+    if index == NOWHERE:
+        return 1
+    if not (<const Interface*>image_table(image, &image.interfaces) + index).trains:
+        return 1
+    return min(<uint32_t>TRAIN_MAX, <uint32_t>TRAIN_SIZE_MAX // reply.size)
+
+
+cdef void put_group(Outbox* outbox, uint32_t place) noexcept nogil:
+    cdef Groups* g = &outbox.groups
+    cdef const Reply* first = &outbox.held.replies[outbox.numbers[place]]
+    cdef uint32_t left = 0
+    cdef uint32_t most = 1
+    if g.next[place] != OUT_MAX:
+        most = train_max(outbox, first)
+    while place != OUT_MAX:
+        if left == 0:
+            begin_udp(outbox, first)
+            left = most
+        put_udp(outbox, outbox.numbers[place])
+        left -= 1
+        place = g.next[place]
+
+
 # Groups in the order of their first reply, each group's replies in the order in which they came.
 cdef void fill_lanes(Outbox* outbox) noexcept nogil:
     cdef Groups* g = &outbox.groups
-    cdef uint32_t group, place, number
+    cdef uint32_t group, place
     memset(g.slots, 0, sizeof(g.slots))
     g.count = 0
     outbox.udp.count = outbox.frames.count = 0
+    outbox.udp.filled = outbox.frames.filled = 0
     for place in range(outbox.count):
         group_add(outbox, place)
     for group in range(g.count):
         place = g.first[group]
+        if outbox.held.replies[outbox.numbers[place]].way != WAY_FRAME:
+            put_group(outbox, place)
+            continue
         while place != OUT_MAX:
-            number = outbox.numbers[place]
-            if outbox.held.replies[number].way == WAY_FRAME:
-                put_frame(outbox, number)
-            else:
-                put_udp(outbox, number)
+            put_frame(outbox, outbox.numbers[place])
             place = g.next[place]
 
 
@@ -231,13 +284,21 @@ cdef uint64_t wall_ns() noexcept nogil:
     return <uint64_t>now.tv_sec * NS_PER_S + <uint64_t>now.tv_nsec
 
 
-# The time to the answer is 0 where the kernel did not say when the packet came.
-cdef void count_sent(Outbox* outbox, const Lane* lane, uint32_t first, uint32_t sent,
+# The first reply of a message; behind the last message there is none.
+cdef inline uint32_t first_of(const Lane* lane, uint32_t message) noexcept nogil:
+    if message == lane.count:
+        return lane.filled
+    return <uint32_t>(lane.headers[message].msg_hdr.msg_iov - lane.vectors)
+
+
+# Replies [first, end). The time to the answer is 0 where the kernel did not say when the packet
+# came.
+cdef void count_sent(Outbox* outbox, const Lane* lane, uint32_t first, uint32_t end,
                      uint64_t now_ns) noexcept nogil:
     cdef const Reply* reply
     cdef uint32_t i
     cdef uint64_t answer_us
-    for i in range(first, first + sent):
+    for i in range(first, end):
         reply = &outbox.held.replies[lane.numbers[i]]
         answer_us = 0
         count(outbox.counters, COUNT_SENT + reply.type)
@@ -249,10 +310,10 @@ cdef void count_sent(Outbox* outbox, const Lane* lane, uint32_t first, uint32_t 
 
 
 # The trace has errno where a reply that was sent has its time.
-cdef void count_failed(Outbox* outbox, const Lane* lane, uint32_t first, uint32_t failed,
+cdef void count_failed(Outbox* outbox, const Lane* lane, uint32_t first, uint32_t end,
                        int error) noexcept nogil:
     cdef uint32_t i
-    for i in range(first, first + failed):
+    for i in range(first, end):
         count_drop(outbox.counters, DROP_SEND_FAILED)
         trace_close(outbox.t, outbox.held.replies[lane.numbers[i]].trace, OUTCOME_SEND_FAILED,
                     DROP_SEND_FAILED, <uint64_t>error)
@@ -263,28 +324,48 @@ cdef bint wait_writable(int fd) noexcept nogil:
     return poll(&entry, 1, FULL_WAIT_MS) > 0
 
 
+# The kernel cuts nothing for a route whose MTU is below a reply's size, or that goes by IPsec: what
+# has not left leaves reply by reply.
+cdef void uncouple(Outbox* outbox, uint32_t message) noexcept nogil:
+    cdef Lane* lane = &outbox.udp
+    cdef uint32_t end = lane.filled
+    lane.filled = first_of(lane, message)
+    lane.count = message
+    while lane.filled < end:
+        begin_udp(outbox, &outbox.held.replies[lane.numbers[lane.filled]])
+        put_udp(outbox, lane.numbers[lane.filled])
+
+
+cdef inline bint is_refused_train(const Lane* lane, uint32_t message, int error) noexcept nogil:
+    return lane.headers[message].msg_hdr.msg_iovlen > 1 and error in (EINVAL, EIO, EMSGSIZE)
+
+
 # sendmmsg stops at the first message that fails: that one is counted, and it goes on behind it. A
 # full send buffer is waited for once: clients ask again, but the packets behind are not read.
 cdef void lane_send(Outbox* outbox, Lane* lane, uint64_t now_ns) noexcept nogil:
     cdef uint32_t at = 0
     cdef bint waited = False
-    cdef uint32_t failed
+    cdef uint32_t behind
     cdef int sent, error
     while at < lane.count:
         sent = sendmmsg(lane.fd, &lane.headers[at], lane.count - at, MSG_DONTWAIT | MSG_NOSIGNAL)
         if sent > 0:
-            count_sent(outbox, lane, at, <uint32_t>sent, now_ns)
-            at += <uint32_t>sent
-            continue
-        if errno == EINTR:
-            continue
-        if errno == EAGAIN and not waited and wait_writable(lane.fd):
-            waited = True
+            behind = at + <uint32_t>sent
+            count_sent(outbox, lane, first_of(lane, at), first_of(lane, behind), now_ns)
+            at = behind
             continue
         error = errno
-        failed = lane.count - at if error == EAGAIN else 1
-        count_failed(outbox, lane, at, failed, error)
-        at += failed
+        if error == EINTR:
+            continue
+        if error == EAGAIN and not waited and wait_writable(lane.fd):
+            waited = True
+            continue
+        if is_refused_train(lane, at, error):
+            uncouple(outbox, at)
+            continue
+        behind = lane.count if error == EAGAIN else at + 1
+        count_failed(outbox, lane, first_of(lane, at), first_of(lane, behind), error)
+        at = behind
 
 
 cdef void outbox_add(Outbox* outbox, uint32_t number) noexcept nogil:

@@ -8,9 +8,10 @@ import os
 import socket
 import struct
 import sys
+from collections.abc import Sequence, Set
 from ipaddress import IPv4Address, IPv4Interface
 
-from fastdhcp import netlink
+from fastdhcp import netlink, offload
 from fastdhcp.words import printable
 
 
@@ -18,7 +19,8 @@ from fastdhcp.words import printable
 class Interface:
     """One interface; ``addresses`` are its own, with prefix, in the kernel's order. ``name`` is
     printable: octets that are no UTF-8 are escaped in it. ``mtu``: octets of an IP packet.
-    ``carrier``: its other end is there, as far as the driver says; of one that is down, unknown."""
+    ``carrier``: its other end is there, as far as the driver says; of one that is down, unknown.
+    ``trains``: what leaves as a train is cut before anybody sees it (offload.py)."""
 
     index: int
     name: str
@@ -27,6 +29,7 @@ class Interface:
     mtu: int
     addresses: tuple[IPv4Interface, ...]
     carrier: bool = True
+    trains: bool = False
 
     @property
     def works(self) -> bool:
@@ -43,18 +46,87 @@ def read_interfaces() -> tuple[Interface, ...]:
             index, address = _address(body)
             if address is not None:
                 addresses.setdefault(index, []).append(address)
-        found = []
         asked = struct.pack("=B15x", socket.AF_UNSPEC)
-        for body in netlink.dump(sock, netlink.RTM_GETLINK, netlink.RTM_NEWLINK, asked):
-            _, _, index, flags, _ = netlink.LINK.unpack_from(body)
-            told = dict(netlink.attributes(body[netlink.LINK.size :]))
-            name = printable(os.fsdecode(told.get(netlink.IFLA_IFNAME, b"").rstrip(b"\0")))
-            mtu = int.from_bytes(told.get(netlink.IFLA_MTU, b""), sys.byteorder)
-            up, loopback = bool(flags & netlink.IFF_UP), bool(flags & netlink.IFF_LOOPBACK)
-            own = tuple(addresses.get(index, ()))
-            carrier = not up or bool(flags & netlink.IFF_LOWER_UP)
-            found.append(Interface(index, name, up, loopback, mtu, own, carrier))
+        devices = [
+            _device(body)
+            for body in netlink.dump(sock, netlink.RTM_GETLINK, netlink.RTM_NEWLINK, asked)
+        ]
+    cut = _that_cut(devices)
+    found = [
+        Interface(
+            index=device.index,
+            name=printable(os.fsdecode(device.name)),
+            up=bool(device.flags & netlink.IFF_UP),
+            loopback=bool(device.flags & netlink.IFF_LOOPBACK),
+            mtu=device.mtu,
+            addresses=tuple(addresses.get(device.index, ())),
+            carrier=not device.flags & netlink.IFF_UP or bool(device.flags & netlink.IFF_LOWER_UP),
+            trains=device.index in cut,
+        )
+        for device in devices
+    ]
     return tuple(sorted(found, key=lambda interface: interface.index))
+
+
+BONDS = (b"bond", b"team")
+VLAN = b"vlan"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Device:
+    """A link as rtnetlink tells of it. ``below``: of a VLAN; ``above``: the bond that it is in."""
+
+    index: int
+    flags: int
+    name: bytes
+    mtu: int
+    kind: bytes
+    below: int
+    above: int
+
+
+def _device(body: bytes) -> Device:
+    _, _, index, flags, _ = netlink.LINK.unpack_from(body)
+    told = dict(netlink.attributes(body[netlink.LINK.size :]))
+    info = dict(netlink.attributes(told.get(netlink.IFLA_LINKINFO, b"")))
+
+    def number(attribute: int) -> int:
+        return int.from_bytes(told.get(attribute, b""), sys.byteorder)
+
+    return Device(
+        index=index,
+        flags=flags,
+        name=told.get(netlink.IFLA_IFNAME, b"").rstrip(b"\0"),
+        mtu=number(netlink.IFLA_MTU),
+        kind=info.get(netlink.IFLA_INFO_KIND, b"").rstrip(b"\0"),
+        below=number(netlink.IFLA_LINK),
+        above=number(netlink.IFLA_MASTER),
+    )
+
+
+def _that_cut(devices: Sequence[Device]) -> set[int]:
+    """The indexes of those that cut trains."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        cut = {device.index for device in devices if offload.cuts(sock, device.name)}
+    return cut | that_stand_upon(devices, cut)
+
+
+def that_stand_upon(devices: Sequence[Device], cut: Set[int]) -> set[int]:
+    """Bonds of which all links are in ``cut``, and VLANs of one that is, or of such a bond."""
+    links: dict[int, set[int]] = {}
+    for device in devices:
+        links.setdefault(device.above, set()).add(device.index)
+    bonds = {
+        device.index
+        for device in devices
+        if device.kind in BONDS and device.index in links and links[device.index] <= cut
+    }
+    vlans = {
+        device.index
+        for device in devices
+        if device.kind == VLAN and device.below in bonds | cut
+    }
+    return bonds | vlans
 
 
 class Watch:

@@ -26,6 +26,10 @@ RTMGRP_IPV4_IFADDR = 0x10
 # linux/if_link.h, linux/if_addr.h, linux/if.h
 IFLA_IFNAME = 3
 IFLA_MTU = 4
+IFLA_LINK = 5
+IFLA_MASTER = 10
+IFLA_LINKINFO = 18
+IFLA_INFO_KIND = 1
 IFA_ADDRESS = 1
 IFA_LOCAL = 2
 # linux/rtnetlink.h

@@ -42,8 +42,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="servers under test in tests/net, by commas: fastdhcp, dnsmasq, kea",
     )
     parser.addoption(
+        "--without-trains", action="store_true", help="links take trains whole, so none leave"
+    )
+    parser.addoption(
         "--long", action="store_true", help="full counts and times where a test has a short form"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    Lab.trains = not config.option.without_trains
 
 
 @pytest.hookimpl(tryfirst=True)

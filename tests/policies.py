@@ -18,6 +18,7 @@ class Link:
     name: str
     addresses: Sequence[IPv4Interface]
     mtu: int = 1500
+    trains: bool = False
 
 
 def link(index: int, name: str, *addresses: str) -> Link:

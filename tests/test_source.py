@@ -38,7 +38,7 @@ CYTHON_FUNCTION = re.compile(r"^(?P<indent> *)(?:async )?(?P<kind>def|cdef|cpdef
 ALLOCATION = re.compile(r"\b(malloc|calloc|realloc|PyMem_\w+|PyObject_Malloc)\b")
 LEAVES = {
     "bpf", "channel", "crash", "eventfds", "exits", "interfaces", "kernel", "log", "netlink",
-    "options", "packet", "ports", "words",
+    "offload", "options", "packet", "ports", "words",
 }  # fmt: skip
 """What all rooms share; the compiled data plane is on their level."""
 LEVELS = (

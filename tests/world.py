@@ -32,6 +32,7 @@ class Link:
     name: str
     addresses: tuple[IPv4Interface, ...]
     mtu: int = 1500
+    trains: bool = False
 
 
 def number(address: str) -> int:

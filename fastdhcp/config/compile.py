@@ -223,6 +223,7 @@ class _Compiler:
             subnet=indexes[link.subnet] if link.subnet != tables.NOWHERE else tables.NOWHERE,
             mtu=link.mtu,
             untrusted=untrusted,
+            trains=link.trains,
             name_at=self.blob.place(name),
             name_len=len(name),
         )

@@ -20,6 +20,8 @@ class Interface(Protocol):
     @property
     def mtu(self) -> int: ...
     @property
+    def trains(self) -> bool: ...
+    @property
     def addresses(self) -> Sequence[IPv4Interface]: ...
 
 
@@ -27,12 +29,14 @@ class Interface(Protocol):
 class Link:
     """An interface with the network on it (NOWHERE: none is served there).
 
+    `trains`: replies may leave by it as trains.
     `subnet` is that of its `address`, if it is one of the network's (NOWHERE: it is not).
     """
 
     index: int
     name: str
     mtu: int
+    trains: bool
     addresses: list[int]
     network: int = NOWHERE
     vrf: int = 0
@@ -47,8 +51,15 @@ def bind_links(
 
     An address chooses among the default VRF's subnets only: a VRF is never guessed.
     """
+    always, never = config.server.trains == "always", config.server.trains == "never"
     links = [
-        Link(facts.index, facts.name, facts.mtu, [int(own.ip) for own in facts.addresses])
+        Link(
+            facts.index,
+            facts.name,
+            facts.mtu,
+            not never and (always or facts.trains),
+            [int(own.ip) for own in facts.addresses],
+        )
         for facts in sorted(interfaces, key=lambda facts: facts.index)
     ]
     by_name = {link.name: link for link in links}

@@ -316,6 +316,9 @@ class Server:
         "receive-buffer", SIZE, values.octets, limits=(1 << 16, 1 << 30), default="32M",
         restart=True,
     )  # fmt: skip
+    trains: str = key(
+        "trains", TEXT, values.one_of("auto", "always", "never"), default="auto"
+    )
     commit_delay_us: int = key(
         "commit-delay", SHORT_TIME, values.microseconds, limits=(100_000,), default="500us"
     )

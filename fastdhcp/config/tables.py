@@ -17,7 +17,7 @@ SIZE_MAX = 0xFFFFFFFF  # places in the image are 32 bits wide
 NOWHERE = 0xFFFFFFFF
 
 IMAGE_MAGIC = 0x46444950
-IMAGE_LAYOUT = 6
+IMAGE_LAYOUT = 7
 
 
 class Row:
@@ -91,8 +91,8 @@ PARAMS = _params_row()
 LAYER = Row(option_first="I", option_count="I")
 OPTION = Row(code="B", flags="B", level="B", spare="x", value_at="I", value_len="I")
 INTERFACE = Row(
-    ifindex="i", network="I", vrf="I", address="I", subnet="I", mtu="I", untrusted="I", name_at="I",
-    name_len="I",
+    ifindex="i", network="I", vrf="I", address="I", subnet="I", mtu="I", untrusted="I", trains="I",
+    name_at="I", name_len="I",
 )  # fmt: skip
 OWN = Row(vrf="I", address="I")
 AGENT = Row(

@@ -24,6 +24,10 @@ class Lab:
     of test runs that died are removed when the next Lab is made.
     """
 
+    trains = True
+    """Links have trains of replies cut before them, as hardware does; else they are handed over
+    whole, and the server sends none."""
+
     def __init__(self) -> None:
         _remove_leftovers()
         self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}-{os.getpid()}-"))
@@ -56,11 +60,20 @@ class Lab:
         peer = ["peer", "name", name2, "netns", self.netns(ns2).path]
         self.netns(ns)
         self.ip(ns, "link", "add", name, "type", "veth", *peer)
+        if self.trains:
+            self.take_trains(ns, name, False)
+            self.take_trains(ns2, name2, False)
         self._up(ns, name, address)
         self._up(ns2, name2, address2)
         # Until the kernel has noticed the carrier, what is sent is thrown away.
         while not all("state UP" in self.ip(*end) for end in _shows((ns, name), (ns2, name2))):
             time.sleep(0.005)
+
+    def take_trains(self, namespace: str, interface: str, whole: bool) -> None:
+        """Whether the interface takes trains whole, or the kernel cuts them before it."""
+        argv = ["ethtool", "-K", interface, "tx-udp-segmentation", "on" if whole else "off"]
+        done = self.run(namespace, argv)
+        assert done.returncode == 0, done.stderr
 
     def tap(self, end: str) -> None:
         """A link ``NAMESPACE:INTERFACE[=ADDRESS/LENGTH]`` whose other end is a virtual machine's.

@@ -76,6 +76,7 @@ class Link:
     name: str
     addresses: tuple[IPv4Interface, ...]
     mtu: int = 1500
+    trains: bool = False
 
 
 LINKS = (
@@ -263,6 +264,22 @@ def test_an_interface_is_the_link_of_one_network(image: ImageView) -> None:
     assert lan["address"] == address("10.0.4.1")  # the one within the network, not the first
     assert image.find_interface(5) == 2
     assert image.find_interface(4) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [("", [3]), ('trains = "auto"', [3]), ('trains = "always"', [1, 3, 5]),
+     ('trains = "never"', [])],
+)  # fmt: skip
+def test_trains_leave_by_links_that_cut_them_or_as_is_said(
+    tmp_path: Path, key: str, expected: list[int]
+) -> None:
+    path = tmp_path / "fastdhcp.toml"
+    path.write_text(CONFIGURATION.replace("workers = 2", key))
+    links = tuple(replace(link, trains=link.name == "blue0") for link in LINKS)
+    image = ImageView(compiled_of(load(path), links).image)
+    rows = [image.interface(i) for i in range(3)]
+    assert [row["ifindex"] for row in rows if row["trains"]] == expected
 
 
 def test_own_addresses(image: ImageView) -> None:

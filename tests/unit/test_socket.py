@@ -4,7 +4,7 @@ import select
 import socket
 import time
 from collections.abc import Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
@@ -14,6 +14,7 @@ from tests._trial_replies import Sockets
 from tests.lab import Lab
 from tests.lab.capture import Capture
 from tests.lab.patience import PATIENCE_S, Stopwatch
+from tests.policies import Link, compile_text
 from tests.segments import make_memory
 
 pytestmark = pytest.mark.net
@@ -28,9 +29,10 @@ def number(address: str) -> int:
 
 
 class Ground:
-    """The sockets of a worker on port 67, and another host on its link."""
+    """The sockets of a worker on port 67, and another host on its link. `trains`: replies may leave
+    so."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, trains: bool) -> None:
         lab.veth(f"server:srv0={SERVER}/24", f"client:cli0={RELAY}/24")
         self.lab = lab
         with lab.netns("server"):
@@ -43,7 +45,10 @@ class Ground:
         self.client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"cli0")
         self.client.bind(("0.0.0.0", 6767))
         self.client.settimeout(PATIENCE_S)
-        self.memory = make_memory()
+        self.memory = make_memory(trace_size=1024)
+        self.memory.set_image(*compile_text("", links=[
+            Link(self.ifindex, "srv0", [IPv4Interface(f"{SERVER}/24")], trains=trains)
+        ]).memfds())  # fmt: skip
         self.sockets = Sockets(self.memory, self.udp.fileno(), self.packet.fileno())
 
     def receive(self) -> list[tuple[bytes | None, dict[str, int]]]:
@@ -72,9 +77,9 @@ class Ground:
             sock.close()
 
 
-@pytest.fixture
-def ground(lab: Lab) -> Iterator[Ground]:
-    made = Ground(lab)
+@pytest.fixture(params=[False, True], ids=["one-by-one", "trains"])
+def ground(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Ground]:
+    made = Ground(lab, request.param)
     yield made
     made.close()
 
@@ -162,10 +167,10 @@ def test_a_full_send_buffer_is_waited_for_once_and_then_counted(ground: Ground) 
     """Who does not answer ARP keeps the messages to it in our send buffer, for three seconds."""
     ground.udp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
     watch = Stopwatch()
-    ground.sockets.send([ground.message(b"x" * 300, to=NOBODY) for _ in range(50)])
+    ground.sockets.send([ground.message(b"x" * 300, to=NOBODY) for _ in range(250)])
     assert watch.seconds() < 0.3
-    assert 0 < ground.sockets.sent < 50
-    assert ground.sockets.sent + ground.sockets.failed == 50
+    assert 0 < ground.sockets.sent < 250
+    assert ground.sockets.sent + ground.sockets.failed == 250
     assert ground.outcomes().count(SENT) == ground.sockets.sent
     assert ground.outcomes().count(FAILED) == ground.sockets.failed
     ground.lab.ip("server", "neighbour", "flush", "dev", "srv0")
@@ -201,3 +206,80 @@ def test_more_replies_than_one_send_takes(ground: Ground) -> None:
     ground.client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     ground.sockets.send([ground.message(n.to_bytes(2, "big")) for n in range(600)])
     assert [ground.client.recv(9) for _ in range(600)] == [n.to_bytes(2, "big") for n in range(600)]
+
+
+# ---- trains
+
+
+@pytest.fixture
+def rail(lab: Lab) -> Iterator[Ground]:
+    """The link takes trains whole, so that they are seen."""
+    made = Ground(lab, trains=True)
+    lab.take_trains("server", "srv0", True)
+    yield made
+    made.close()
+
+
+def frames_of(rail: Ground, replies: list[tuple[bytes, str, str]], count: int) -> list[bytes]:
+    """What leaves, frame by frame."""
+    capture = Capture(rail.lab.netns("client"), "cli0")
+    rail.sockets.send([rail.message(data, way, to) for data, way, to in replies])
+    seen = capture.collect(lambda frame: frame.target[1] == 6767, count=count)
+    capture.close()
+    assert (rail.sockets.sent, rail.sockets.failed) == (len(replies), 0)
+    assert rail.outcomes() == [SENT] * len(replies)
+    return [frame.payload for frame in seen]
+
+
+def test_a_group_leaves_as_one_train(rail: Ground) -> None:
+    rail.lab.ip("client", "address", "add", "10.67.0.3/24", "dev", "cli0")
+    order = [("a1", RELAY), ("b1", "10.67.0.3"), ("a2", RELAY), ("long", RELAY), ("a3", RELAY),
+             ("b2", "10.67.0.3")]  # fmt: skip
+    frames = frames_of(rail, [(data.encode(), "udp", to) for data, to in order], 3)
+    assert frames == [b"a1a2a3", b"b1b2", b"long"]
+    assert [rail.client.recv(99) for _ in range(6)] == [b"a1", b"a2", b"a3", b"b1", b"b2", b"long"]
+
+
+def test_a_broadcast_train(rail: Ground) -> None:
+    replies = [(bytes([n]) * 300, "broadcast", "255.255.255.255") for n in range(5)]
+    assert frames_of(rail, replies, 1) == [b"".join(data for data, _, _ in replies)]
+    assert [rail.client.recv(999) for _ in range(5)] == [data for data, _, _ in replies]
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "trains"),
+    [(300, 64, [64]), (300, 65, [64, 1]), (300, 130, [64, 64, 2]), (1400, 60, [46, 14])],
+)
+def test_a_train_is_64_replies_at_most_and_fits_one_packet_of_ip(
+    rail: Ground, size: int, count: int, trains: list[int]
+) -> None:
+    rail.client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    replies = [(bytes([n]) * size, "udp", RELAY) for n in range(count)]
+    frames = frames_of(rail, replies, len(trains))
+    assert [len(frame) // size for frame in frames] == trains
+    assert [rail.client.recv(9999) for _ in range(count)] == [data for data, _, _ in replies]
+
+
+def test_where_the_kernel_cuts_no_trains_each_reply_leaves_by_itself(ground: Ground) -> None:
+    """Those that are longer than the route's MTU are fragments, as ever; those before and behind
+    them leave, too."""
+    ground.lab.ip("server", "route", "add", "10.67.0.3", "dev", "srv0", "mtu", "600")
+    ground.lab.ip("client", "address", "add", "10.67.0.3/24", "dev", "cli0")
+    short = [ground.message(bytes([n]) * 300) for n in range(3)]
+    long = [ground.message(bytes([n]) * 900, to="10.67.0.3") for n in range(3)]
+    late = [ground.message(bytes([n]) * 301) for n in range(3)]
+    ground.sockets.send([*short, *long, *late])
+    assert [ground.client.recv(9999) for _ in range(9)] == [
+        message[0] for message in (*short, *long, *late)
+    ]
+    assert (ground.sockets.sent, ground.sockets.failed) == (9, 0)
+    assert ground.outcomes() == [SENT] * 9
+
+
+def test_a_train_that_cannot_leave_fails_reply_by_reply(rail: Ground) -> None:
+    """Its source is none of ours: each is refused by itself."""
+    foreign = [rail.message(bytes([n]), source="10.99.0.1") for n in range(5)]
+    rail.sockets.send([rail.message(b"aa"), *foreign, rail.message(b"bbb")])
+    assert [rail.client.recv(99) for _ in "ab"] == [b"aa", b"bbb"]
+    assert (rail.sockets.sent, rail.sockets.failed) == (2, 5)
+    assert rail.outcomes() == [SENT, *[FAILED] * 5, SENT]
