@@ -11,7 +11,8 @@ from fastdhcp._socket cimport Inbox, Outbox
 from fastdhcp._stats cimport Counters
 
 cdef enum:
-    FULL_TURNS_MAX = 16      # turns without a look at the channel, while every batch is full
+    TURN_MAX = 256           # packets of a turn: a death in it costs no more
+    TURNS_MAX = 4            # turns without a look at the channel, while packets come
 
 # Places in `fds`.
 cdef enum Wait:
@@ -30,7 +31,8 @@ cdef struct Worker:
     uint64_t now_ns          # CLOCK_BOOTTIME, likewise
     uint64_t beat_ns         # when the next beat is due
     uint64_t head_seen       # of the own ring, when the store was last told
-    uint32_t full_turns
+    uint32_t taken           # packets of this turn
+    uint32_t turns           # since the last look at the channel
     pollfd fds[WAIT_COUNT]
     Bodies bodies
     Held held
