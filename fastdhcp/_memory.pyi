@@ -32,6 +32,7 @@ class Memory:
     workers: int
     processes: int
     rings: int
+    ring_size: int
     process: int
     segment_id: int
     block_limit: int

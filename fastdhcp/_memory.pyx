@@ -185,6 +185,11 @@ cdef class Memory:
         return self.table.node.rings
 
     @property
+    def ring_size(self):
+        """Octets of each."""
+        return self.table.node.ring_size
+
+    @property
     def process(self):
         return self.table.self
 

@@ -28,6 +28,12 @@ def status(client: Client, as_json: bool) -> None:
     click.echo(json.dumps(found) if as_json else _status_text(found))
 
 
+def _risk(found: dict[str, Any]) -> str:
+    if found["durability"] == "commit":
+        return ""
+    return " (a power cut takes back the leases of the last 20 ms, or of a longer commit-delay)"
+
+
 def _status_text(found: dict[str, Any]) -> str:
     parts = [
         f"fastdhcp {found['version']}, pid {found['pid']}, up {render.age(found['started'])}",
@@ -35,7 +41,7 @@ def _status_text(found: dict[str, Any]) -> str:
         f"generation {found['generation']}",
         f"{_count(found['leases'], 'active lease')}, {found['addresses']:,} addresses in the pools "
         f"of {_count(found['subnets'], 'subnet')}",
-        f"store {found['store']}, durability {found['durability']}; "
+        f"store {found['store']}, durability {found['durability']}{_risk(found)}; "
         f"{_count(found['kernel-drops'], 'packet')} dropped by the kernel",
         *_dropped(found["dropped"]),
         "",

@@ -48,8 +48,13 @@ COMMIT_DELAY_S = 500e-6
 JOURNAL_SIZE_MAX = 4 << 30
 BATCH_BYTES = 20 << 10
 """About 128 entries: then a sync starts without waiting for more."""
+LAZY_S = 20e-3
+LAZY_BYTES = 2 << 20
+"""The same two where no reply waits for the disk."""
 GATHER_S = 500e-6
-"""How often it looks whether there is enough, where commit-delay is longer."""
+GATHER_PARTS = 8
+"""How often it looks whether there is enough, where it waits for longer: so often, or in so many
+parts of the wait."""
 SECOND_S = 1.0
 RETRY_S = 0.25
 """Between two tries of a transaction for which there was no room."""
@@ -107,6 +112,7 @@ class Store:
         self.start_message = start
         self.identity = [str(kind) for kind in _list(start.get("identity"))]
         self.delay_s = COMMIT_DELAY_S
+        self.durable = True
         self.journal_size_max = JOURNAL_SIZE_MAX
         self.event = fds[f"event.{index}"]
         self.events = [fds[f"event.{i}"] for i in range(self.memory.rings)]
@@ -247,7 +253,7 @@ class Store:
                 if self._fails() and now < self.retry_s:
                     self._wait_messages(self.retry_s - now)
                 elif _store.pending_bytes(self.memory) or self.commits.is_due(now) or self._fails():
-                    self._gather(now + self.delay_s)
+                    self._gather(now)
                     self._commit()
                 else:
                     self._sleep(now)
@@ -258,12 +264,20 @@ class Store:
     def _fails(self) -> bool:
         return self.memory.store_state == StoreState.STORE_FAILING
 
-    def _gather(self, until_s: float) -> None:
+    def _pace(self) -> tuple[float, int]:
+        """How long it waits for more, and how many octets are enough."""
+        if self.durable:
+            return self.delay_s, BATCH_BYTES
+        return max(self.delay_s, LAZY_S), min(LAZY_BYTES, self.memory.ring_size // 2)
+
+    def _gather(self, since_s: float) -> None:
         """Waits for more to commit, unless there is enough; hears what others say meanwhile."""
+        delay_s, enough_bytes = self._pace()
+        look_s = max(GATHER_S, delay_s / GATHER_PARTS)
         while True:
-            enough = _store.pending_bytes(self.memory) >= BATCH_BYTES
-            left_s = 0.0 if enough else max(until_s - time.monotonic(), 0.0)
-            self._wait_messages(min(left_s, GATHER_S))
+            enough = _store.pending_bytes(self.memory) >= enough_bytes
+            left_s = 0.0 if enough else max(since_s + delay_s - time.monotonic(), 0.0)
+            self._wait_messages(min(left_s, look_s))
             if enough or left_s == 0.0:
                 return
 
@@ -447,6 +461,9 @@ class Store:
         match message.get("commit_delay_us"):
             case int(delay_us):
                 self.delay_s = delay_us / 1e6
+        match message.get("durable"):
+            case bool(durable):
+                self.durable = durable
         match message.get("journal_max_size"):
             case int(size):
                 self.journal_size_max = size

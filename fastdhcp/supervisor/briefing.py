@@ -35,6 +35,7 @@ def store_settings(config: Configuration) -> Message:
         "trust_wall_clock": server.trust_wall_clock,
         "journal_max_size": server.journal_max_size,
         "commit_delay_us": server.commit_delay_us,
+        "durable": server.durability == "commit",
     }
 
 

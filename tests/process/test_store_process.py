@@ -75,6 +75,26 @@ def test_enough_changes_do_not_wait(tmp_path):
         assert watch.seconds() < 2
 
 
+def test_where_no_reply_waits_for_the_disk_changes_of_20_ms_share_a_commit(tmp_path):
+    with Rig(tmp_path, commit_delay_us=500, durable=False) as rig:
+        rig.start()
+        began_s, watch = time.monotonic(), Stopwatch(rig.process.pid)
+        rig.wait_durable(rig.bind(ADDRESS))
+        assert watch.seconds() < 2
+        assert time.monotonic() - began_s >= 0.02
+
+
+def test_where_no_reply_waits_for_the_disk_half_a_ring_does_not_wait(tmp_path):
+    with Rig(tmp_path, commit_delay_us=5_000_000, durable=False) as rig:
+        rig.start()
+        positions = [0]
+        while _store.pending_bytes(rig.memory) < rig.memory.ring_size // 2:
+            positions.append(rig.bind(NETWORK + 1 + len(positions)))
+        watch = Stopwatch(rig.process.pid)
+        rig.wait_durable(positions[-1])
+        assert watch.seconds() < 2
+
+
 @pytest.mark.parametrize("asleep", [True, False])
 def test_only_who_asked_is_woken(rig, asleep):
     rig.start()

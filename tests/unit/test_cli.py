@@ -271,7 +271,7 @@ def test_status(ask: Any, rig: ControlRig) -> None:
     assert "\nsrv0       no carrier  10.77.0.1/22" in text
     assert "\nworker-1  72 " in text  # as the log and the alarm name it
     assert "warning: a receive buffer is 208 KB" in text
-    assert "store ok, durability commit" in text
+    assert "store ok, durability commit; " in text
 
 
 def test_trace_of_a_server_that_decided_nothing(ask: Any) -> None:
