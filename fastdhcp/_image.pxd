@@ -102,6 +102,8 @@ cdef struct Image:
     uint32_t class_first         # into instructions: all tests of classes, one behind the other
     uint32_t class_count         # instructions; 0: no class has a test
     uint32_t class_effects       # ClassEffect
+    uint32_t trains              # 1: replies may leave as trains (_socket.pxd)
+    uint32_t spare
     Table_ networks              # Network
     Table_ members               # uint32_t: subnet indexes, network by network
     Table_ subnets               # Subnet, sorted by (vrf, address); they do not overlap
@@ -297,7 +299,6 @@ cdef struct Interface:
     uint32_t subnet              # index of that address's; NOWHERE: it is in none
     uint32_t mtu                 # octets of an IP packet; 0: not known
     uint32_t untrusted           # 1: option 82 without giaddr from there is dropped
-    uint32_t trains              # 1: replies may leave there as trains (_socket.pxd)
     uint32_t name_at
     uint32_t name_len
 

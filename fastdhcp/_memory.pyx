@@ -186,7 +186,6 @@ cdef class Memory:
 
     @property
     def ring_size(self):
-        """Octets of each."""
         return self.table.node.ring_size
 
     @property
@@ -472,8 +471,7 @@ cdef class Memory:
 
     def observe(self, int histogram, int sum_word, uint64_t microseconds):
         """Puts a time into this process's own histogram."""
-        bucket = min(int(microseconds).bit_length(), 31)
-        self.add(histogram + bucket)
+        self.add(histogram + min(int(microseconds).bit_length(), 31))
         self.add(sum_word, microseconds)
 
     cdef uint32_t _traced(self, int worker) except? 0:
@@ -499,5 +497,4 @@ cdef class Memory:
 
     def set_kill_step(self, int step, int after=1):
         """Crash tests: SIGKILL to itself when it reaches this numbered step."""
-        self.table.kill_step = step
-        self.table.kill_after = after
+        self.table.kill_step, self.table.kill_after = step, after

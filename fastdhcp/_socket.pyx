@@ -1,15 +1,12 @@
 """The sockets of a worker: one for UDP, and one for frames to clients that have no address yet."""
 
-from libc.errno cimport EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, errno
+from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy, memmove, memset
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
 from fastdhcp._held cimport Held, held_give
-from fastdhcp._image cimport (
-    NOWHERE, Image, Interface, image_find_interface, image_table,
-)
 from fastdhcp._linux cimport (
     AF_INET, AF_PACKET, CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_NXTHDR, IPPROTO_IP, IP_PKTINFO,
     MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC, POLLOUT, SOL_SOCKET, SOL_UDP, SO_TIMESTAMPNS,
@@ -227,14 +224,9 @@ cdef void group_add(Outbox* outbox, uint32_t place) noexcept nogil:
     g.slots[slot] = <uint16_t>g.count
 
 
-# How many replies like this one a message may have. Only where the image says that trains may leave
-# by the interface that the requests came by.
-cdef uint32_t train_max(const Outbox* outbox, const Reply* reply) noexcept nogil:
-    cdef const Image* image = outbox.t.image
-    cdef uint32_t index = image_find_interface(image, reply.ifindex)
-    if index == NOWHERE:
-        return 1
-    if not (<const Interface*>image_table(image, &image.interfaces) + index).trains:
+# How many replies like this one a message may have.
+cdef inline uint32_t train_max(const Outbox* outbox, const Reply* reply) noexcept nogil:
+    if not outbox.t.image.trains:
         return 1
     return min(<uint32_t>TRAIN_MAX, <uint32_t>TRAIN_SIZE_MAX // reply.size)
 
@@ -242,10 +234,8 @@ cdef uint32_t train_max(const Outbox* outbox, const Reply* reply) noexcept nogil
 cdef void put_group(Outbox* outbox, uint32_t place) noexcept nogil:
     cdef Groups* g = &outbox.groups
     cdef const Reply* first = &outbox.held.replies[outbox.numbers[place]]
+    cdef uint32_t most = train_max(outbox, first)
     cdef uint32_t left = 0
-    cdef uint32_t most = 1
-    if g.next[place] != OUT_MAX:
-        most = train_max(outbox, first)
     while place != OUT_MAX:
         if left == 0:
             begin_udp(outbox, first)
@@ -324,20 +314,35 @@ cdef bint wait_writable(int fd) noexcept nogil:
     return poll(&entry, 1, FULL_WAIT_MS) > 0
 
 
-# The kernel cuts nothing for a route whose MTU is below a reply's size, or that goes by IPsec: what
-# has not left leaves reply by reply.
+# A message to another place of the lane, with its name and its control data.
+cdef inline void move_message(Outbox* outbox, uint32_t source, uint32_t target) noexcept nogil:
+    cdef msghdr* a = &outbox.udp.headers[source].msg_hdr
+    cdef msghdr* b = &outbox.udp.headers[target].msg_hdr
+    b.msg_iov = a.msg_iov
+    b.msg_iovlen = a.msg_iovlen
+    b.msg_controllen = a.msg_controllen
+    outbox.udp_names[target] = outbox.udp_names[source]
+    memmove(outbox.controls[target], outbox.controls[source], CONTROL_OUT_SIZE)
+
+
+# The kernel cuts nothing for a route whose MTU is below a reply's size, or that goes by IPsec, and
+# a filter may refuse a train for its length: its replies become messages of their own.
 cdef void uncouple(Outbox* outbox, uint32_t message) noexcept nogil:
     cdef Lane* lane = &outbox.udp
-    cdef uint32_t end = lane.filled
-    lane.filled = first_of(lane, message)
-    lane.count = message
-    while lane.filled < end:
-        begin_udp(outbox, &outbox.held.replies[lane.numbers[lane.filled]])
-        put_udp(outbox, lane.numbers[lane.filled])
-
-
-cdef inline bint is_refused_train(const Lane* lane, uint32_t message, int error) noexcept nogil:
-    return lane.headers[message].msg_hdr.msg_iovlen > 1 and error in (EINVAL, EIO, EMSGSIZE)
+    cdef uint32_t more = <uint32_t>lane.headers[message].msg_hdr.msg_iovlen - 1
+    cdef uint32_t first = first_of(lane, message)
+    cdef uint32_t i = lane.count
+    while i > message + 1:
+        i -= 1
+        move_message(outbox, i, i + more)
+    lane.count += more
+    i = more + 1
+    while i:
+        i -= 1
+        move_message(outbox, message, message + i)
+        lane.headers[message + i].msg_hdr.msg_iov = &lane.vectors[first + i]
+        lane.headers[message + i].msg_hdr.msg_iovlen = 1
+        lane.headers[message + i].msg_hdr.msg_controllen = CONTROL_SOURCE_SIZE
 
 
 # sendmmsg stops at the first message that fails: that one is counted, and it goes on behind it. A
@@ -360,7 +365,7 @@ cdef void lane_send(Outbox* outbox, Lane* lane, uint64_t now_ns) noexcept nogil:
         if error == EAGAIN and not waited and wait_writable(lane.fd):
             waited = True
             continue
-        if is_refused_train(lane, at, error):
+        if error != EAGAIN and lane.headers[at].msg_hdr.msg_iovlen > 1:
             uncouple(outbox, at)
             continue
         behind = lane.count if error == EAGAIN else at + 1

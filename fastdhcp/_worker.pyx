@@ -12,7 +12,7 @@ from fastdhcp._leases cimport boot_ns, leases_ring, leases_store_fails, node_now
 from fastdhcp._linux cimport POLLIN, poll, read, write
 from fastdhcp._memory cimport Memory
 from fastdhcp._socket cimport (
-    inbox_close, inbox_open, inbox_receive, outbox_add, outbox_flush, outbox_open,
+    BATCH_MAX, inbox_close, inbox_open, inbox_receive, outbox_add, outbox_flush, outbox_open,
 )
 from fastdhcp._stats cimport COUNT_DROPPED, COUNT_WAITING, DROP_WORKER_DIED, count_open
 from fastdhcp._trace cimport trace_close_all
@@ -74,7 +74,7 @@ cdef void turn(Worker* w) noexcept nogil:
     cdef uint32_t i
     look_at_clock(w)
     w.taken = 0
-    while w.taken < TURN_MAX and inbox_receive(&w.inbox):
+    while w.taken <= TURN_MAX - BATCH_MAX and inbox_receive(&w.inbox):
         for i in range(w.inbox.count):
             answer(w, i)
         w.taken += w.inbox.count
@@ -107,7 +107,7 @@ cdef void run(Worker* w) noexcept nogil:
     while not w.fds[<int>WAIT_CHANNEL].revents:
         turn(w)
         w.turns += 1
-        if w.taken == 0 or w.turns >= TURNS_MAX:
+        if w.inbox.count == 0 or w.turns >= TURNS_MAX:
             w.turns = 0
             sleep(w)
 

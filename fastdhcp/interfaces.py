@@ -69,12 +69,14 @@ def read_interfaces() -> tuple[Interface, ...]:
 
 
 BONDS = (b"bond", b"team")
+BRIDGE = b"bridge"
 VLAN = b"vlan"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Device:
-    """A link as rtnetlink tells of it. ``below``: of a VLAN; ``above``: the bond that it is in."""
+    """A link as rtnetlink tells of it. ``below``: of a VLAN, if it is in this network namespace;
+    ``above``: the bond that it is in."""
 
     index: int
     flags: int
@@ -99,15 +101,19 @@ def _device(body: bytes) -> Device:
         name=told.get(netlink.IFLA_IFNAME, b"").rstrip(b"\0"),
         mtu=number(netlink.IFLA_MTU),
         kind=info.get(netlink.IFLA_INFO_KIND, b"").rstrip(b"\0"),
-        below=number(netlink.IFLA_LINK),
+        below=0 if netlink.IFLA_LINK_NETNSID in told else number(netlink.IFLA_LINK),
         above=number(netlink.IFLA_MASTER),
     )
 
 
 def _that_cut(devices: Sequence[Device]) -> set[int]:
-    """The indexes of those that cut trains."""
+    """The indexes of those that cut trains. A bridge does today, and with its next port no more."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        cut = {device.index for device in devices if offload.cuts(sock, device.name)}
+        cut = {
+            device.index
+            for device in devices
+            if device.kind != BRIDGE and offload.cuts(sock, device.name)
+        }
     return cut | that_stand_upon(devices, cut)
 
 

@@ -31,7 +31,7 @@ def status(client: Client, as_json: bool) -> None:
 def _risk(found: dict[str, Any]) -> str:
     if found["durability"] == "commit":
         return ""
-    return " (a power cut takes back the leases of the last 20 ms, or of a longer commit-delay)"
+    return " (a power cut takes back the leases of the last two syncs, and of 20 ms)"
 
 
 def _status_text(found: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from fastdhcp.config.class_tables import ClassTables
 from fastdhcp.config.collector import paused
 from fastdhcp.config.hints import HintPlaces, PoolKey, pool_keys
 from fastdhcp.config.identifiers import IDENTIFIERS_MAX
-from fastdhcp.config.links import Interface, Link, bind_links
+from fastdhcp.config.links import Interface, Link, bind_links, trains_leave
 from fastdhcp.config.model import (
     DEFAULT_VRF,
     Configuration,
@@ -223,7 +223,6 @@ class _Compiler:
             subnet=indexes[link.subnet] if link.subnet != tables.NOWHERE else tables.NOWHERE,
             mtu=link.mtu,
             untrusted=untrusted,
-            trains=link.trains,
             name_at=self.blob.place(name),
             name_len=len(name),
         )
@@ -285,6 +284,7 @@ def compile_image(
             "durable": int(config.server.durability == "commit"),
             "vrfs": len(set(run.network_vrfs) - {0}),
             "relay_rules": relay_rules(config.relays),
+            "trains": int(trains_leave(config.server.trains, interfaces)),
             "programs_read": run.programs.read | run.classes.read,
             **run.classes.head,
         },

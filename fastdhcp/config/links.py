@@ -28,20 +28,29 @@ class Interface(Protocol):
 @dataclass(slots=True)
 class Link:
     """An interface with the network on it (NOWHERE: none is served there).
-
-    `trains`: replies may leave by it as trains.
     `subnet` is that of its `address`, if it is one of the network's (NOWHERE: it is not).
     """
 
     index: int
     name: str
     mtu: int
-    trains: bool
     addresses: list[int]
     network: int = NOWHERE
     vrf: int = 0
     address: int = 0
     subnet: int = NOWHERE
+
+
+def trains_leave(said: str, interfaces: Sequence[Interface]) -> bool:
+    """Whether replies may leave as trains; `said`: "always", "never", or "auto": if each interface
+    that they may leave by cuts them, and routing may choose any that has an address."""
+    if said != "auto":
+        return said == "always"
+    return all(
+        facts.trains
+        for facts in interfaces
+        if any(not own.ip.is_loopback for own in facts.addresses)
+    )
 
 
 def bind_links(
@@ -51,15 +60,8 @@ def bind_links(
 
     An address chooses among the default VRF's subnets only: a VRF is never guessed.
     """
-    always, never = config.server.trains == "always", config.server.trains == "never"
     links = [
-        Link(
-            facts.index,
-            facts.name,
-            facts.mtu,
-            not never and (always or facts.trains),
-            [int(own.ip) for own in facts.addresses],
-        )
+        Link(facts.index, facts.name, facts.mtu, [int(own.ip) for own in facts.addresses])
         for facts in sorted(interfaces, key=lambda facts: facts.index)
     ]
     by_name = {link.name: link for link in links}

@@ -64,7 +64,7 @@ def run_parts(
     name = way.interface.encode()
     interface = tables.INTERFACE.pack(
         ifindex=1, network=tables.NOWHERE, vrf=0, address=0, subnet=tables.NOWHERE, mtu=0,
-        untrusted=0, trains=0, name_at=blob.place(name), name_len=len(name),
+        untrusted=0, name_at=blob.place(name), name_len=len(name),
     )  # fmt: skip
     image = program_image(blob, programs, [interface])
     said = (

@@ -69,7 +69,8 @@ SENDING = {"": 0, "always": ALWAYS, "never": NEVER}
 HEADER = Row(
     magic="I", layout="I", size="Q", generation="I", workers="I", identity="16s", durable="I",
     vrfs="I", relay_rules="I", programs_read="I", identity_kinds="I",
-    named="16s", class_first="I", class_count="I", class_effects="I",
+    named="16s", class_first="I", class_count="I", class_effects="I", trains="I",
+    spare="4x",
 )  # fmt: skip
 TABLE = Row(at="I", count="I")
 NETWORK = Row(
@@ -91,8 +92,8 @@ PARAMS = _params_row()
 LAYER = Row(option_first="I", option_count="I")
 OPTION = Row(code="B", flags="B", level="B", spare="x", value_at="I", value_len="I")
 INTERFACE = Row(
-    ifindex="i", network="I", vrf="I", address="I", subnet="I", mtu="I", untrusted="I", trains="I",
-    name_at="I", name_len="I",
+    ifindex="i", network="I", vrf="I", address="I", subnet="I", mtu="I", untrusted="I", name_at="I",
+    name_len="I",
 )  # fmt: skip
 OWN = Row(vrf="I", address="I")
 AGENT = Row(

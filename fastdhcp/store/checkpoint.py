@@ -166,14 +166,22 @@ class Checkpoint:
         done = self._total - len(self._left) + min(CHUNKS_MAX, len(self._left))
         return self._began_s + PASS_SPREAD_S * done / max(self._total, 1)
 
+    def is_late(self, now: float) -> bool:
+        """More chunks are due than one commit carries: the next should not wait."""
+        return self.in_pass and self._due(now) > CHUNKS_MAX
+
     def _allowance(self, now: float) -> int:
-        """How many chunks this commit is to carry: the pass keeps step with time and journal."""
+        """How many chunks this commit is to carry."""
+        return min(self._due(now), CHUNKS_MAX)
+
+    def _due(self, now: float) -> int:
+        """How many chunks are due: the pass keeps step with time and journal."""
         if self._total <= CHUNKS_MAX:
             return len(self._left)
         by_time = (now - self._began_s) / PASS_SPREAD_S
         by_tail = (self.tail_bytes - self._base_bytes) / self.bound
         due = math.ceil(self._total * min(max(by_time, by_tail), 1.0))
-        return min(due - (self._total - len(self._left)), CHUNKS_MAX)
+        return due - (self._total - len(self._left))
 
     def _write_chunks(self, transaction: Write, sequence: int, now: float) -> None:
         if now < self._locked_until_s:

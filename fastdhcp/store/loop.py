@@ -266,15 +266,15 @@ class Store:
 
     def _pace(self) -> tuple[float, int]:
         """How long it waits for more, and how many octets are enough."""
-        if self.durable:
+        if self.durable or self.asked is not None or self.checkpoint.is_late(time.monotonic()):
             return self.delay_s, BATCH_BYTES
         return max(self.delay_s, LAZY_S), min(LAZY_BYTES, self.memory.ring_size // 2)
 
     def _gather(self, since_s: float) -> None:
         """Waits for more to commit, unless there is enough; hears what others say meanwhile."""
-        delay_s, enough_bytes = self._pace()
-        look_s = max(GATHER_S, delay_s / GATHER_PARTS)
         while True:
+            delay_s, enough_bytes = self._pace()
+            look_s = max(GATHER_S, delay_s / GATHER_PARTS)
             enough = _store.pending_bytes(self.memory) >= enough_bytes
             left_s = 0.0 if enough else max(since_s + delay_s - time.monotonic(), 0.0)
             self._wait_messages(min(left_s, look_s))

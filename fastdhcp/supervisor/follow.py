@@ -101,7 +101,7 @@ class Follower:
     def _of_policy(self, interfaces: Sequence[Interface]) -> list[tuple[object, ...]]:
         """What the image has of them."""
         return [
-            (found.index, found.name, found.mtu, found.addresses)
+            (found.index, found.name, found.mtu, found.addresses, found.trains)
             for found in self._seen(interfaces)
         ]
 
@@ -120,4 +120,5 @@ def _state(interface: Interface | None) -> str:
     if interface is None:
         return "not there"
     state = "down" if not interface.up else "up" if interface.carrier else "no carrier"
-    return ", ".join([state, *map(str, interface.addresses)])
+    trains = ["cuts trains"] if interface.trains else []
+    return ", ".join([state, *map(str, interface.addresses), *trains])

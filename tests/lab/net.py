@@ -135,12 +135,16 @@ class Lab:
         """Close ``closer`` (whatever has ``close``) with the lab."""
         self._stack.push(contextlib.closing(closer))  # type: ignore[type-var]
 
-    def udp_counters(self, namespace: str) -> dict[str, int]:
-        """The namespace's Udp line of /proc/net/snmp, by name: InDatagrams, RcvbufErrors, ..."""
+    def counters(self, namespace: str, protocol: str) -> dict[str, int]:
+        """The protocol's line of the namespace's /proc/net/snmp, by name: InReceives, ..."""
         with self.netns(namespace):
             text = Path("/proc/thread-self/net/snmp").read_text()
-        names, values = re.findall(r"^Udp: (.*)$", text, re.MULTILINE)
+        names, values = re.findall(rf"^{protocol}: (.*)$", text, re.MULTILINE)
         return dict(zip(names.split(), map(int, values.split()), strict=True))
+
+    def udp_counters(self, namespace: str) -> dict[str, int]:
+        """InDatagrams, RcvbufErrors, ..."""
+        return self.counters(namespace, "Udp")
 
     def logs(self) -> str:
         """The end of what each process wrote, for the report of a failed test."""

@@ -267,19 +267,20 @@ def test_an_interface_is_the_link_of_one_network(image: ImageView) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "expected"),
-    [("", [3]), ('trains = "auto"', [3]), ('trains = "always"', [1, 3, 5]),
-     ('trains = "never"', [])],
+    ("key", "that_cut", "expected"),
+    [("", ["lan0", "blue0"], True), ('trains = "auto"', ["lan0", "blue0"], True),
+     ('trains = "auto"', ["lan0", "lo"], False), ('trains = "always"', [], True),
+     ('trains = "never"', ["lan0", "blue0"], False)],
 )  # fmt: skip
-def test_trains_leave_by_links_that_cut_them_or_as_is_said(
-    tmp_path: Path, key: str, expected: list[int]
+def test_trains_leave_if_all_links_with_an_address_cut_them_or_as_is_said(
+    tmp_path: Path, key: str, that_cut: list[str], expected: bool
 ) -> None:
+    """Which one a reply leaves by, routing says."""
     path = tmp_path / "fastdhcp.toml"
     path.write_text(CONFIGURATION.replace("workers = 2", key))
-    links = tuple(replace(link, trains=link.name == "blue0") for link in LINKS)
-    image = ImageView(compiled_of(load(path), links).image)
-    rows = [image.interface(i) for i in range(3)]
-    assert [row["ifindex"] for row in rows if row["trains"]] == expected
+    bare = Link(9, "wlan0", ())
+    links = tuple(replace(link, trains=link.name in that_cut) for link in (*LINKS, bare))
+    assert ImageView(compiled_of(load(path), links).image).header()["trains"] == expected
 
 
 def test_own_addresses(image: ImageView) -> None:

@@ -276,6 +276,22 @@ def test_where_the_kernel_cuts_no_trains_each_reply_leaves_by_itself(ground: Gro
     assert ground.outcomes() == [SENT] * 9
 
 
+def test_only_what_is_refused_leaves_reply_by_reply(rail: Ground) -> None:
+    """Those for a route of a small MTU; trains before and behind them stay trains."""
+    rail.lab.ip("server", "route", "add", "10.67.0.3", "dev", "srv0", "mtu", "600")
+    rail.lab.ip("client", "address", "add", "10.67.0.3/24", "dev", "cli0")
+    replies = [(bytes([n]) * 300, "udp", RELAY) for n in range(3)]
+    replies += [(bytes([n]) * 900, "udp", "10.67.0.3") for n in range(4)]
+    replies += [(bytes([n]) * 301, "udp", RELAY) for n in range(5)]
+    capture = Capture(rail.lab.netns("client"), "cli0")
+    rail.sockets.send([rail.message(data, way, to) for data, way, to in replies])
+    seen = capture.collect(lambda frame: frame.target == (RELAY, 6767), count=2)
+    capture.close()
+    assert [len(frame.payload) for frame in seen] == [3 * 300, 5 * 301]
+    assert [rail.client.recv(9999) for _ in replies] == [data for data, _, _ in replies]
+    assert rail.outcomes() == [SENT] * len(replies)
+
+
 def test_a_train_that_cannot_leave_fails_reply_by_reply(rail: Ground) -> None:
     """Its source is none of ours: each is refused by itself."""
     foreign = [rail.message(bytes([n]), source="10.99.0.1") for n in range(5)]

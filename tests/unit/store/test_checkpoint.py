@@ -142,12 +142,15 @@ def test_a_large_pass_is_spread_over_time(bench):
     for _ in range(20):
         bench.commit(PASS_SPREAD_S / 2)
     assert len(bench.on_disk()) == 100
+    assert not bench.checkpoint.is_late(PASS_SPREAD_S / 2)
     bench.commit(PASS_SPREAD_S)
     assert len(bench.on_disk()) == 100 + CHUNKS_MAX  # a few chunks a commit, however late
+    assert bench.checkpoint.is_late(PASS_SPREAD_S)
     assert bench.database.read_meta(META_CHECKPOINT) is None
     for _ in range(10):
         bench.commit(PASS_SPREAD_S)
     assert len(bench.on_disk()) == 200
+    assert not bench.checkpoint.is_late(PASS_SPREAD_S)
     assert bench.database.read_meta(META_CHECKPOINT) == 1
 
 

@@ -20,3 +20,9 @@ def test_a_change_says_what_was_and_what_is() -> None:
     assert changed([SRV0], []) == {"srv0": f"{up} -> not there"}
     bare = dataclasses.replace(SRV0, addresses=())
     assert changed([], [bare, other]) == {"srv0": "not there -> up", "srv1": f"not there -> {up}"}
+
+
+def test_a_change_says_whether_trains_are_cut() -> None:
+    cuts = dataclasses.replace(SRV0, trains=True)
+    up = "up, 10.77.0.1/22"
+    assert changed([SRV0], [cuts]) == {"srv0": f"{up} -> {up}, cuts trains"}
