@@ -101,7 +101,7 @@ def measure_once(contender: Contender, setup: Setup) -> Round:
         ) as network,
         running(
             contender, setup.directory, setup.workers, relayed=not setup.broadcast,
-            inside=network.server,
+            trains="always" if setup.nic else "auto", inside=network.server,
         ) as (server, log),
     ):  # fmt: skip
         _wait_ready(server, network.generator, setup.arguments, log)

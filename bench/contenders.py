@@ -39,6 +39,7 @@ class Contender:
         *,
         relayed: bool = True,
         listen: str = SERVER_ADDRESS,
+        trains: str = "auto",
     ) -> list[str]:
         """Write the files; the command to be run. ``listen`` is its address for relay agents.
 
@@ -52,6 +53,7 @@ class Contender:
             "{interfaces}": "" if relayed else '"srv0"',
             "{listen}": listen if relayed else ON_LINK[0],
             "{interface}": "" if relayed else "srv0",
+            "{trains}": trains,
         }
 
         def fill(text: str) -> str:
@@ -72,6 +74,7 @@ def _fastdhcp(durability: str, policy: str = "") -> str:
 interfaces = [{{interfaces}}]
 workers = {{workers}}
 durability = "{durability}"
+trains = "{{trains}}"
 state-directory = "{{directory}}/state"
 runtime-directory = "{{directory}}/run"
 

@@ -32,6 +32,7 @@ def running(
     *,
     relayed: bool = True,
     listen: str = SERVER_ADDRESS,
+    trains: str = "auto",
     inside: Namespace | None = None,
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """Start it with an empty folder in ``folder``; the process, and the file of what it says.
@@ -42,7 +43,9 @@ def running(
         directory = Path(made)
         directory.chmod(0o755)
         log = directory / "log"
-        command = contender.prepare(directory, workers, relayed=relayed, listen=listen)
+        command = contender.prepare(
+            directory, workers, relayed=relayed, listen=listen, trains=trains
+        )
         if inside:
             command = inside.argv(command)
         with log.open("wb") as out:

@@ -31,6 +31,12 @@ def test_fastdhcp_is_configured_in_its_own_folder(
     assert Path(server["state-directory"]).parent == tmp_path
 
 
+def test_fastdhcp_is_told_when_the_link_takes_trains_whole(tmp_path: Path) -> None:
+    for trains in ("auto", "always"):
+        find_contender("durable").prepare(tmp_path, 2, trains=trains)
+        assert tomllib.loads((tmp_path / "fastdhcp.toml").read_text())["server"]["trains"] == trains
+
+
 def test_kea_is_given_json(tmp_path: Path) -> None:
     find_contender("kea").prepare(tmp_path, workers=1)
     assert json.loads((tmp_path / "kea.json").read_text())["Dhcp4"]["subnet4"]
