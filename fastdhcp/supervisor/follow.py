@@ -110,15 +110,21 @@ def changed(before: Sequence[Interface], after: Sequence[Interface]) -> dict[str
     """What became of each that is not as it was: `down -> up, 10.77.0.1/22`."""
     old, new = ({one.name: one for one in side} for side in (before, after))
     return {
-        name: f"{_state(old.get(name))} -> {_state(new.get(name))}"
+        name: _change(old.get(name), new.get(name))
         for name in sorted({*old, *new})
         if old.get(name) != new.get(name)
     }
+
+
+def _change(before: Interface | None, after: Interface | None) -> str:
+    text = f"{_state(before)} -> {_state(after)}"
+    if before is None or after is None or before.trains == after.trains:
+        return text
+    return f"{text}, {'cuts' if after.trains else 'no longer cuts'} trains of replies"
 
 
 def _state(interface: Interface | None) -> str:
     if interface is None:
         return "not there"
     state = "down" if not interface.up else "up" if interface.carrier else "no carrier"
-    trains = ["cuts trains"] if interface.trains else []
-    return ", ".join([state, *map(str, interface.addresses), *trains])
+    return ", ".join([state, *map(str, interface.addresses)])

@@ -25,4 +25,5 @@ def test_a_change_says_what_was_and_what_is() -> None:
 def test_a_change_says_whether_trains_are_cut() -> None:
     cuts = dataclasses.replace(SRV0, trains=True)
     up = "up, 10.77.0.1/22"
-    assert changed([SRV0], [cuts]) == {"srv0": f"{up} -> {up}, cuts trains"}
+    assert changed([SRV0], [cuts]) == {"srv0": f"{up} -> {up}, cuts trains of replies"}
+    assert changed([cuts], [SRV0]) == {"srv0": f"{up} -> {up}, no longer cuts trains of replies"}
