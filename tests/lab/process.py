@@ -124,8 +124,11 @@ class Process:
 
 
 def _children(pid: int) -> list[int]:
+    """It, or a thread of it, may end while it is looked at."""
     found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += [int(word) for word in task.read_text().split()]
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError):
+                text = Path(f"/proc/{pid}/task/{task}/children").read_text()
+                found += [int(word) for word in text.split()]
     return found
