@@ -127,8 +127,7 @@ def _children(pid: int) -> list[int]:
     """It, or a thread of it, may end while it is looked at."""
     found: list[int] = []
     with contextlib.suppress(OSError):
-        for task in os.listdir(f"/proc/{pid}/task"):
+        for task in Path(f"/proc/{pid}/task").iterdir():
             with contextlib.suppress(OSError):
-                text = Path(f"/proc/{pid}/task/{task}/children").read_text()
-                found += [int(word) for word in text.split()]
+                found += [int(word) for word in (task / "children").read_text().split()]
     return found
