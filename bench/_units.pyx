@@ -99,6 +99,17 @@ cdef class Units:
                                       &handled, now, t.own)
         return self.written.data[:self.written.size] if written and handled.reply_type else b""
 
+    cdef _input(self, const Image* image, bytes message, Packet* packet, Input* input,
+                uint64_t* classes, uint64_t* counted):
+        memset(classes, 0, CLASS_WORDS * sizeof(uint64_t))
+        memset(counted, 0, CLASS_COUNTERS * sizeof(uint64_t))
+        if codec_decode(image_slots(image), message, <uint32_t>len(message), self.scratch,
+                        packet) != DROP_NONE:
+            raise ValueError("the message is no request")
+        input_packet(input, packet, &self.arrival)
+        input.classes = classes
+        input.counted = counted
+
     def test(self, const unsigned char[::1] image_bytes, bytes message, uint32_t count) -> int:
         """Run program 0 of an image upon a message `count` times. Returns how often it was true."""
         cdef const Image* image = <const Image*>&image_bytes[0]
@@ -107,14 +118,7 @@ cdef class Units:
         cdef uint64_t counted[CLASS_COUNTERS]
         cdef Packet packet
         cdef Input input
-        memset(classes, 0, sizeof(classes))
-        memset(counted, 0, sizeof(counted))
-        if codec_decode(image_slots(image), message, <uint32_t>len(message), self.scratch,
-                        &packet) != DROP_NONE:
-            raise ValueError("the message is no request")
-        input_packet(&input, &packet, &self.arrival)
-        input.classes = classes
-        input.counted = counted
+        self._input(image, message, &packet, &input, classes, counted)
         with nogil:
             for _i in range(count):
                 passed += program_test(image, 0, &input)
@@ -129,14 +133,7 @@ cdef class Units:
         cdef uint64_t counted[CLASS_COUNTERS]
         cdef Packet packet
         cdef Input input
-        memset(classes, 0, sizeof(classes))
-        memset(counted, 0, sizeof(counted))
-        if codec_decode(image_slots(image), message, <uint32_t>len(message), self.scratch,
-                        &packet) != DROP_NONE:
-            raise ValueError("the message is no request")
-        input_packet(&input, &packet, &self.arrival)
-        input.classes = classes
-        input.counted = counted
+        self._input(image, message, &packet, &input, classes, counted)
         with nogil:
             for _i in range(count):
                 program_mark(image, &input)

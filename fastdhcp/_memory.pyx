@@ -490,8 +490,7 @@ cdef class Memory:
                           message_type, reason, b"", None)
 
     def trace_last(self, int worker, int limit, chaddr=None, vrf=None):
-        """The last `limit` decisions of a worker, the newest last; only those about this client, in
-        this VRF."""
+        """The last `limit` decisions of a worker, the newest last; of this client, in this VRF."""
         return trace_rows(&self.table, self._traced(worker), 0, self.trace_head(worker), limit,
                           True, None, None, chaddr or b"", vrf)[::-1]
 

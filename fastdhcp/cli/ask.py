@@ -28,12 +28,6 @@ def status(client: Client, as_json: bool) -> None:
     click.echo(json.dumps(found) if as_json else _status_text(found))
 
 
-def _risk(found: dict[str, Any]) -> str:
-    if found["durability"] == "commit":
-        return ""
-    return " (a power cut takes back the leases of the last two syncs, and of 20 ms)"
-
-
 def _status_text(found: dict[str, Any]) -> str:
     parts = [
         f"fastdhcp {found['version']}, pid {found['pid']}, up {render.age(found['started'])}",
@@ -69,6 +63,12 @@ def _status_text(found: dict[str, Any]) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _risk(found: dict[str, Any]) -> str:
+    if found["durability"] == "commit":
+        return ""
+    return " (a power cut takes back the leases of the last two syncs, and of 20 ms)"
 
 
 def _dropped(dropped: dict[str, int]) -> list[str]:

@@ -28,6 +28,7 @@ class Interface(Protocol):
 @dataclass(slots=True)
 class Link:
     """An interface with the network on it (NOWHERE: none is served there).
+
     `subnet` is that of its `address`, if it is one of the network's (NOWHERE: it is not).
     """
 

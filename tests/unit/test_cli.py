@@ -18,6 +18,7 @@ from fastdhcp import __version__
 from fastdhcp._journal import ChangeKind
 from fastdhcp._stats import counter_words, drop_names
 from fastdhcp.cli import render
+from fastdhcp.cli.ask import _risk
 from fastdhcp.cli.client import Client, ConfigUnreadable, socket_of
 from fastdhcp.cli.leases import _key
 from fastdhcp.cli.main import SUBCOMMANDS, main
@@ -272,6 +273,11 @@ def test_status(ask: Any, rig: ControlRig) -> None:
     assert "\nworker-1  72 " in text  # as the log and the alarm name it
     assert "warning: a receive buffer is 208 KB" in text
     assert "store ok, durability commit; " in text
+
+
+def test_status_says_what_a_power_cut_takes_where_acks_do_not_wait() -> None:
+    assert _risk({"durability": "commit"}) == ""
+    assert "a power cut takes back the leases of" in _risk({"durability": "async"})
 
 
 def test_trace_of_a_server_that_decided_nothing(ask: Any) -> None:
