@@ -6,9 +6,10 @@ from fastdhcp._codec cimport HAS_RAPID_COMMIT, Packet, codec_decode
 from fastdhcp._handle cimport Handled, handle_packet, handled_clear
 from fastdhcp._held cimport NO_REPLY, held_give, held_push, held_room, held_take
 from fastdhcp._image cimport image_slots
+from fastdhcp._inbox cimport PACKET_SIZE_MAX, inbox_arrival, inbox_data, inbox_size
+from fastdhcp._outbox cimport outbox_add
 from fastdhcp._reply cimport reply_write
 from fastdhcp._scope cimport Arrival
-from fastdhcp._socket cimport inbox_arrival, inbox_data, inbox_size, outbox_add
 from fastdhcp._stats cimport (
     COUNT_DONE, COUNT_HELD, COUNT_RECEIVED, DROP_HELD_FULL, DROP_NONE, DROP_REPLY_TOO_LONG,
     DROP_TOO_LONG, RECEIVED_UNREADABLE, DropReason, count, count_drop,
@@ -20,9 +21,8 @@ from fastdhcp._trace cimport (
 from fastdhcp._wire cimport BOOTP, REQUEST
 
 
-cdef inline DropReason read_packet(Worker* w, uint32_t i, Arrival* arrival,
-                                   Packet* packet) noexcept nogil:
-    if not inbox_arrival(&w.inbox, i, arrival):
+cdef inline DropReason read_packet(Worker* w, uint32_t i, Packet* packet) noexcept nogil:
+    if inbox_size(&w.inbox, i) > <uint32_t>PACKET_SIZE_MAX:
         return DROP_TOO_LONG
     return codec_decode(image_slots(w.t.image), inbox_data(&w.inbox, i), inbox_size(&w.inbox, i),
                         &w.scratch, packet)
@@ -78,18 +78,18 @@ cdef inline Outcome settle(Worker* w, uint8_t message_type, const Handled* handl
 
 
 cdef void answer(Worker* w, uint32_t i) noexcept nogil:
-    cdef Arrival arrival
+    cdef const Arrival* arrival = inbox_arrival(&w.inbox, i)
     cdef Packet packet
     cdef Handled handled
     cdef Outcome outcome
-    cdef DropReason reason = read_packet(w, i, &arrival, &packet)
+    cdef DropReason reason = read_packet(w, i, &packet)
     if reason != DROP_NONE:
         count(w.counters, <uint32_t>COUNT_RECEIVED + <uint32_t>RECEIVED_UNREADABLE)
         count_drop(w.counters, reason)
-        trace_write(w.t, w.now_ns, NULL, &arrival, NULL, OUTCOME_DROPPED, reason)
+        trace_write(w.t, w.now_ns, NULL, arrival, NULL, OUTCOME_DROPPED, reason)
         return
     count(w.counters, <uint32_t>COUNT_RECEIVED + packet.message_type)
     handled_clear(&handled)
-    reason = handle(w, &packet, &arrival, &handled)
+    reason = handle(w, &packet, arrival, &handled)
     outcome = settle(w, packet.message_type, &handled, reason)
-    trace_write(w.t, w.now_ns, &packet, &arrival, &handled, outcome, reason)
+    trace_write(w.t, w.now_ns, &packet, arrival, &handled, outcome, reason)

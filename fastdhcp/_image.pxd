@@ -102,7 +102,7 @@ cdef struct Image:
     uint32_t class_first         # into instructions: all tests of classes, one behind the other
     uint32_t class_count         # instructions; 0: no class has a test
     uint32_t class_effects       # ClassEffect
-    uint32_t trains              # 1: replies may leave as trains (_socket.pxd)
+    uint32_t trains              # 1: replies may leave as trains (_outbox.pxd)
     uint32_t spare
     Table_ networks              # Network
     Table_ members               # uint32_t: subnet indexes, network by network

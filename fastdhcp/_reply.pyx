@@ -28,6 +28,7 @@ cdef enum:
     IP_TTL = 64
     IP_PROTOCOL_UDP = 17
     END_SIZE = 1             # option 255
+    SIZE_STEP = 64           # of the lengths that replies are padded to
     # RFC 4702 2.1: flags of option 81.
     FQDN_S = 1               # the server updates the client's A record
     FQDN_O = 2               # the server has overridden the client's S
@@ -192,6 +193,14 @@ cdef inline uint32_t message_max(const Handled* handled) noexcept nogil:
     return mtu - <uint32_t>IP_UDP_SIZE
 
 
+# RFC 2132 9.10: what the client says that it takes, IP and UDP headers in it; and no more than the
+# link does.
+cdef inline uint32_t size_max(const Reply* reply, const Writer* w,
+                              const Packet* packet) noexcept nogil:
+    cdef uint32_t size = packet.max_size if packet.max_size else <uint32_t>DATAGRAM_SIZE_MIN
+    return min(size - <uint32_t>IP_UDP_SIZE, <uint32_t>(w.end - reply.data))
+
+
 # The header and the cookie. Nothing but what table 3 has from the request.
 cdef Writer begin(Reply* reply, const Packet* packet, const Handled* handled) noexcept nogil:
     cdef uint8_t* data = reply.data
@@ -227,6 +236,17 @@ cdef bint finish(Reply* reply, Writer* w, const Packet* packet, const Handled* h
     return not w.failed
 
 
+# Replies of one length to one destination leave together: what differs by what is one client's own
+# (61, 82, 12, 81) gets one of a few lengths, by zeros after END, but never more than it may have.
+cdef inline void pad(Reply* reply, const Writer* w, const Packet* packet) noexcept nogil:
+    cdef uint32_t size = reply.size
+    cdef uint32_t padded = (size + SIZE_STEP - 1) & ~<uint32_t>(SIZE_STEP - 1)
+    padded = min(padded, size_max(reply, w, packet))
+    if <uint32_t>MESSAGE_SIZE_MIN < size < padded:
+        memset(reply.data + size, 0, padded - size)
+        reply.size = <uint16_t>padded
+
+
 # RFC 2131 table 3: a NAK has no address, no file and no configuration. 4.3.2: through a relay agent
 # it has the broadcast bit, so that it reaches a client whose address is wrong on its link.
 cdef bint write_nak(Reply* reply, Writer* w, const Packet* packet, const Handled* handled,
@@ -239,13 +259,11 @@ cdef bint write_nak(Reply* reply, Writer* w, const Packet* packet, const Handled
     return finish(reply, w, packet, handled, counters)
 
 
-# RFC 2132 9.10: what the client says that it takes, IP and UDP headers in it; and no more than the
-# link does. What is echoed is so whole: if that alone passes it, nothing else finds room.
+# What is echoed is whole: if that alone passes the size, nothing else finds room.
 cdef inline uint32_t room_left(const Reply* reply, const Writer* w, const Packet* packet,
                                const Handled* handled) noexcept nogil:
-    cdef uint32_t size = packet.max_size if packet.max_size else <uint32_t>DATAGRAM_SIZE_MIN
+    cdef uint32_t size = size_max(reply, w, packet)
     cdef uint32_t taken = <uint32_t>(w.at - reply.data) + echo_size(packet, handled) + END_SIZE
-    size = min(size - <uint32_t>IP_UDP_SIZE, <uint32_t>(w.end - reply.data))
     return size - taken if size > taken else 0
 
 
@@ -398,7 +416,11 @@ cdef bint write_lease(Reply* reply, Writer* w, Bodies* bodies, const Image* imag
     elif handled.reply_type == OFFER:
         return write_refusal(reply, w, image, packet, handled, counters)
     write_body(reply, w, bodies, image, packet, handled, counters)
-    return finish(reply, w, packet, handled, counters)
+    if not finish(reply, w, packet, handled, counters):
+        return False
+    if image.trains and (packet.giaddr or reply.way == WAY_BROADCAST):
+        pad(reply, w, packet)
+    return True
 
 
 cdef inline ReplyClock clock_of(uint8_t reply_type, uint8_t message_type) noexcept nogil:

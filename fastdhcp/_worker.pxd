@@ -5,9 +5,10 @@ from libc.stdint cimport uint32_t, uint64_t
 from fastdhcp._body cimport Bodies
 from fastdhcp._codec cimport Scratch
 from fastdhcp._held cimport Held, Released
+from fastdhcp._inbox cimport Inbox
 from fastdhcp._leases cimport Process, Table
 from fastdhcp._linux cimport pollfd
-from fastdhcp._socket cimport Inbox, Outbox
+from fastdhcp._outbox cimport Outbox
 from fastdhcp._stats cimport Counters
 
 cdef enum:

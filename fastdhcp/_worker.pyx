@@ -7,13 +7,12 @@ from fastdhcp._answer cimport answer
 from fastdhcp._atomic cimport fence_full, load_relaxed_u64, store_relaxed_u64, store_release_u32
 from fastdhcp._body cimport bodies_close, bodies_open
 from fastdhcp._held cimport held_close, held_due, held_open, held_release
+from fastdhcp._inbox cimport LOT_MAX, inbox_close, inbox_open, inbox_receive
 from fastdhcp._journal cimport journal_wake_wanted
 from fastdhcp._leases cimport boot_ns, leases_ring, leases_store_fails, node_now
 from fastdhcp._linux cimport POLLIN, poll, read, write
 from fastdhcp._memory cimport Memory
-from fastdhcp._socket cimport (
-    BATCH_MAX, inbox_close, inbox_open, inbox_receive, outbox_add, outbox_flush, outbox_open,
-)
+from fastdhcp._outbox cimport outbox_add, outbox_flush, outbox_open
 from fastdhcp._stats cimport COUNT_DROPPED, COUNT_WAITING, DROP_WORKER_DIED, count_open
 from fastdhcp._trace cimport trace_close_all
 
@@ -74,7 +73,7 @@ cdef void turn(Worker* w) noexcept nogil:
     cdef uint32_t i
     look_at_clock(w)
     w.taken = 0
-    while w.taken <= TURN_MAX - BATCH_MAX and inbox_receive(&w.inbox):
+    while w.taken <= TURN_MAX - LOT_MAX and inbox_receive(&w.inbox):
         for i in range(w.inbox.count):
             answer(w, i)
         w.taken += w.inbox.count
@@ -112,11 +111,12 @@ cdef void run(Worker* w) noexcept nogil:
             sleep(w)
 
 
-# Reads no more; what is held may still leave until then.
+# Reads no more. What was read is answered, and what is held may still leave until then.
 cdef void finish(Worker* w, uint64_t until_ns) noexcept nogil:
-    w.fds[<int>WAIT_UDP].fd = w.fds[<int>WAIT_CHANNEL].fd = -1
-    look_at_clock(w)
-    release(w)
+    w.inbox.fd = w.fds[<int>WAIT_UDP].fd = w.fds[<int>WAIT_CHANNEL].fd = -1
+    turn(w)
+    while w.inbox.count:
+        turn(w)
     while w.held.waiting and w.now_ns < until_ns:
         w.beat_ns = min(w.beat_ns, until_ns)
         sleep(w)

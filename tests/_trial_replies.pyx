@@ -16,18 +16,18 @@ from fastdhcp._held cimport (
 from fastdhcp._image cimport (
     INFINITE, NOWHERE, Image, Params, image_params, image_pool, image_slots, image_subnet,
 )
+from fastdhcp._inbox cimport (
+    Inbox, inbox_arrival, inbox_close, inbox_data, inbox_open, inbox_receive, inbox_size,
+)
 from fastdhcp._leases cimport RINGS_MAX
 from fastdhcp._memory cimport Memory
+from fastdhcp._outbox cimport Outbox, outbox_add, outbox_flush, outbox_open
 from fastdhcp._reply cimport (
     FRAME_HEAD_SIZE, PORT_SERVER, WAY_BROADCAST, WAY_FRAME, WAY_UDP, Reply, reply_head, reply_lower,
     reply_write,
 )
 from fastdhcp._reservations cimport Reservations, reservations_cell
 from fastdhcp._scope cimport Arrival
-from fastdhcp._socket cimport (
-    Inbox, Outbox, inbox_arrival, inbox_close, inbox_data, inbox_open, inbox_receive, inbox_size,
-    outbox_add, outbox_flush, outbox_open,
-)
 from fastdhcp._stats cimport (
     COUNT_CACHE_MISS, COUNT_DROPPED, COUNT_RELAY_INFO_LEFT_OUT, COUNT_SENT, DROP_NONE,
     DROP_SEND_FAILED, Counters,
@@ -279,15 +279,13 @@ cdef class Sockets:
         free(self.outbox)
 
     def receive(self):
-        """What is there now: (data, arrival as a dict), data None if it was truncated."""
-        cdef Arrival arrival
+        """The next lot: (data, arrival as a dict) of each packet."""
         cdef uint32_t i
-        batch = []
+        lot = []
         for i in range(inbox_receive(self.inbox)):
-            whole = inbox_arrival(self.inbox, i, &arrival)
-            data = inbox_data(self.inbox, i)[:inbox_size(self.inbox, i)] if whole else None
-            batch.append((data, arrival))
-        return batch
+            data = inbox_data(self.inbox, i)[:inbox_size(self.inbox, i)]
+            lot.append((data, inbox_arrival(self.inbox, i)[0]))
+        return lot
 
     def send(self, messages):
         """Sends (message, way, destination, port, source, ifindex, hw_address) each, grouped."""

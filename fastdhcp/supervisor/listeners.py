@@ -30,6 +30,7 @@ from fastdhcp.supervisor.rivals import rivals
 SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
 SO_TIMESTAMPNS = 35
 IP_PKTINFO = 8
+UDP_GRO = 104
 IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0
 SEND_BUFFER = 8 << 20
 """Octets a socket. A reply to an address that does not answer ARP stays in it for three seconds:
@@ -224,6 +225,11 @@ def _prepare(sock: socket.socket, receive_buffer: int) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, struct.pack("i", 1))
+    # Packets that follow each other from one relay agent are handed over together. All sockets of
+    # the group have this or, before Linux 5.0, none: of a broadcast train each takes the whole or
+    # nothing, by its first packet.
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.IPPROTO_UDP, UDP_GRO, 1)
     # A reply longer than some link on its way is fragmented, never refused by path MTU discovery.
     sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
 

@@ -18,23 +18,24 @@ from tests.lab.packet import DISCOVER, mac
 pytestmark = pytest.mark.net
 
 COUNT = 4
-UDP_SEGMENT = 103  # linux/udp.h
+UDP_SEGMENT, UDP_GRO = 103, 104  # linux/udp.h
 SERVER, RELAY = "10.67.0.1", "10.67.0.2"
 
 
 class Group:
-    """The sockets of ``COUNT`` workers, steered."""
+    """The sockets of ``COUNT`` workers, steered; ``whole``: trains are handed over as they are."""
 
-    def __init__(self, lab: Lab, *, steered: bool = True) -> None:
+    def __init__(self, lab: Lab, *, steered: bool = True, whole: bool = False) -> None:
         lab.veth(f"server:srv0={SERVER}/24", f"client:cli0={RELAY}/24")
         self.lab = lab
-        self.sockets = [self._socket(index, steered) for index in range(COUNT)]
+        self.sockets = [self._socket(index, steered, whole) for index in range(COUNT)]
 
-    def _socket(self, index: int, steered: bool) -> socket.socket:
+    def _socket(self, index: int, steered: bool, whole: bool) -> socket.socket:
         with self.lab.netns("server"):
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        sock.setsockopt(socket.IPPROTO_UDP, UDP_GRO, whole)
         if steered:
             bpf.attach_steering(sock, index, COUNT)
         sock.bind(("0.0.0.0", 67))
@@ -45,7 +46,7 @@ class Group:
         got: list[list[bytes]] = [[] for _ in self.sockets]
         while ready := select.select(self.sockets, [], [], quiet)[0]:
             for sock in ready:
-                got[self.sockets.index(sock)].append(sock.recv(2048))
+                got[self.sockets.index(sock)].append(sock.recv(65536))
         return got
 
     def close(self) -> None:
@@ -136,6 +137,24 @@ def test_a_train_from_a_neighbour_on_this_machine_loses_no_packet(lab: Lab, grou
             relay.send(b"".join(discover(n) for n in range(first, first + 16)))
     got = Counter(p for payloads in group.received() for p in payloads)
     assert got == Counter(discover(n) for n in range(64))
+
+
+@pytest.mark.parametrize("to", [SERVER, "255.255.255.255"])
+def test_a_train_handed_over_whole_is_one_workers(lab: Lab, to: str) -> None:
+    """That of its first packet, and of a broadcast, too: each socket takes all of it or nothing."""
+    group = Group(lab, whole=True)
+    lab.take_trains("client", "cli0", True)
+    trains = [b"".join(discover(n) for n in range(first, first + 16)) for first in range(0, 64, 16)]
+    with relay_socket(lab) as relay:
+        relay.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        relay.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(discover(0)))
+        for train in trains:
+            relay.sendto(train, (to, 67))
+    wanted: list[list[bytes]] = [[] for _ in range(COUNT)]
+    for first, train in zip(range(0, 64, 16), trains, strict=True):
+        wanted[bpf.steer(mac(first), COUNT)].append(train)
+    assert group.received() == wanted
+    group.close()
 
 
 @pytest.mark.parametrize("size", [0, 1, 20, bpf.STEERED_SIZE_MIN - 1])

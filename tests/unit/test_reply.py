@@ -1,6 +1,6 @@
 """Replies byte by byte, each case named by the RFC section that it stands for."""
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface
 from typing import Any, NamedTuple
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from fastdhcp._codec import decode, encode
 from fastdhcp.config.compile import Compiled
 from tests._trial_replies import ReplyMaker
-from tests.policies import compile_text
+from tests.policies import Link, compile_text
 
 DISCOVER, OFFER, REQUEST, ACK, NAK, INFORM = 1, 2, 3, 5, 6, 8
 SERVER = int(IPv4Address("10.77.0.1"))
@@ -134,6 +134,35 @@ CASES = [
 def test_options_of_an_offer(maker: ReplyMaker, case: Case) -> None:
     message = make(maker, request(options=case.options))
     assert options_of(message) == case.wanted.replace(" ", "")
+
+
+RELAYED = {"giaddr": SERVER}
+
+
+@pytest.mark.parametrize(
+    ("client_id", "fields", "options", "size"),
+    [
+        pytest.param(2, RELAYED, {55: b"\1"}, 300, id="nothing below 300"),
+        pytest.param(70, RELAYED, {}, 384, id="to the next step, to a relay agent"),
+        pytest.param(60, RELAYED, {}, 384, id="the same for another length"),
+        pytest.param(70, {"flags": 0x8000}, {}, 384, id="and by broadcast"),
+        pytest.param(60, {}, {}, 373, id="not to one client"),
+        pytest.param(220, RELAYED, {}, 548, id="to 576 octets, IP and UDP headers in it"),
+        pytest.param(220, RELAYED, {57: (1500).to_bytes(2, "big")}, 576, id="further with 57"),
+        pytest.param(220, RELAYED, {57: (577).to_bytes(2, "big")}, 549, id="as far as 57"),
+    ],
+)
+def test_rfc2131_4_1_where_trains_leave_replies_are_padded_to_a_few_lengths(
+    client_id: int, fields: dict[str, int], options: dict[int, bytes], size: int
+) -> None:
+    links = [Link(1, "srv0", [IPv4Interface("10.77.0.1/22")], trains=True)]
+    maker = ReplyMaker(compile_text(POLICY, links=links))
+    options = {61: b"\7" * client_id} | options
+    make(maker, request(options={57: b"\x05\xdc", 61: b"\xff" * 255}, **RELAYED))  # in its place
+    message = make(maker, request(options=options, **fields))
+    assert len(message) == size
+    plain = make(ReplyMaker(compiled()), request(options=options, **fields))
+    assert message.rstrip(b"\0") == plain.rstrip(b"\0")
 
 
 @pytest.mark.parametrize("octets", [b"", b"\1", b"\0" * 300], ids=len)

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.net
 
 SERVER, RELAY, NOBODY = "10.67.0.1", "10.67.0.2", "10.67.0.99"
 CHADDR = bytes.fromhex("02ee00000007")
+UDP_SEGMENT = 103  # linux/udp.h
 SENT, FAILED = Outcome.OUTCOME_SENT, Outcome.OUTCOME_SEND_FAILED
 
 
@@ -51,7 +52,7 @@ class Ground:
         ]).memfds())  # fmt: skip
         self.sockets = Sockets(self.memory, self.udp.fileno(), self.packet.fileno())
 
-    def receive(self) -> list[tuple[bytes | None, dict[str, int]]]:
+    def receive(self) -> list[tuple[bytes, dict[str, int]]]:
         assert select.select([self.udp], [], [], PATIENCE_S)[0]
         return self.sockets.receive()
 
@@ -84,6 +85,16 @@ def ground(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Ground]:
     made.close()
 
 
+@pytest.fixture
+def rail(lab: Lab) -> Iterator[Ground]:
+    """The link takes trains whole, so that they are seen."""
+    made = Ground(lab, trains=True)
+    lab.take_trains("server", "srv0", True)
+    lab.take_trains("client", "cli0", True)
+    yield made
+    made.close()
+
+
 # ---- in
 
 
@@ -109,15 +120,14 @@ def test_how_a_broadcast_came(ground: Ground, to: str) -> None:
     assert arrival["local"] == number(SERVER)
 
 
-def test_a_packet_longer_than_its_buffer_is_told_from_one_that_fits(ground: Ground) -> None:
-    for size in (2049, 2048, 0):
+def test_the_longest_and_the_shortest_packet_come_whole(ground: Ground) -> None:
+    for size in (65507, 2048, 0):
         ground.client.sendto(b"x" * size, (SERVER, 67))
     ground.wait_until_all_came()
-    sizes = [None if data is None else len(data) for data, _ in ground.receive()]
-    assert sizes == [None, 2048, 0]
+    assert [len(data) for data, _ in ground.receive()] == [65507, 2048, 0]
 
 
-def test_a_batch_is_64_and_its_places_are_clean_for_the_next(ground: Ground) -> None:
+def test_a_lot_is_64_and_its_places_are_clean_for_the_next(ground: Ground) -> None:
     for n in range(70):
         ground.client.sendto(bytes([n]) * (n + 1), (SERVER, 67))
     ground.wait_until_all_came()
@@ -126,6 +136,55 @@ def test_a_batch_is_64_and_its_places_are_clean_for_the_next(ground: Ground) -> 
     assert [data for data, _ in first + second] == [bytes([n]) * (n + 1) for n in range(70)]
     assert {arrival["source"] for _, arrival in first + second} == {number(RELAY)}
     assert ground.sockets.receive() == []
+
+
+# ---- trains in
+
+
+def send_train(rail: Ground, data: bytes, step: int, to: str = SERVER) -> None:
+    rail.client.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, step)
+    rail.client.sendto(data, (to, 67))
+
+
+@pytest.mark.parametrize("to", [SERVER, "255.255.255.255"])
+def test_a_train_is_as_many_packets_that_came_at_one_time(rail: Ground, to: str) -> None:
+    packets = [bytes([n]) * 300 for n in range(5)] + [b"the last may be shorter"]
+    send_train(rail, b"".join(packets), 300, to)
+    lot = rail.receive()
+    assert [data for data, _ in lot] == packets
+    assert len({arrival["received_ns"] for _, arrival in lot}) == 1
+    assert {arrival["destination"] for _, arrival in lot} == {number(to)}
+
+
+def test_what_a_train_has_beyond_a_lot_is_the_next_one(rail: Ground) -> None:
+    """Read as 64 messages, since none of late was a train: 61 packets, then two trains of 64."""
+    singles = [bytes([n]) * 9 for n in range(61)]
+    trains = [bytes([n]) * 300 for n in range(128)]
+    for data in singles:
+        rail.client.sendto(data, (SERVER, 67))
+    for first in (0, 64):
+        send_train(rail, b"".join(trains[first : first + 64]), 300)
+    rail.wait_until_all_came()
+    lots = [rail.receive()] + [rail.sockets.receive() for _ in range(3)]
+    assert [len(lot) for lot in lots] == [64, 64, 61, 0]
+    assert [data for lot in lots for data, _ in lot] == singles + trains
+
+
+def test_where_trains_came_a_lot_of_them_is_read_at_once_and_no_more(rail: Ground) -> None:
+    """So what a worker has read and not answered stays small; single packets are soon read 64 at a
+    time again."""
+    for n in range(3):
+        send_train(rail, bytes([n]) * 16 * 300, 300)
+    rail.wait_until_all_came()
+    assert len(rail.receive()) == 48
+    for n in range(6):
+        send_train(rail, bytes([n]) * 16 * 300, 300)
+    rail.client.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 0)
+    for n in range(200):
+        rail.client.sendto(bytes([n]), (SERVER, 67))
+    rail.wait_until_all_came()
+    lots = [len(rail.sockets.receive()) for _ in range(10)]
+    assert lots == [64, 34, 4, 8, 16, 32, 64, 64, 10, 0]
 
 
 # ---- out
@@ -208,16 +267,7 @@ def test_more_replies_than_one_send_takes(ground: Ground) -> None:
     assert [ground.client.recv(9) for _ in range(600)] == [n.to_bytes(2, "big") for n in range(600)]
 
 
-# ---- trains
-
-
-@pytest.fixture
-def rail(lab: Lab) -> Iterator[Ground]:
-    """The link takes trains whole, so that they are seen."""
-    made = Ground(lab, trains=True)
-    lab.take_trains("server", "srv0", True)
-    yield made
-    made.close()
+# ---- trains out
 
 
 def frames_of(rail: Ground, replies: list[tuple[bytes, str, str]], count: int) -> list[bytes]:

@@ -1,23 +1,20 @@
-"""The sockets of a worker: one for UDP, and one for frames to clients that have no address yet."""
+"""Sending: one socket for UDP, and one for frames to clients that have no address yet."""
 
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memmove, memset
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
 from fastdhcp._held cimport Held, held_give
 from fastdhcp._linux cimport (
-    AF_INET, AF_PACKET, CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_NXTHDR, IPPROTO_IP, IP_PKTINFO,
-    MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC, POLLOUT, SOL_SOCKET, SOL_UDP, SO_TIMESTAMPNS,
-    UDP_SEGMENT, cmsghdr, htonl, htons, in_pktinfo, msghdr, ntohl, ntohs, poll, pollfd, recvmmsg,
+    AF_INET, AF_PACKET, CMSG_DATA, CMSG_LEN, IPPROTO_IP, IP_PKTINFO, MSG_DONTWAIT, MSG_NOSIGNAL,
+    POLLOUT, SOL_UDP, UDP_SEGMENT, cmsghdr, htonl, htons, in_pktinfo, msghdr, poll, pollfd,
     sendmmsg, sockaddr_in, sockaddr_ll,
 )
 from fastdhcp._leases cimport Table
 from fastdhcp._reply cimport (
     BROADCAST_ADDRESS, FRAME_HEAD_SIZE, WAY_BROADCAST, WAY_FRAME, Reply, reply_head,
 )
-from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport (
     COUNT_REPLY_SUM, COUNT_REPLY_TIME, COUNT_SENT, DROP_NONE, DROP_SEND_FAILED, HISTOGRAM_BUCKETS,
     count, count_drop, count_time,
@@ -30,78 +27,6 @@ cdef enum:
     FULL_WAIT_MS = 2         # once a flush, for a send buffer that is full
     NS_PER_US = 1000
     NS_PER_S = 1000000000
-
-
-# ---- receiving
-
-cdef inline void inbox_ready(Inbox* inbox, uint32_t i) noexcept nogil:
-    cdef msghdr* head = &inbox.headers[i].msg_hdr
-    head.msg_namelen = sizeof(sockaddr_in)
-    head.msg_controllen = CONTROL_IN_SIZE
-    head.msg_flags = 0
-
-
-cdef bint inbox_open(Inbox* inbox, int fd) noexcept nogil:
-    cdef msghdr* head
-    cdef uint32_t i
-    memset(inbox, 0, sizeof(Inbox))
-    inbox.fd = fd
-    inbox.buffers = <uint8_t*>calloc(BATCH_MAX, BUFFER_SIZE)
-    if inbox.buffers == NULL:
-        return False
-    for i in range(<uint32_t>BATCH_MAX):
-        inbox.vectors[i].iov_base = inbox.buffers + i * BUFFER_SIZE
-        inbox.vectors[i].iov_len = BUFFER_SIZE
-        head = &inbox.headers[i].msg_hdr
-        head.msg_name = &inbox.sources[i]
-        head.msg_iov = &inbox.vectors[i]
-        head.msg_iovlen = 1
-        head.msg_control = <uint8_t*>inbox.controls[i]
-        inbox_ready(inbox, i)
-    return True
-
-
-cdef void inbox_close(Inbox* inbox) noexcept nogil:
-    free(inbox.buffers)
-    inbox.buffers = NULL
-
-
-cdef uint32_t inbox_receive(Inbox* inbox) noexcept nogil:
-    cdef int received
-    cdef uint32_t i
-    for i in range(inbox.count):
-        inbox_ready(inbox, i)
-    received = recvmmsg(inbox.fd, inbox.headers, BATCH_MAX, MSG_DONTWAIT, NULL)
-    inbox.count = <uint32_t>received if received > 0 else 0
-    return inbox.count
-
-
-cdef void take_control(cmsghdr* head, Arrival* out) noexcept nogil:
-    cdef in_pktinfo info
-    cdef timespec stamp
-    if head.cmsg_level == IPPROTO_IP and head.cmsg_type == IP_PKTINFO:
-        memcpy(&info, CMSG_DATA(head), sizeof(in_pktinfo))
-        out.ifindex = info.ipi_ifindex
-        out.local = ntohl(info.ipi_spec_dst.s_addr)
-        out.destination = ntohl(info.ipi_addr.s_addr)
-    elif head.cmsg_level == SOL_SOCKET and head.cmsg_type == SO_TIMESTAMPNS:
-        memcpy(&stamp, CMSG_DATA(head), sizeof(timespec))
-        out.received_ns = <uint64_t>stamp.tv_sec * NS_PER_S + <uint64_t>stamp.tv_nsec
-
-
-# The kernel names as `local` the destination itself if it is an address of ours, else the one that
-# it would answer from: so the two differ for a broadcast only.
-cdef bint inbox_arrival(const Inbox* inbox, uint32_t i, Arrival* out) noexcept nogil:
-    cdef msghdr* message = <msghdr*>&inbox.headers[i].msg_hdr
-    cdef cmsghdr* head = CMSG_FIRSTHDR(message)
-    memset(out, 0, sizeof(Arrival))
-    out.source = ntohl(inbox.sources[i].sin_addr.s_addr)
-    out.source_port = ntohs(inbox.sources[i].sin_port)
-    while head != NULL:
-        take_control(head, out)
-        head = CMSG_NXTHDR(message, head)
-    out.broadcast = out.destination != out.local
-    return not message.msg_flags & MSG_TRUNC
 
 
 # ---- writing what the kernel wants
