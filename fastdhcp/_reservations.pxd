@@ -13,7 +13,8 @@ from fastdhcp._wire cimport Span
 
 cdef enum:
     RESERVATIONS_MAGIC = 0x46445256  # "FDRV"
-    RESERVATIONS_LAYOUT = 2
+    RESERVATIONS_LAYOUT = 3
+    SIGNS_A_PLACE = 4            # bits
     RESERVED_CLASSES = 4         # classes that one reservation names
     RESERVED_CLASS_MAX = 0xFFFF  # the highest id of a class that fits a cell
     IDENTITY_INLINE = 16         # octets of an identifier that stand in the cell itself
@@ -37,7 +38,8 @@ cdef struct Reservation:         # a cell: 64 bytes
     uint8_t identity[IDENTITY_INLINE]
 
 
-# Places are bytes from the start; each table begins on a cache line.
+# Places are bytes from the start; each table begins on a cache line. The first, right behind, has
+# SIGNS_A_PLACE bits for each place of the second: 0: no identifier has such a hash.
 cdef struct Reservations:
     uint32_t magic
     uint32_t layout
@@ -91,6 +93,13 @@ cdef inline const Reservation* reservations_cell(const Reservations* table,
 cdef inline uint64_t reservation_hash(uint32_t network, uint32_t vrf, uint8_t kind,
                                       Span identity) noexcept nogil:
     return octets_hash(<uint64_t>kind << 32 | (network if network else ~vrf), identity)
+
+
+# False: it is nobody's. Most clients have no reservation: this answers from the cache for them.
+cdef inline bint reservation_signed(const Reservations* table, uint64_t hash) noexcept nogil:
+    cdef const uint64_t* signs = <const uint64_t*>(table + 1)
+    cdef uint64_t bit = hash & (<uint64_t>table.identity_places * SIGNS_A_PLACE - 1)
+    return signs[bit >> 6] >> (bit & 63) & 1
 
 
 cdef inline uint32_t reservation_address_hash(uint32_t vrf, uint32_t address) noexcept nogil:

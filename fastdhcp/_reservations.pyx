@@ -45,6 +45,8 @@ cdef const Reservation* reservations_find(const Reservations* table, uint32_t ne
     cdef uint32_t mask = table.identity_places - 1
     cdef uint32_t place = <uint32_t>hash & mask
     cdef const Reservation* cell
+    if not reservation_signed(table, hash):
+        return NULL
     while places[place]:
         if places[place] >> 32 == hash >> 32:
             cell = reservations_cell(table, <uint32_t>places[place] - 1)
@@ -80,6 +82,7 @@ cdef struct Prefix:              # of a subnet; sorted by (vrf, first)
 
 cdef struct Making:
     Reservations* table
+    uint64_t* signs
     uint64_t* identities
     uint32_t* addresses
     uint64_t octets_end          # where the next octets go, from the start
@@ -149,6 +152,11 @@ cdef void make_cell(Making* m, const Stored* rows, const Reservation* row, const
         m.vrf_kinds[row.vrf] |= 1u << row.kind
 
 
+cdef inline void sign(Making* m, uint64_t hash) noexcept nogil:
+    cdef uint64_t bit = hash & (<uint64_t>m.table.identity_places * SIGNS_A_PLACE - 1)
+    m.signs[bit >> 6] |= <uint64_t>1 << (bit & 63)
+
+
 # Enters a cell into the look-ups; `number` is its own, which is not taken yet. The other's number
 # + 1 if there is one already, and what is the matter.
 cdef uint32_t enter_cell(Making* m, const Reservation* cell, uint32_t number,
@@ -174,6 +182,7 @@ cdef uint32_t enter_cell(Making* m, const Reservation* cell, uint32_t number,
             return <uint32_t>m.identities[place]
         place = (place + 1) & (m.table.identity_places - 1)
     m.identities[place] = hash >> 32 << 32 | (number + 1)
+    sign(m, hash)
     if cell.address:
         m.addresses[at] = number + 1
         m.table.addressed += 1
@@ -235,7 +244,8 @@ cdef void lay_out(Reservations* head, uint32_t count, uint32_t addressed,
     head.layout = RESERVATIONS_LAYOUT
     head.identity_places = places_for(count)
     head.address_places = places_for(addressed)
-    head.identities_at = aligned(sizeof(Reservations))
+    head.identities_at = aligned(sizeof(Reservations)
+                                 + <uint64_t>head.identity_places * SIGNS_A_PLACE // 8)
     head.addresses_at = aligned(head.identities_at + <uint64_t>head.identity_places * 8)
     head.cells_at = aligned(head.addresses_at + <uint64_t>head.address_places * 4)
     head.size = aligned(head.cells_at + <uint64_t>count * sizeof(Reservation) + octets)
@@ -309,6 +319,7 @@ def fill_table(unsigned char[::1] buffer, parts, vrfs, classes, prefixes, uint32
     m.table = <Reservations*>&buffer[0]
     memcpy(m.table, &head, sizeof(head))
     m.table.graces = graces
+    m.signs = <uint64_t*>(m.table + 1)
     m.identities = <uint64_t*>(&buffer[0] + head.identities_at)
     m.addresses = <uint32_t*>(&buffer[0] + head.addresses_at)
     m.octets_end = head.cells_at
