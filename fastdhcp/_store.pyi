@@ -2,9 +2,9 @@
 
 from fastdhcp._memory import Memory
 
-def take(memory: Memory) -> tuple[bytes, list[int]]:
-    """What all rings hold now: their entries one ring after another, and the heads that they
-    reach to. Nothing is given back to the producers: see settle()."""
+def take(memory: Memory, room: int = 0) -> tuple[bytearray, list[int]]:
+    """What all rings hold now: their entries one ring after another behind ``room`` bytes, and the
+    heads that they reach to. Nothing is given back to the producers: see settle()."""
 
 def pending_bytes(memory: Memory) -> int:
     """Bytes in all rings that have not been taken and settled."""

@@ -1,6 +1,8 @@
 """What the store does with the table: takes and settles entries, recovers, ends what is due."""
 
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from fastdhcp._atomic cimport (
     fence_full, fetch_and_u64, load_acquire_u64, load_relaxed_u32, load_relaxed_u64,
@@ -21,9 +23,9 @@ from fastdhcp._journal cimport (
     journal_set_dirty, journal_wake_wanted,
 )
 from fastdhcp._leases cimport (
-    BLOCK_SIZE, CHUNK_SIZE, DECLINED, FREE, PENDING, RECORD_RELEASED, RING_HEADER, Binding, Copy,
-    Record, Ring, Table, leases_block, leases_copy, leases_enter, leases_index, leases_longs,
-    leases_read, leases_record, leases_ring, node_now,
+    BLOCK_SIZE, CHUNK_SIZE, DECLINED, FREE, PENDING, RECORD_RELEASED, RINGS_MAX, RING_HEADER,
+    Binding, Copy, Record, Ring, Table, leases_block, leases_copy, leases_enter, leases_index,
+    leases_longs, leases_read, leases_record, leases_ring, node_now,
 )
 from fastdhcp._memory cimport Memory
 from fastdhcp._program cimport Input, input_kept
@@ -33,32 +35,38 @@ from fastdhcp._stats cimport COUNT_EXPIRED, COUNT_SWEPT
 
 # ---- what the store takes and settles
 
-def take(Memory memory):
-    """What all rings hold now: their entries one ring after another, and the heads they reach to.
+# One ring from its tail to `head`; where it ends in `at`.
+cdef uint8_t* copy_ring(const Table* t, uint32_t process, uint64_t head,
+                        uint8_t* at) noexcept nogil:
+    cdef Ring* ring = leases_ring(t, process)
+    cdef const uint8_t* data = <uint8_t*>ring + RING_HEADER
+    cdef uint64_t tail = load_relaxed_u64(&ring.tail)
+    cdef uint32_t place = <uint32_t>(tail & (t.node.ring_size - 1))
+    cdef uint64_t first = min(head - tail, <uint64_t>(t.node.ring_size - place))
+    memcpy(at, data + place, first)
+    memcpy(at + first, data, head - tail - first)
+    return at + (head - tail)
+
+
+def take(Memory memory, uint32_t room=0):
+    """What all rings hold now: their entries one ring after another behind `room` bytes, and the
+    heads they reach to.
 
     Nothing is given back to the producers: see settle().
     """
     cdef Table* t = &memory.table
-    cdef Ring* ring
-    cdef uint8_t* data
-    cdef uint64_t tail, head
-    cdef uint32_t p, place, first
-    parts = []
-    heads = []
+    cdef uint64_t total = room
+    cdef uint64_t heads[RINGS_MAX]
+    cdef uint8_t* at
+    cdef uint32_t p
     for p in range(t.node.rings):
-        ring = leases_ring(t, p)
-        data = <uint8_t*>ring + RING_HEADER
-        tail = load_relaxed_u64(&ring.tail)
-        head = load_acquire_u64(&ring.head)
-        heads.append(head)
-        if head == tail:
-            continue
-        place = <uint32_t>(tail & (t.node.ring_size - 1))
-        first = <uint32_t>min(head - tail, <uint64_t>(t.node.ring_size - place))
-        parts.append(data[place:place + first])
-        if first < head - tail:
-            parts.append(data[:head - tail - first])
-    return b"".join(parts), heads
+        heads[p] = load_acquire_u64(&leases_ring(t, p).head)
+        total += heads[p] - load_relaxed_u64(&leases_ring(t, p).tail)
+    batch = PyByteArray_FromStringAndSize(NULL, total)
+    at = <uint8_t*>PyByteArray_AS_STRING(batch) + room
+    for p in range(t.node.rings):
+        at = copy_ring(t, p, heads[p], at)
+    return batch, [heads[p] for p in range(t.node.rings)]
 
 
 def pending_bytes(Memory memory):

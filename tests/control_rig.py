@@ -26,10 +26,11 @@ from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp.channel import Channel
 from fastdhcp.cli.client import Client
 from fastdhcp.store.commands import Commands
-from fastdhcp.store.database import DATABASE_NAME, Database, batch_of
+from fastdhcp.store.database import DATABASE_NAME, Database
 from fastdhcp.supervisor.listeners import open_tcp, open_unix
 from fastdhcp.words import address_number
 from tests import _trial
+from tests.batches import batch_of
 from tests.lab.patience import PATIENCE_S
 from tests.policies import compile_text
 from tests.segments import make_segments

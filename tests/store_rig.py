@@ -22,16 +22,10 @@ from fastdhcp.channel import Channel, Message, close_all
 from fastdhcp.config.compile import Ids, compile_image
 from fastdhcp.config.load import load
 from fastdhcp.eventfds import make_events, wake
-from fastdhcp.store.database import (
-    BATCH_HEADER,
-    META_CHECKPOINT,
-    META_IDENTITY,
-    META_SEGMENT,
-    Database,
-    batch_of,
-)
+from fastdhcp.store.database import META_CHECKPOINT, META_FORMAT, META_IDENTITY, Database
 from fastdhcp.supervisor.segments import Segments
 from tests import _trial
+from tests.batches import batch_of
 from tests.lab.patience import PATIENCE_S
 from tests.segments import records_of
 
@@ -248,9 +242,10 @@ class Disk:
 def show_disk(path: str) -> None:
     database = Database(Path(path), readonly=True)
     batches = [
-        [sequence, entries(bytes(batch)[BATCH_HEADER.size :])]
+        [sequence, entries(batch[database.header_of(batch).size :])]
         for sequence, batch in database.batches()
     ]
+    last = database.last_header()
     for _, batch in batches:
         for entry in batch:
             entry.pop("key", None)
@@ -262,7 +257,9 @@ def show_disk(path: str) -> None:
                 "chunks": [key.hex() for key, _ in database.chunks()],
                 "identity": database.read_meta(META_IDENTITY),
                 "checkpoint": database.read_meta(META_CHECKPOINT),
-                "segment": database.read_meta(META_SEGMENT),
+                "format": database.read_meta(META_FORMAT),
+                "run": last and last.run,
+                "heads": last and last.heads,
             }
         )
     )

@@ -62,11 +62,16 @@ class Checkpoint:
         self._began_s = now  # the first pass is no sooner after a start than after another pass
         self._base_bytes = 0
         self._locked_until_s = 0.0
-        self._trimmed = 0
+        self._trimmed = self._trimmed_to = 0
 
     @property
     def trimmable(self) -> bool:
-        return 0 < self._first <= self.sequence
+        return 0 < self._first <= self._behind(self.last)
+
+    def _behind(self, last: int) -> int:
+        """Up to it the journal may go. The ``last`` batch stays: it says how far the rings are on
+        disk and what the clock was, and the file is known by it."""
+        return min(self.sequence, last - 1)
 
     def want(self) -> None:
         """A pass is to begin at once, whether the journal asks for one or not."""
@@ -95,8 +100,7 @@ class Checkpoint:
 
         ``chunks=False``: only what frees room. After it either committed() or failed() is due.
         """
-        if self.trimmable:
-            self._trim(transaction)
+        self._trim(transaction, sequence)
         if not chunks:
             return
         if not self.in_pass and self._is_due(now):
@@ -112,8 +116,7 @@ class Checkpoint:
 
     def trim(self, transaction: Write) -> None:
         """A transaction that frees room, and does nothing else."""
-        if self.trimmable:
-            self._trim(transaction)
+        self._trim(transaction, self.last)
 
     def committed(self) -> None:
         """The transaction is on disk."""
@@ -122,7 +125,7 @@ class Checkpoint:
             self._written.clear()
         if self._trimmed:
             short = self._trimmed < TRIM_MAX
-            self._first = self.sequence + 1 if short else self._first + self._trimmed
+            self._first = self._trimmed_to + 1 if short else self._first + self._trimmed
             self._trimmed = 0
         if self._ending:
             self.sequence = self._target
@@ -215,9 +218,12 @@ class Checkpoint:
         self._floors = max(self._floors[0], floors[0]), max(self._floors[1], floors[1])
         transaction.put_meta(META_GONE, self._floors)
 
-    def _trim(self, transaction: Write) -> None:
+    def _trim(self, transaction: Write, last: int) -> None:
+        self._trimmed_to = self._behind(last)
+        if not 0 < self._first <= self._trimmed_to:
+            return
         crash_point("trim-before")
-        self._trimmed = transaction.trim(self.sequence, TRIM_MAX)
+        self._trimmed = transaction.trim(self._trimmed_to, TRIM_MAX)
         crash_point("trim-after")
 
 

@@ -9,8 +9,8 @@ longer, never shorter.
 import ctypes
 import struct
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from fastdhcp._memory import boot_time_ns
 
@@ -22,8 +22,7 @@ _TIMEX_SIZE = 208
 _TIMEX_STATUS_AT = 40
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """Both clocks of this machine at one instant, in nanoseconds.
 
     ``boot_id`` is the kernel's name of this boot; ``believed``: the wall clock is taken as right.
@@ -35,12 +34,16 @@ class Reading:
     believed: bool
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """A reading as it is kept on disk, with the offset that held then."""
 
     offset_ns: int
     reading: Reading
+
+    @property
+    def node_time_ns(self) -> int:
+        """It never goes back: of two marks of a store the higher one is the newer."""
+        return self.reading.boot_ns + self.offset_ns
 
     @classmethod
     def parse(cls, value: object) -> "Mark":
@@ -68,7 +71,7 @@ def settle_offset(mark: Mark | None, now: Reading) -> int:
     downtime_ns = 0
     if mark.reading.believed and now.believed:
         downtime_ns = max(now.wall_ns - mark.reading.wall_ns, 0)
-    return mark.reading.boot_ns + mark.offset_ns + downtime_ns - now.boot_ns
+    return mark.node_time_ns + downtime_ns - now.boot_ns
 
 
 class Clock:

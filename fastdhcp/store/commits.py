@@ -1,30 +1,22 @@
 """Group commit: what all rings hold goes to disk in one transaction, with one sync.
 
-A transaction holds the journal batch, the rings' positions with the segments' id, a mark of the
-node's clock and the checkpoint's part. After it, and not before, the rings' tails move and their
+A transaction holds the journal batch, in whose header are the rings' positions and a mark of the
+node's clock, and the checkpoint's part. After it, and not before, the rings' tails move and their
 durable positions are published: an ACK that leaves is on disk.
 """
 
 import time
-
-import msgpack
 
 from fastdhcp import _store
 from fastdhcp._leases import StoreState
 from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp._stats import Counter
 from fastdhcp.crash import crash_point
+from fastdhcp.store.batch import header_size, write_header
 from fastdhcp.store.busy import busy
 from fastdhcp.store.checkpoint import Checkpoint
 from fastdhcp.store.clock import Clock, Mark
-from fastdhcp.store.database import (
-    BATCH_HEADER,
-    META_CLOCK,
-    META_SEGMENT,
-    Database,
-    DiskFull,
-    batch_of,
-)
+from fastdhcp.store.database import META_CLOCK, Database, DiskFull, tip_after
 from fastdhcp.store.ids import Ids
 
 MARK_INTERVAL_S = 60.0
@@ -59,7 +51,8 @@ class Commits:
         self._clock = clock
         self._checkpoint = checkpoint
         self._ids = ids
-        self._segment = database.packed_meta(META_SEGMENT)  # as it was committed last
+        self._tip = database.tip()  # as it was committed last
+        self._header_size = header_size(memory.rings)
         self._hold_until_s = 0.0
         self._freed_bytes = 0  # of the checkpoint, when trouble began
         self._marked_s = time.monotonic()
@@ -79,7 +72,7 @@ class Commits:
 
     def are_there(self) -> bool:
         """Whether the file has what was committed last: somebody may have written over it."""
-        return self._database.packed_meta(META_SEGMENT) == self._segment
+        return self._database.tip() == self._tip
 
     def commit(self) -> bool:
         """One turn. False: the disk is full, nothing was published, and it is to be called again.
@@ -152,29 +145,29 @@ class Commits:
 
     def _transact(self, now: float, chunks: bool) -> None:
         crash_point("commit-before-take")
-        entries, heads = _store.take(self._memory)
+        batch, heads = _store.take(self._memory, self._header_size)
         crash_point("commit-after-take")
-        reading = self._clock.read()
+        entries = len(batch) - self._header_size
         sequence = self.sequence + 1 if entries else self.sequence
-        segment = msgpack.packb([self._memory.segment_id, heads])
+        mark = Mark(self._memory.time_offset_ns, self._clock.read())
+        write_header(batch, self._memory.now(), self._memory.segment_id, heads, mark)
         self._memory.sequence = max(self._memory.sequence, sequence)
         with self._database.write() as transaction:
+            transaction.expect(self._tip)
             if entries:
-                batch = batch_of(self._memory.now(), reading.wall_ns, entries)
                 transaction.append(sequence, batch)
+            else:
+                transaction.put_meta(META_CLOCK, mark.packed())
             self._checkpoint.write(transaction, sequence, now, chunks)
-            transaction.replace_meta(META_SEGMENT, self._segment, segment)
-            mark = Mark(self._memory.time_offset_ns, reading)
-            transaction.put_meta(META_CLOCK, mark.packed())
             self._ids.save(transaction)
             crash_point("commit-before-sync")
         crash_point("commit-after-sync")
-        self._segment = segment
         self._marked_s = now
         self._ids.saved()
         self._checkpoint.committed()
         if entries:
             self.sequence = sequence
-            self._checkpoint.appended(sequence, BATCH_HEADER.size + len(entries))
+            self._tip = tip_after(sequence, batch)
+            self._checkpoint.appended(sequence, len(batch))
         _store.settle(self._memory, heads)
         crash_point("commit-settled")

@@ -17,6 +17,7 @@ from pathlib import Path
 import lmdb
 import msgpack
 
+from fastdhcp.store.batch import FIXED_SIZE, Header, read_header
 from fastdhcp.store.inspection import inspect
 from fastdhcp.store.lock import hold
 
@@ -25,8 +26,10 @@ DATABASE_NAME = "leases"
 DATA_NAME, LOCK_FILE_NAME = "data.mdb", "lock.mdb"
 """Files of the environment."""
 RESTORE = "put a backup in its place (docs/INSTALL.md, Backup)"
-FORMAT = 1
-"""Of journal, leases and meta together; another one is refused."""
+FORMAT = 2
+"""Of journal, leases and meta together; a newer one is refused."""
+FORMAT_OLDEST = 1
+"""Its batches have header 1. It becomes FORMAT with the first commit of a run (put_format)."""
 MAP_SIZE = 1 << 40
 """1 TiB of address space; the file is as long as what is in it."""
 READERS_MAX = 126
@@ -49,8 +52,6 @@ META_VRFS = b"vrfs"
 META_SUBNETS = b"subnets"
 META_CLASSES = b"classes"
 
-BATCH_HEADER = struct.Struct("<IIq")
-"""Before a batch's entries: format, node time in seconds, wall time in nanoseconds."""
 _SEQUENCE = struct.Struct("=Q")  # LMDB's integer keys are of the machine's own byte order
 
 
@@ -69,11 +70,17 @@ class DiskFull(DatabaseError):
 class Write:
     """One write transaction; everything of it is on disk, or nothing."""
 
-    def __init__(self, database: "Database", transaction: "lmdb.Transaction[bytes]") -> None:
+    def __init__(self, database: "Database", transaction: "lmdb.Transaction[memoryview]") -> None:
         self._database = database
         self._transaction = transaction
 
-    def append(self, sequence: int, batch: bytes) -> None:
+    def expect(self, tip: bytes) -> None:
+        """Raises DataLost if another commit than that one was the last: then somebody else has
+        written to this file."""
+        if self._database.tip_of(self._transaction) != tip:
+            raise DataLost(f"{self._database.path / DATA_NAME} was written to by somebody else")
+
+    def append(self, sequence: int, batch: bytes | bytearray) -> None:
         """Puts a batch behind all others; ``sequence`` is greater than any before."""
         key = _SEQUENCE.pack(sequence)
         if not self._transaction.put(key, batch, append=True, db=self._database.journal):
@@ -88,12 +95,9 @@ class Write:
     def put_meta(self, key: bytes, value: object) -> None:
         self._transaction.put(key, msgpack.packb(value), db=self._database.meta)
 
-    def replace_meta(self, key: bytes, before: bytes | None, after: bytes) -> None:
-        """Puts a packed value in the place of another. Raises DataLost if that is not there: then
-        somebody else has written to this file."""
-        if self._transaction.get(key, db=self._database.meta) != before:
-            raise DataLost(f"{self._database.path / DATA_NAME} was written to by somebody else")
-        self._transaction.put(key, after, db=self._database.meta)
+    def put_format(self) -> None:
+        """From here on an older version refuses this store, in words."""
+        self.put_meta(META_FORMAT, FORMAT)
 
     def trim(self, last: int, limit: int) -> int:
         """Removes at most ``limit`` batches up to sequence ``last``. Returns how many went."""
@@ -167,11 +171,11 @@ class Database:
 
     def _check_format(self, readonly: bool) -> None:
         found = self.read_meta(META_FORMAT)
-        if found is not None and found != FORMAT:
+        if found is not None and found not in range(FORMAT_OLDEST, FORMAT + 1):
             raise DataLost(_refused(self.path, found))
         if found is None and not readonly:
             with self.write() as transaction:
-                transaction.put_meta(META_FORMAT, FORMAT)
+                transaction.put_format()
             # A file is found again after a power cut only if its name is on disk, too.
             for folder in (self.path, self.path.parent):
                 sync_folder(folder)
@@ -188,7 +192,7 @@ class Database:
         Raises DiskFull if there was no room (nothing of it has happened), DatabaseError else:
         after a failed write of its root page LMDB refuses all further work in this process.
         """
-        with self._naming(), self._env.begin(write=True) as transaction:
+        with self._naming(), self._env.begin(write=True, buffers=True) as transaction:
             yield Write(self, transaction)
 
     def read_meta(self, key: bytes) -> object:
@@ -201,10 +205,32 @@ class Database:
             text = f"{self.path}: is damaged: {key.decode()} in meta is no value; {RESTORE}"
             raise DataLost(text) from error
 
-    def packed_meta(self, key: bytes) -> bytes | None:
-        """A value of ``meta`` as it stands there."""
-        with self._naming(), self._env.begin() as transaction:
-            return transaction.get(key, db=self.meta)
+    def tip(self) -> bytes:
+        """Names the last commit that had a batch, as no other one is named."""
+        with self._naming(), self._env.begin(buffers=True) as transaction:
+            return self.tip_of(transaction)
+
+    def tip_of(self, transaction: "lmdb.Transaction[memoryview]") -> bytes:
+        with transaction.cursor(self.journal) as cursor:
+            if cursor.last():
+                return bytes(cursor.key()) + bytes(cursor.value()[:FIXED_SIZE])
+        return bytes(transaction.get(META_SEGMENT, db=self.meta) or b"")
+
+    def last_header(self) -> Header | None:
+        """Of the last batch; None: the journal is empty. Raises DataLost."""
+        with (
+            self._naming(),
+            self._env.begin(buffers=True) as transaction,
+            transaction.cursor(self.journal) as cursor,
+        ):
+            return self.header_of(cursor.value()) if cursor.last() else None
+
+    def header_of(self, batch: memoryview) -> Header:
+        """Raises DataLost if it begins no batch."""
+        try:
+            return read_header(batch)
+        except ValueError as error:
+            raise DataLost(f"{self.path}: {error}; {RESTORE}") from error
 
     def batches(self, first: int = 0) -> Iterator[tuple[int, memoryview]]:
         """Every batch from sequence ``first`` on. Its bytes are good until the next one is got."""
@@ -289,7 +315,8 @@ class Database:
 
 
 def _refused(path: Path, found: object) -> str:
-    text = f"{path}: the store is of format {found}, this version reads {FORMAT}."
+    read = f"{FORMAT_OLDEST} to {FORMAT}"
+    text = f"{path}: the store is of format {found}, this version reads {read}."
     if isinstance(found, int) and found > FORMAT:
         return (
             f"{text} It was written by a newer fastdhcp. Run that version again, or put back a "
@@ -333,16 +360,6 @@ def sync_folder(path: Path) -> None:
         os.close(fd)
 
 
-def batch_of(node_time_s: int, wall_ns: int, entries: bytes) -> bytes:
-    """A journal batch: header, then the entries as the rings held them."""
-    return BATCH_HEADER.pack(FORMAT, node_time_s, wall_ns) + entries
-
-
-def batch_header(batch: bytes | memoryview) -> tuple[int, int]:
-    """Node time (s) and wall time (ns) of a batch. Raises DatabaseError if it is none."""
-    if len(batch) < BATCH_HEADER.size:
-        raise DatabaseError("the journal is damaged: a batch without a header")
-    number, node_time_s, wall_ns = BATCH_HEADER.unpack_from(batch)
-    if number != FORMAT:
-        raise DatabaseError(f"the journal is damaged: a batch of format {number}")
-    return node_time_s, wall_ns
+def tip_after(sequence: int, batch: bytes | bytearray) -> bytes:
+    """The database's tip when this batch has been committed."""
+    return _SEQUENCE.pack(sequence) + batch[:FIXED_SIZE]

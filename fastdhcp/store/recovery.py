@@ -17,10 +17,10 @@ from fastdhcp._leases import BLOCK_SIZE
 from fastdhcp._memory import Memory
 from fastdhcp._strays import Strays, without
 from fastdhcp.crash import crash_point
+from fastdhcp.store.batch import header_size, write_header
 from fastdhcp.store.busy import busy
 from fastdhcp.store.clock import Clock, Mark, settle_offset
 from fastdhcp.store.database import (
-    BATCH_HEADER,
     META_CHECKPOINT,
     META_CLOCK,
     META_EPOCH,
@@ -33,8 +33,6 @@ from fastdhcp.store.database import (
     DatabaseError,
     DataLost,
     Write,
-    batch_header,
-    batch_of,
     read_floors,
 )
 from fastdhcp.store.ids import Ids
@@ -112,6 +110,7 @@ def recover(
     with busy(memory):
         drop_strays(database, memory, strays)
         with database.write() as transaction:
+            transaction.put_format()
             transaction.put_meta(META_SEGMENT, [memory.segment_id, [0] * memory.rings])
             transaction.put_meta(META_IDENTITY, MIXED if rekeyed else identity)
             transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, clock.read()).packed())
@@ -133,6 +132,7 @@ def attach(database: Database, memory: Memory, clock: Clock) -> None:
     crash_point("attach-dirty")
     with busy(memory), database.write() as transaction:
         # Its last commit may be seen without being on disk: this sync covers it.
+        transaction.put_format()
         transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, clock.read()).packed())
         crash_point("attach-before-sync")
     crash_point("attach-committed")
@@ -145,6 +145,9 @@ def committed(database: Database, memory: Memory) -> list[int]:
     to them, or has less than was acknowledged: a backup, say."""
     match database.read_meta(META_SEGMENT):
         case [memory.segment_id, list(positions)] if len(positions) == memory.rings:
+            last = database.last_header()
+            if last and last.run == memory.segment_id:
+                positions = list(last.heads)
             durable = [memory.ring_durable(ring) for ring in range(memory.rings)]
             if all(map(operator.ge, positions, durable)):
                 return positions
@@ -163,17 +166,19 @@ def rebuild(
     """
     # An entry is published before the record says it, and the record is locked between: what is
     # copied after this has all that these entries say.
-    entries, heads = _store.take(memory)
-    reading = clock.read()
+    room = header_size(memory.rings)
+    batch, heads = _store.take(memory, room)
+    mark = Mark(memory.time_offset_ns, clock.read())
     with busy(memory), database.write() as transaction:
-        if entries:
-            transaction.append(sequence + 1, batch_of(memory.now(), reading.wall_ns, entries))
+        if len(batch) > room:
+            write_header(batch, memory.now(), memory.segment_id, heads, mark)
+            transaction.append(sequence + 1, batch)
         _copy_table(transaction, memory, sequence + 1)
         crash_point("rebuild-copied")
         transaction.put_meta(META_SECRET, memory.secret)
         transaction.put_meta(META_EPOCH, memory.epoch)
         transaction.put_meta(META_IDENTITY, identity)
-        transaction.put_meta(META_CLOCK, Mark(memory.time_offset_ns, reading).packed())
+        transaction.put_meta(META_CLOCK, mark.packed())
         transaction.put_meta(META_SEGMENT, [memory.segment_id, heads])
         transaction.put_meta(META_CHECKPOINT, sequence)
         transaction.put_meta(META_GONE, memory.floors)
@@ -221,7 +226,7 @@ def find_strays(database: Database, memory: Memory) -> Strays:
         if count % BEAT_CHUNKS == 0:
             memory.beat()
     for count, (_, batch) in enumerate(database.batches(_first_batch(database))):
-        strays.look(batch[BATCH_HEADER.size :])
+        strays.look(batch[database.header_of(batch).size :])
         if count % BEAT_CHUNKS == 0:
             memory.beat()
     return strays
@@ -272,8 +277,7 @@ def replay_disk(database: Database, memory: Memory, gone: frozenset[int] = froze
             memory.beat()
     crash_point("fresh-chunks")
     for sequence, batch in database.batches(_first_batch(database)):
-        batch_header(batch)
-        entries: bytes | memoryview = batch[BATCH_HEADER.size :]
+        entries: bytes | memoryview = batch[database.header_of(batch).size :]
         if gone:
             entries = without(entries, gone)
         _store.replay_batch(memory, entries, sequence)
@@ -285,13 +289,16 @@ def replay_disk(database: Database, memory: Memory, gone: frozenset[int] = froze
 
 
 def _stored_mark(database: Database) -> Mark | None:
+    """The newest: of ``meta``, or of the last batch."""
     value = database.read_meta(META_CLOCK)
-    if value is None:
-        return None
+    last = database.last_header()
     try:
-        return Mark.parse(value)
+        marks = [] if value is None else [Mark.parse(value)]
     except ValueError as error:
         raise DatabaseError(f"{database.path}: {error}") from error
+    if last and last.mark:
+        marks.append(last.mark)
+    return max(marks, key=lambda mark: mark.node_time_ns, default=None)
 
 
 def _extents(fd: int) -> Iterator[tuple[int, int]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fastdhcp.exits import EXIT_DATA
-from fastdhcp.store.database import META_FORMAT, Database
+from fastdhcp.store.database import FORMAT, META_FORMAT, Database
 from tests.lab import Lab, LinkClient, build
 from tests.lab.packet import ACK, REQUEST, mac
 from tests.lab.servers import FastDHCP
@@ -58,7 +58,7 @@ def test_a_store_of_a_newer_version_is_refused_in_words(lab: Lab, link: LinkClie
     assert server.stop() == 0
     database = Database(server.folder / "state" / "leases")
     with database.write() as transaction:
-        transaction.put_meta(META_FORMAT, 2)
+        transaction.put_meta(META_FORMAT, FORMAT + 1)
     database.close()
     older = FastDHCP(lab, "server", lan(), ready=False)
     older.process.wait_for("written by a newer fastdhcp", timeout=10)

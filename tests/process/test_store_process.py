@@ -43,7 +43,8 @@ def test_what_is_durable_is_on_disk(rig):
     rig.wait_durable(rig.bind(ADDRESS))
     (batch,) = rig.disk().batches
     assert [(e["kind"], e["address"], e["version"]) for e in batch[1]] == [("whole", ADDRESS, 1)]
-    assert rig.disk().segment == [rig.segments.segment_id, [rig.memory.ring_head(0), 0, 0, 0]]
+    assert rig.disk().run == rig.segments.segment_id
+    assert rig.disk().heads == [rig.memory.ring_head(0), 0, 0, 0]
 
 
 def test_changes_that_come_together_share_a_commit(rig):

@@ -6,8 +6,9 @@ import pytest
 
 from fastdhcp.store.busy import busy
 from fastdhcp.store.clock import Clock
-from fastdhcp.store.database import META_SEGMENT, Database, DiskFull, batch_of
+from fastdhcp.store.database import META_SEGMENT, Database, DiskFull
 from fastdhcp.store.recovery import attach
+from tests.batches import batch_of
 from tests.segments import make_memory
 
 STORE = 2

@@ -7,14 +7,14 @@ import sys
 import pytest
 
 from fastdhcp.store.database import (
-    BATCH_HEADER,
     META_FORMAT,
     Database,
     DatabaseError,
+    DataLost,
     DiskFull,
-    batch_header,
-    batch_of,
+    tip_after,
 )
+from tests.batches import batch_of
 
 
 @pytest.fixture
@@ -111,16 +111,28 @@ def test_a_full_map_is_named(tmp_path):
     database.close()
 
 
-def test_batch_header_tells_both_times():
-    batch = batch_of(77, 1_800_000_000_000_000_001, b"entries")
-    assert batch_header(batch) == (77, 1_800_000_000_000_000_001)
-    assert batch[BATCH_HEADER.size :] == b"entries"
+def test_the_tip_names_the_last_batch(database):
+    assert database.tip() == b""
+    fill(database, [7])
+    assert database.tip() == tip_after(7, batch_of(1, 2, bytes(100)))
+    before = database.tip()
+    fill(database, [8])
+    assert database.tip() != before
 
 
-@pytest.mark.parametrize("batch", [b"", b"short", BATCH_HEADER.pack(2, 0, 0)])
-def test_what_has_no_header_is_damage(batch):
-    with pytest.raises(DatabaseError, match="damaged"):
-        batch_header(batch)
+def test_nothing_is_committed_upon_another_tip(database):
+    fill(database, [7])
+    with pytest.raises(DataLost, match="by somebody else"), database.write() as transaction:
+        transaction.expect(tip_after(7, batch_of(1, 3, bytes(100))))
+    with database.write() as transaction:
+        transaction.expect(database.tip())
+
+
+def test_a_batch_that_begins_with_no_header_is_damage_in_this_file(database):
+    with database.write() as transaction:
+        transaction.append(1, b"short")
+    with pytest.raises(DataLost, match=r"leases: the journal is damaged.*backup"):
+        database.last_header()
 
 
 def test_debians_tools_read_the_files(tmp_path):

@@ -7,7 +7,8 @@ import struct
 import lmdb
 import pytest
 
-from fastdhcp.store.database import Database, DatabaseError, batch_of
+from fastdhcp.store.database import Database, DatabaseError
+from tests.batches import batch_of
 from fastdhcp.store.inspection import inspect
 
 PAGE = 4096

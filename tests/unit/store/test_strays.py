@@ -5,9 +5,10 @@ import pytest
 from fastdhcp import _store
 from fastdhcp._journal import ChangeKind
 from fastdhcp.store.checkpoint import PASS_INTERVAL_S, Checkpoint
-from fastdhcp.store.database import META_GONE, Database, batch_of
+from fastdhcp.store.database import META_GONE, Database
 from fastdhcp.store.recovery import drop_strays, find_strays, replay_disk
 from tests import _trial
+from tests.batches import batch_of
 from tests.policies import compile_text
 from tests.segments import make_memory
 
