@@ -1,6 +1,7 @@
 """Blocks made ready ahead of need: first touches of memory that no worker has to wait for."""
 
 from array import array
+from collections import deque
 
 from libc.stdint cimport uint32_t, uint64_t
 
@@ -18,13 +19,14 @@ cdef enum:
 cdef class Ahead:
     """Follows the cursors of all pools. For the store alone.
 
-    `least`, `most`: blocks that are made ready at a time, of each pool from which addresses go.
+    `least`, `most`: blocks that are noted at a time, of each pool from which addresses go.
     """
 
     cdef Memory memory
     cdef uint32_t least
     cdef uint32_t most
-    cdef object touched          # blocks whose pages are there
+    cdef set noted               # blocks whose pages are there, or will be
+    cdef object waiting          # those of which they are not
     cdef object cursors          # of the pools, when it looked last
     cdef uint32_t generation     # that they belong to
 
@@ -32,11 +34,12 @@ cdef class Ahead:
         self.memory = memory
         self.least = least
         self.most = most
-        self.touched = set()
+        self.noted = set()
+        self.waiting = deque()
         self.generation = 0
 
     def look(self):
-        """Makes twice as many blocks of a pool ready as were opened since it looked last.
+        """Notes twice as many blocks of a pool as were opened since it looked last.
 
         A pool that nobody uses costs nothing. The first look by an image only notes where its
         pools stand.
@@ -61,19 +64,30 @@ cdef class Ahead:
             moved = <uint32_t>min(cursor - seen[i], <uint64_t>self.most)
             seen[i] = cursor
             if not first:
-                self._touch(pool, cursor, min(max(2 * moved, self.least), self.most))
+                self._note(pool, cursor, min(max(2 * moved, self.least), self.most))
 
-    cdef _touch(self, const Pool* pool, uint64_t cursor, uint32_t blocks):
+    def touch(self, uint32_t limit):
+        """Makes at most so many of the noted blocks ready, some 35 us each. True: more wait."""
+        cdef Record* records = self.memory.table.records
+        cdef uint64_t block
+        while limit and self.waiting:
+            block = self.waiting.popleft()
+            with nogil:
+                madvise(records + block * BLOCK_SIZE, BLOCK_SIZE * sizeof(Record),
+                        MADV_POPULATE_WRITE)
+            limit -= 1
+        return bool(self.waiting)
+
+    cdef _note(self, const Pool* pool, uint64_t cursor, uint32_t blocks):
         cdef Table* t = &self.memory.table
         cdef uint32_t block
         while blocks and cursor < pool.block_count:
             block = leases_enter(t, pool.vrf, (pool.block_first + <uint32_t>cursor) << 8)
             if block == NOWHERE:
                 return
-            if block not in self.touched:
-                self.touched.add(block)
-                madvise(t.records + <uint64_t>block * BLOCK_SIZE, BLOCK_SIZE * sizeof(Record),
-                        MADV_POPULATE_WRITE)
+            if block not in self.noted:
+                self.noted.add(block)
+                self.waiting.append(block)
             cursor += 1
             blocks -= 1
 

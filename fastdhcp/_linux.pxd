@@ -100,13 +100,27 @@ cdef extern from "<unistd.h>" nogil:
     ssize_t read(int fd, void* at, size_t size)
     ssize_t write(int fd, const void* at, size_t size)
 
-# ---- time, memory, signals: clock_gettime(2), sched_yield(2), madvise(2), kill(2)
+# ---- time, memory, signals: clock_gettime(2), sched_yield(2), prctl(2), madvise(2), kill(2)
 
 cdef extern from "<time.h>" nogil:
     enum: CLOCK_BOOTTIME
 
 cdef extern from "<sched.h>" nogil:
+    enum: SCHED_OTHER
     int sched_yield()
+
+cdef extern from "<sys/prctl.h>" nogil:
+    enum: PR_SET_TIMERSLACK
+    int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
+
+# sched_setattr(2) is a function of libc since glibc 2.41 only.
+cdef extern from "<sys/syscall.h>" nogil:
+    enum:
+        SYS_sched_getattr
+        SYS_sched_setattr
+
+cdef extern from "<unistd.h>" nogil:
+    long syscall(long number, ...)
 
 cdef extern from "<sys/mman.h>" nogil:
     int madvise(void* at, size_t size, int advice)

@@ -9,6 +9,10 @@ def take(memory: Memory, room: int = 0) -> tuple[bytearray, list[int]]:
 def pending_bytes(memory: Memory) -> int:
     """Bytes in all rings that have not been taken and settled."""
 
+def at_work(memory: Memory) -> bool:
+    """Whether a worker that has published what is not taken yet has not gone to sleep since: more
+    may come."""
+
 def settle(memory: Memory, heads: list[int]) -> None:
     """After the commit of what take() gave, or at attach of what was committed: moves the tails,
     publishes the durable positions."""
@@ -47,8 +51,9 @@ def mark_dirty(memory: Memory, chunk: int) -> None:
     """A commit failed: the chunk is dirty as before."""
 
 def sweep(memory: Memory, first: int, limit: int) -> tuple[int, int, int]:
-    """Looks at the look-again array from block `first` on, and ends what is due: at most `limit`
-    records. Returns (block to go on at; 0 = all was seen, offers lapsed, leases ended)."""
+    """Looks at some blocks of the look-again array from block `first` on, and ends what is due: at
+    most `limit` records. Returns (block to go on at; 0 = all was seen, offers lapsed, leases
+    ended)."""
 
 def end_lease(memory: Memory, vrf: int, address: int, now: bool) -> str:
     """The operator's release: "ended" (at once: `now` overrides the hold, and a declined address is

@@ -80,6 +80,18 @@ def pending_bytes(Memory memory):
     return total
 
 
+def at_work(Memory memory):
+    """Whether a worker that has published what is not taken yet has not gone to sleep since: more
+    may come."""
+    cdef Table* t = &memory.table
+    cdef uint32_t p
+    for p in range(t.node.workers):
+        if (load_acquire_u64(&leases_ring(t, p).head) != load_relaxed_u64(&leases_ring(t, p).tail)
+                and load_relaxed_u32(&t.processes[p].asleep) == 0):
+            return True
+    return False
+
+
 def settle(Memory memory, heads):
     """After the commit of what take() gave, or at attach of what was committed: moves the tails,
     publishes the durable positions."""
@@ -346,6 +358,9 @@ def copy_chunk(Memory memory, uint32_t chunk, sequence):
 
 # ---- the store's own changes
 
+cdef enum:
+    SWEEP_BLOCKS = 512           # looked at between two commits: some 100 us
+
 # What is due of one record: 0 nothing, 1 an offer lapsed, 2 a lease ended; -1: the ring is full.
 cdef int sweep_record(Table* t, uint32_t number, uint32_t now) noexcept nogil:
     cdef Binding b
@@ -376,6 +391,7 @@ cdef int sweep_record(Table* t, uint32_t number, uint32_t now) noexcept nogil:
 cdef uint32_t sweep_blocks(Table* t, uint32_t block, uint32_t limit, uint32_t now,
                            uint32_t* done) noexcept nogil:
     cdef uint32_t i, again
+    cdef uint32_t left = SWEEP_BLOCKS
     cdef int result
     done[0] = done[1] = 0
     while block < t.node.block_capacity:
@@ -389,7 +405,8 @@ cdef uint32_t sweep_blocks(Table* t, uint32_t block, uint32_t limit, uint32_t no
                     return block
                 if result:
                     done[result - 1] += 1
-            if done[0] + done[1] >= limit:
+            left -= 1
+            if left == 0 or done[0] + done[1] >= limit:
                 break
         block += 1
     return block + 1 if block + 1 < t.node.block_capacity else 0
@@ -398,8 +415,9 @@ cdef uint32_t sweep_blocks(Table* t, uint32_t block, uint32_t limit, uint32_t no
 def sweep(Memory memory, uint32_t first, uint32_t limit):
     """Looks at the look-again array from block `first` on, and ends what is due.
 
-    Stops after the block in which `limit` records were reached, or before one for which the ring
-    has no room. Returns (block to go on at; 0 = all was seen, offers lapsed, leases ended).
+    Stops after SWEEP_BLOCKS blocks, after the one in which `limit` records were reached, or before
+    one for which the ring has no room. Returns (block to go on at; 0 = all was seen, offers lapsed,
+    leases ended).
     """
     cdef Table* t = &memory.table
     cdef uint32_t done[2]

@@ -54,6 +54,8 @@ class Commands:
 
     def answer_durable(self) -> None:
         """Sends the answers whose changes are on disk."""
+        if not self._waiting:
+            return
         durable = self._memory.ring_durable(self._memory.process)
         ready = [answer for position, answer in self._waiting if position <= durable]
         self._waiting = [pair for pair in self._waiting if pair[0] > durable]

@@ -17,6 +17,7 @@ from fastdhcp import _store
 from fastdhcp._ahead import Ahead
 from fastdhcp._leases import StoreState
 from fastdhcp._memory import Memory
+from fastdhcp._turn import turn_soon
 from fastdhcp.channel import Channel, Message, close_all
 from fastdhcp.crash import arm, crash_point
 from fastdhcp.eventfds import wake
@@ -46,15 +47,14 @@ from fastdhcp.store.watch import Trouble, Watch, set_aside
 ROLE = "store"
 COMMIT_DELAY_S = 500e-6
 JOURNAL_SIZE_MAX = 4 << 30
-BATCH_BYTES = 20 << 10
-"""About 128 entries: then a sync starts without waiting for more."""
+BATCH_BYTES = 64 << 10
+"""About 400 entries: then a sync starts without waiting for more."""
 LAZY_S = 20e-3
 LAZY_BYTES = 2 << 20
 """The same two where no reply waits for the disk."""
-GATHER_S = 500e-6
+GATHER_S = 100e-6
 GATHER_PARTS = 8
-"""How often it looks whether there is enough, where it waits for longer: so often, or in so many
-parts of the wait."""
+"""How often it looks whether there is enough: so often, or in so many parts of a longer wait."""
 SECOND_S = 1.0
 RETRY_S = 0.25
 """Between two tries of a transaction for which there was no room."""
@@ -62,6 +62,8 @@ SWEEP_MAX = 1024
 """Records ended between two commits: 32 KB of the store's own ring."""
 TOUCH_S = 0.25
 TOUCH_BLOCKS_MIN, TOUCH_BLOCKS_MAX = 4, 256
+TOUCH_MAX = 4
+"""Blocks made ready at a time while it waits; one where it does not."""
 
 
 class Stop(Exception):
@@ -77,6 +79,7 @@ def main(channel: Channel, index: int) -> int:
     message, fds = received
     if message["type"] != "start":
         return 0
+    turn_soon()
     try:
         with lock_state(Path(str(message["state_directory"]))):
             store = Store(channel, index, message, fds)
@@ -125,9 +128,7 @@ class Store:
         self.trouble: Trouble | None = None  # with the files, until there are new ones
         self.asked: dict[str, object] | None = None  # ids that wait for their commit
         self.policy_blocks = 0
-        self.retry_s = 0.0
-        self.second_s = 0.0
-        self.touch_s = 0.0
+        self.retry_s = self.second_s = self.touch_s = 0.0
         self.ahead = Ahead(self.memory, TOUCH_BLOCKS_MIN, TOUCH_BLOCKS_MAX)
         self.sweep_at: int | None = None
         self.database: Database
@@ -265,9 +266,13 @@ class Store:
         return self.memory.store_state == StoreState.STORE_FAILING
 
     def _pace(self) -> tuple[float, int]:
-        """How long it waits for more, and how many octets are enough."""
+        """How long it waits for more, and how many octets are enough.
+
+        Where replies wait, what there is is enough once the workers that published it sleep: they
+        have taken all that had come, and the more a sync carries, the longer its clients wait.
+        """
         if self.durable or self.asked is not None or self.checkpoint.is_late(time.monotonic()):
-            return self.delay_s, BATCH_BYTES
+            return self.delay_s, BATCH_BYTES if _store.at_work(self.memory) else 0
         return max(self.delay_s, LAZY_S), min(LAZY_BYTES, self.memory.ring_size // 2)
 
     def _gather(self, since_s: float) -> None:
@@ -277,6 +282,7 @@ class Store:
             look_s = max(GATHER_S, delay_s / GATHER_PARTS)
             enough = _store.pending_bytes(self.memory) >= enough_bytes
             left_s = 0.0 if enough else max(since_s + delay_s - time.monotonic(), 0.0)
+            self.ahead.touch(TOUCH_MAX if left_s else 1)
             self._wait_messages(min(left_s, look_s))
             if enough or left_s == 0.0:
                 return
@@ -300,7 +306,7 @@ class Store:
         for fd in (self.event, self.channel.fileno(), *self.commands.filenos()):
             poll.register(fd, select.POLLIN)
         wait_s = max(min(self.second_s - now, self.commits.wait_s(now)), 0.0)
-        if self.sweep_at is not None:
+        if self.sweep_at is not None or self.ahead.touch(TOUCH_MAX):
             wait_s = 0.0
         if not _store.sleep_begin(self.memory):
             return
@@ -329,7 +335,6 @@ class Store:
             self.sweep_at = _store.sweep(self.memory, self.sweep_at, SWEEP_MAX)[0] or None
         if now >= self.touch_s:
             self.touch_s = now + TOUCH_S
-            # The faster blocks come into use, the more of them are made ready.
             self.ahead.look()
 
     def _last_commit(self) -> None:

@@ -70,9 +70,18 @@ def test_a_lone_change_waits_the_commit_delay_and_no_longer(tmp_path):
 def test_enough_changes_do_not_wait(tmp_path):
     with Rig(tmp_path, commit_delay_us=5_000_000) as rig:
         rig.start()
-        positions = [rig.bind(NETWORK + 1 + i) for i in range(400)]
+        positions = [rig.bind(NETWORK + 1 + i) for i in range(800)]
         watch = Stopwatch(rig.process.pid)
         rig.wait_durable(positions[100])
+        assert watch.seconds() < 2
+
+
+def test_changes_of_a_worker_that_has_gone_to_sleep_do_not_wait(tmp_path):
+    with Rig(tmp_path, commit_delay_us=5_000_000) as rig:
+        rig.start()
+        assert _store.sleep_begin(rig.memory)
+        watch = Stopwatch(rig.process.pid)
+        rig.wait_durable(rig.bind(ADDRESS))
         assert watch.seconds() < 2
 
 

@@ -18,6 +18,8 @@ from tests.segments import CHADDR, KEY, Segments, make_memory, make_segments
 from tests.world import Link, World
 
 POOLS = 64
+BLOCK = 256 * 256
+"""Bytes of the records of a block."""
 LINKS = (Link(3, "srv0", (IPv4Interface("10.77.0.1/16"),)),)
 
 
@@ -51,12 +53,18 @@ def test_only_the_pools_in_use_are_touched_ahead(mapped):
     assert touched(fds) == 0
     assert world.discover(1).text.startswith("OFFER")
     before = memory.block_count
+    opened = touched(fds)
     ahead.look()
     # The block that the worker opened is its own affair; two more of that pool are made ready.
     assert (before, memory.block_count) == (1, 3)
-    assert touched(fds) <= 3 * 256 * 256
+    assert touched(fds) == opened
+    assert ahead.touch(1)
+    assert touched(fds) == opened + BLOCK
+    assert not ahead.touch(9)
+    assert touched(fds) == opened + 2 * BLOCK
     ahead.look()
     assert memory.block_count == 3
+    assert not ahead.touch(9)
 
 
 def test_who_puts_millions_of_leases_into_the_index_shows_that_it_lives(mapped):

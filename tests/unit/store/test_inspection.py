@@ -8,8 +8,8 @@ import lmdb
 import pytest
 
 from fastdhcp.store.database import Database, DatabaseError
-from tests.batches import batch_of
 from fastdhcp.store.inspection import inspect
+from tests.batches import batch_of
 
 PAGE = 4096
 
