@@ -8,6 +8,7 @@ from fastdhcp._held cimport NO_REPLY, held_give, held_push, held_room, held_take
 from fastdhcp._image cimport image_slots
 from fastdhcp._inbox cimport PACKET_SIZE_MAX, inbox_arrival, inbox_data, inbox_size
 from fastdhcp._outbox cimport outbox_add
+from fastdhcp._overload cimport overload_judge
 from fastdhcp._reply cimport reply_write
 from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport (
@@ -51,10 +52,14 @@ cdef inline DropReason reply_to(Worker* w, const Packet* packet, const Arrival* 
     return DROP_NONE
 
 
-# What would find no room in the held queue is dropped before it changes anything. A DISCOVER needs
-# none: it is answered by an OFFER then (RFC 4039 3.1: rapid commit is the server's choice).
+# What is too late, and what would find no room in the held queue, is dropped before it changes
+# anything. A DISCOVER needs no room: it is answered by an OFFER then (RFC 4039 3.1: rapid commit is
+# the server's choice).
 cdef inline DropReason handle(Worker* w, Packet* packet, const Arrival* arrival,
                               Handled* handled) noexcept nogil:
+    cdef DropReason reason = overload_judge(&w.overload, packet, arrival, w.wall_ns)
+    if reason != DROP_NONE:
+        return reason
     if not held_room(&w.held):
         if packet.message_type in (REQUEST, BOOTP):
             return DROP_HELD_FULL

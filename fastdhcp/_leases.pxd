@@ -289,7 +289,9 @@ cdef inline bint leases_take(const Table* t, uint32_t number, Take take, void* o
     return False
 
 
-# CLOCK_BOOTTIME in nanoseconds, and node time in whole seconds (never 0, never INFINITE).
+# CLOCK_REALTIME, as the kernel stamps packets, and CLOCK_BOOTTIME, in nanoseconds; and node time
+# in whole seconds (never 0, never INFINITE).
+cdef uint64_t wall_ns() noexcept nogil
 cdef uint64_t boot_ns() noexcept nogil
 cdef uint32_t node_now(const Table* t) noexcept nogil
 

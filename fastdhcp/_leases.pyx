@@ -3,7 +3,7 @@
 from libc.signal cimport SIGKILL
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
-from posix.time cimport clock_gettime, timespec
+from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 from posix.unistd cimport getpid
 
 from fastdhcp._atomic cimport cas_u64, fetch_add_u64, load_acquire_u64, load_relaxed_u64
@@ -16,6 +16,12 @@ from fastdhcp._stats cimport COUNT_INDEX_FULL, count
 cdef uint64_t boot_ns() noexcept nogil:
     cdef timespec now
     clock_gettime(CLOCK_BOOTTIME, &now)
+    return <uint64_t>now.tv_sec * 1000000000 + <uint64_t>now.tv_nsec
+
+
+cdef uint64_t wall_ns() noexcept nogil:
+    cdef timespec now
+    clock_gettime(CLOCK_REALTIME, &now)
     return <uint64_t>now.tv_sec * 1000000000 + <uint64_t>now.tv_nsec
 
 

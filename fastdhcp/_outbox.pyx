@@ -3,7 +3,6 @@
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
-from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
 from fastdhcp._held cimport Held, held_give
 from fastdhcp._linux cimport (
@@ -11,7 +10,7 @@ from fastdhcp._linux cimport (
     POLLOUT, SOL_UDP, UDP_SEGMENT, cmsghdr, htonl, htons, in_pktinfo, msghdr, poll, pollfd,
     sendmmsg, sockaddr_in, sockaddr_ll,
 )
-from fastdhcp._leases cimport Table
+from fastdhcp._leases cimport Table, wall_ns
 from fastdhcp._reply cimport (
     BROADCAST_ADDRESS, FRAME_HEAD_SIZE, WAY_BROADCAST, WAY_FRAME, Reply, reply_head,
 )
@@ -26,7 +25,6 @@ cdef enum:
     ETHERTYPE_IP = 0x0800
     FULL_WAIT_MS = 2         # once a flush, for a send buffer that is full
     NS_PER_US = 1000
-    NS_PER_S = 1000000000
 
 
 # ---- writing what the kernel wants
@@ -191,13 +189,6 @@ cdef void fill_lanes(Outbox* outbox) noexcept nogil:
 
 
 # ---- sending
-
-# The wall clock, as the kernel's timestamps are.
-cdef uint64_t wall_ns() noexcept nogil:
-    cdef timespec now
-    clock_gettime(CLOCK_REALTIME, &now)
-    return <uint64_t>now.tv_sec * NS_PER_S + <uint64_t>now.tv_nsec
-
 
 # The first reply of a message; behind the last message there is none.
 cdef inline uint32_t first_of(const Lane* lane, uint32_t message) noexcept nogil:

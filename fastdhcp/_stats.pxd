@@ -48,6 +48,8 @@ cpdef enum DropReason:
     DROP_CLASS_DROP          # a class of the client says so
     DROP_CLASS_NOT_ALLOWED   # no pool of the link allows a class of the client
     DROP_OTHER_VRF           # a renewal past its relay agent, of a lease in another VRF
+    DROP_WAITED_TOO_LONG     # it was read so late that its client has asked again
+    DROP_OVERLOAD            # the server is behind, and this one was late
     DROP_REASON_COUNT
 
 # What else is counted. COUNT_RECEIVED + message type, COUNT_SENT + message type.

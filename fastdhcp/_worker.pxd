@@ -9,6 +9,7 @@ from fastdhcp._inbox cimport Inbox
 from fastdhcp._leases cimport Process, Table
 from fastdhcp._linux cimport pollfd
 from fastdhcp._outbox cimport Outbox
+from fastdhcp._overload cimport Overload
 from fastdhcp._stats cimport Counters
 
 cdef enum:
@@ -30,6 +31,7 @@ cdef struct Worker:
     int store_event
     uint32_t now             # node time, read once a turn
     uint64_t now_ns          # CLOCK_BOOTTIME, likewise
+    uint64_t wall_ns         # CLOCK_REALTIME, likewise: as the kernel stamps packets
     uint64_t beat_ns         # when the next beat is due
     uint64_t head_seen       # of the own ring, when the store was last told
     uint32_t taken           # packets of this turn
@@ -39,5 +41,6 @@ cdef struct Worker:
     Held held
     Released released
     Inbox inbox
+    Overload overload
     Outbox outbox
     Scratch scratch

@@ -9,7 +9,7 @@ from fastdhcp._body cimport bodies_close, bodies_open
 from fastdhcp._held cimport held_close, held_due, held_open, held_release
 from fastdhcp._inbox cimport LOT_MAX, inbox_close, inbox_open, inbox_receive
 from fastdhcp._journal cimport journal_wake_wanted
-from fastdhcp._leases cimport boot_ns, leases_ring, leases_store_fails, node_now
+from fastdhcp._leases cimport boot_ns, leases_ring, leases_store_fails, node_now, wall_ns
 from fastdhcp._linux cimport POLLIN, poll, read, write
 from fastdhcp._memory cimport Memory
 from fastdhcp._outbox cimport outbox_add, outbox_flush, outbox_open
@@ -25,6 +25,7 @@ cdef enum:
 # that the turns go on.
 cdef inline void look_at_clock(Worker* w) noexcept nogil:
     w.now_ns = boot_ns()
+    w.wall_ns = wall_ns()
     w.now = node_now(w.t)
     w.t.store_fails = leases_store_fails(w.t, w.now_ns)
     if w.now_ns >= w.beat_ns:

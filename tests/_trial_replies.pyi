@@ -63,6 +63,11 @@ class HeldQueue:
     ) -> int: ...
     def release(self, now: int) -> list[tuple[int, int]]: ...
 
+class Judge:
+    """What overload says of packets, one after the other, of a worker that starts."""
+
+    def judge(self, now_ns: int, received_ns: int, message_type: int, giaddr: int) -> str: ...
+
 class Sockets:
     """A worker's two sockets, for tests: batches in and out as the worker has them."""
 

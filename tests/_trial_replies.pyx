@@ -22,6 +22,7 @@ from fastdhcp._inbox cimport (
 from fastdhcp._leases cimport RINGS_MAX
 from fastdhcp._memory cimport Memory
 from fastdhcp._outbox cimport Outbox, outbox_add, outbox_flush, outbox_open
+from fastdhcp._overload cimport Overload, overload_judge
 from fastdhcp._reply cimport (
     FRAME_HEAD_SIZE, PORT_SERVER, WAY_BROADCAST, WAY_FRAME, WAY_UDP, Reply, reply_head, reply_lower,
     reply_write,
@@ -247,6 +248,23 @@ cdef class HeldQueue:
             leaving.append((place, int.from_bytes(self.held.replies[place].data[2:6], "big")))
             held_give(&self.held, place)
         return leaving
+
+
+cdef class Judge:
+    """What overload says of packets, one after the other, of a worker that starts."""
+
+    cdef Overload overload
+
+    def judge(self, uint64_t now_ns, uint64_t received_ns, uint8_t message_type, uint32_t giaddr):
+        """The drop reason, or `none`, of a packet stamped `received_ns` and read at `now_ns`."""
+        cdef Arrival arrival
+        cdef Packet packet
+        memset(&arrival, 0, sizeof(Arrival))
+        memset(&packet, 0, sizeof(Packet))
+        arrival.received_ns = received_ns
+        packet.message_type = message_type
+        packet.giaddr = giaddr
+        return drop_names()[<int>overload_judge(&self.overload, &packet, &arrival, now_ns)]
 
 
 cdef class Sockets:

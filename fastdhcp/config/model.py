@@ -313,7 +313,7 @@ class Server:
         "durability", TEXT, values.one_of("commit", "async"), default="commit"
     )
     receive_buffer: int = key(
-        "receive-buffer", SIZE, values.octets, limits=(1 << 16, 1 << 30), default="32M",
+        "receive-buffer", SIZE, values.octets, limits=(1 << 16, 1 << 30), default="96M",
         restart=True,
     )  # fmt: skip
     trains: str = key(

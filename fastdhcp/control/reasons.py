@@ -58,6 +58,9 @@ SILENCE: Mapping[str, str] = {
     "held-stale": "its lease ended or moved before it was on disk",
     "held-aged": "the store kept the reply for more than 8 s",
     "send-failed": "the kernel refused to send it",
+    "waited-too-long": "it waited for more than 3 s before it was read: its client has asked again",
+    "overload": "the server was behind for more than a second, and this one had waited for more "
+    "than 100 ms; requests and newer ones went first",
     "worker-died": "the worker that had read it died before it had answered",
 }
 """Of each reason, what of this message or of the server is the matter."""

@@ -69,6 +69,15 @@ KINDS = (
         "it is a storm or there are too few workers: raise `receive-buffer`, look at the CPU",
     ),
     Kind(
+        "overload",
+        "packets come faster than they are answered. DISCOVERs and INFORMs that wait for more than "
+        "100 ms are dropped, REQUESTs and newer ones go first; what waited for 3 s is dropped, as "
+        "its client has asked again",
+        "if it is a storm it is over with the last client. Else see what takes the processor "
+        "(`top`), and who sends so much (`fastdhcp trace`): more cores or workers, or fewer "
+        "clients a server",
+    ),
+    Kind(
         "no-link-served",
         "no interface of this host has a subnet on it, so no client on a link of its own is served",
         "look at the warnings of `fastdhcp status`: an interface that is named may be missing. "

@@ -91,7 +91,7 @@ class Lookout:
         log.catch_up()
         with server.defects.caught("vitals"):
             try:
-                self._vitals.look(now_s)
+                self._vitals.look(server.memory.counters(), now_s)
             except OSError as error:  # no descriptor left for /proc, say; the server serves on
                 log.error("vitals-unread", text=str(error))
         with server.defects.caught("troubles"):

@@ -56,7 +56,7 @@ def test_subnets_alone_are_a_configuration(tmp_path: Path) -> None:
     assert server.state_directory == Path("/var/lib/fastdhcp")
     assert server.runtime_directory == Path("/run/fastdhcp")
     assert server.durability == "commit"
-    assert server.receive_buffer == 32 << 20
+    assert server.receive_buffer == 96 << 20
     assert server.commit_delay_us == 500
     assert server.identity == ("client-id", "hw-address")
     assert server.max_addresses == 1_000_000

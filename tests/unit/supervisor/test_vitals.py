@@ -27,6 +27,22 @@ def test_kernel_drops_are_an_alarm_until_it_has_been_quiet() -> None:
     assert "kernel-drops" not in alarms
 
 
+def test_packets_that_were_dropped_late_are_an_alarm_until_it_has_been_quiet() -> None:
+    at = counter_words()
+    words = [0] * at["COUNT_WORDS"]
+    alarms = Alarms(Lines().log)
+    vitals = Vitals(alarms)
+    vitals.look(words, 100.0)
+    assert "overload" not in alarms
+    for number, name in enumerate(("overload", "waited-too-long"), 1):
+        words[at["COUNT_DROPPED"] + drop_names().index(name)] += 2
+        vitals.look(words, 100.0 + number)
+        (alarm,) = alarms.listed()
+        assert alarm["text"] == "2 packets dropped within a second, as the server is behind"
+    vitals.look(words, 102.0 + QUIET_S)
+    assert "overload" not in alarms
+
+
 def test_counters_have_their_names_and_zeros_are_left_out() -> None:
     at = counter_words()
     words = [0] * at["COUNT_WORDS"]
