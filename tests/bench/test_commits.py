@@ -1,4 +1,4 @@
-"""A commit of the store by itself, on the disk of pytest's folder: --basetemp=/dev/shm/x, CPU alone."""
+"""A commit of the store by itself, on the disk of pytest's --basetemp; /dev/shm shows its CPU."""
 
 import time
 from pathlib import Path
