@@ -1,9 +1,9 @@
 """What is left unanswered when more comes than can be answered.
 
 Two measures, by how long a packet waited in the socket's buffer. One whose client has asked again
-is dropped, whatever it is. While the server stays behind, a DISCOVER or INFORM that waited too long is
-dropped as well: the time goes to REQUESTs and to newer ones, which are still of use when the answer
-comes. A storm that is over within PATIENCE_NS loses nothing.
+is dropped, whatever it is. While the server stays behind, a DISCOVER or INFORM that waited too long
+is dropped as well: the time goes to REQUESTs and to newer ones, which are still of use when the
+answer comes. A storm that is over within PATIENCE_NS loses nothing.
 """
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
