@@ -10,16 +10,19 @@ from libc.string cimport memcpy, memset
 from fastdhcp._areas cimport areas_slots
 from fastdhcp._bitmap cimport bitmap_next
 from fastdhcp._body cimport Bodies, bodies_close, bodies_open
+from fastdhcp._case cimport Case, case_consider, case_fetch, case_settle
 from fastdhcp._codec cimport Packet, Scratch, codec_decode
-from fastdhcp._handle cimport Handled, handle_packet, handled_clear
 from fastdhcp._image cimport CLASS_WORDS, Image, Pool, image_pool, image_slots
 from fastdhcp._journal cimport CHANGE_RENEW, Applied, Change, Outcome, apply_change, journal_change
-from fastdhcp._leases cimport Binding, Table, leases_candidates, leases_read, node_now
+from fastdhcp._leases cimport (
+    Binding, Entries, Table, leases_candidates, leases_entries, leases_read, node_now,
+)
 from fastdhcp._memory cimport Memory
 from fastdhcp._program cimport Input, input_packet, program_mark, program_test
 from fastdhcp._reply cimport Reply, reply_write
 from fastdhcp._scope cimport Arrival, Scope, scope_select
 from fastdhcp._stats cimport CLASS_COUNTERS, DROP_NONE
+from fastdhcp._worker cimport CASES_MAX
 
 cdef enum:
     CANDIDATES = 16
@@ -31,6 +34,7 @@ cdef class Units:
     cdef Memory memory
     cdef Arrival arrival
     cdef Bodies bodies
+    cdef Case* cases             # CASES_MAX, and as many scratches
     cdef Scratch* scratch
     cdef Reply* written
 
@@ -38,13 +42,16 @@ cdef class Units:
         self.memory = memory
         memset(&self.arrival, 0, sizeof(Arrival))
         self.arrival.destination = self.arrival.local = local
-        self.scratch = <Scratch*>malloc(sizeof(Scratch))
+        self.cases = <Case*>malloc(CASES_MAX * sizeof(Case))
+        self.scratch = <Scratch*>malloc(CASES_MAX * sizeof(Scratch))
         self.written = <Reply*>malloc(sizeof(Reply))
-        if self.scratch == NULL or self.written == NULL or not bodies_open(&self.bodies):
+        if (self.cases == NULL or self.scratch == NULL or self.written == NULL
+                or not bodies_open(&self.bodies)):
             raise MemoryError
 
     def __dealloc__(self):
         bodies_close(&self.bodies)
+        free(self.cases)
         free(self.scratch)
         free(self.written)
 
@@ -62,42 +69,52 @@ cdef class Units:
         return total
 
     def handle(self, bytes messages, uint32_t size) -> list:
-        """Decode, select, decide and apply each. Returns their yiaddr, 0 for no reply."""
+        """Decode, select, decide and apply each, as many at a time as a worker does. Returns their
+        yiaddr, 0 for no reply."""
         cdef const uint8_t* at = <const uint8_t*><const char*>messages
-        cdef uint32_t count = <uint32_t>(len(messages) // size), i
+        cdef uint32_t count = <uint32_t>(len(messages) // size), i, some, first = 0
         cdef uint32_t* told = <uint32_t*>malloc(count * sizeof(uint32_t))
         cdef uint32_t now = node_now(&self.memory.table)
-        cdef Handled handled
-        cdef Packet packet
         with nogil:
-            for i in range(count):
-                handled_clear(&handled)
-                if codec_decode(image_slots(self.memory.table.image), at + i * size, size,
-                                self.scratch, &packet) == DROP_NONE:
-                    handle_packet(&self.memory.table, &packet, &self.arrival, now, &handled)
-                told[i] = handled.yiaddr
+            while first < count:
+                some = min(count - first, <uint32_t>CASES_MAX)
+                self._handle(at + first * size, size, some, now)
+                for i in range(some):
+                    told[first + i] = self.cases[i].handled.yiaddr
+                first += some
         result = [told[i] for i in range(count)]
         free(told)
         return result
+
+    cdef void _handle(self, const uint8_t* at, uint32_t size, uint32_t count,
+                      uint32_t now) noexcept nogil:
+        cdef Table* t = &self.memory.table
+        cdef uint32_t i
+        for i in range(count):
+            self.cases[i].arrival = &self.arrival
+            self.cases[i].unreadable = codec_decode(image_slots(t.image), at + i * size, size,
+                                                    &self.scratch[i], &self.cases[i].packet)
+            case_consider(t, &self.cases[i], now)
+        for i in range(count):
+            case_fetch(t, &self.cases[i])
+        for i in range(count):
+            case_settle(t, &self.cases[i])
 
     def encode(self, bytes message, uint32_t count) -> bytes:
         """Handle a message once and write its reply `count` times. Returns the reply."""
         cdef Table* t = &self.memory.table
         cdef uint32_t now = node_now(t), _i
-        cdef Packet packet
-        cdef Handled handled
+        cdef const Case* c = self.cases
         cdef bint written = False
-        handled_clear(&handled)
         memset(self.written, 0, sizeof(Reply))
-        if codec_decode(image_slots(t.image), <const uint8_t*><const char*>message, len(message),
-                        self.scratch, &packet) != DROP_NONE:
+        self._handle(<const uint8_t*><const char*>message, len(message), 1, now)
+        if c.unreadable != DROP_NONE:
             raise ValueError("the message is no request")
-        handle_packet(t, &packet, &self.arrival, now, &handled)
         with nogil:
             for _i in range(count):
-                written = reply_write(self.written, &self.bodies, t.image, &packet, &self.arrival,
-                                      &handled, now, t.own)
-        return self.written.data[:self.written.size] if written and handled.reply_type else b""
+                written = reply_write(self.written, &self.bodies, t.image, &c.packet,
+                                      &self.arrival, &c.handled, now, t.own)
+        return self.written.data[:self.written.size] if written and c.handled.reply_type else b""
 
     cdef _input(self, const Image* image, bytes message, Packet* packet, Input* input,
                 uint64_t* classes, uint64_t* counted):
@@ -172,11 +189,13 @@ cdef class Units:
         cdef uint32_t numbers[CANDIDATES]
         cdef uint64_t key[2]
         cdef uint32_t i, found = 0
+        cdef Entries entries
         cdef Binding binding
         with nogil:
             while at < end:
                 memcpy(key, at, 16)
-                for i in range(leases_candidates(t, network, key[0], numbers, CANDIDATES)):
+                leases_entries(t, network, key[0], &entries)
+                for i in range(leases_candidates(&entries, numbers, CANDIDATES)):
                     if (leases_read(t, numbers[i], &binding) and binding.key[0] == key[0]
                             and binding.key[1] == key[1]):
                         found += 1

@@ -1,9 +1,7 @@
-"""What becomes of one packet: it is answered, or counted under exactly one reason."""
-
-from libc.stdint cimport uint32_t
+"""What becomes of a packet: it is answered, or counted under exactly one reason."""
 
 from fastdhcp._worker cimport Worker
 
 
-# Packet `i` of the batch: decoded, handled, its reply written and put where it waits or leaves.
-cdef void answer(Worker* w, uint32_t i) noexcept nogil
+# The packets of a batch: decoded, handled, their replies written and put where they wait or leave.
+cdef void answer_all(Worker* w) noexcept nogil

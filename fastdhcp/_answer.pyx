@@ -2,8 +2,9 @@
 
 from libc.stdint cimport uint8_t, uint32_t
 
-from fastdhcp._codec cimport HAS_RAPID_COMMIT, Packet, codec_decode
-from fastdhcp._handle cimport Handled, handle_packet, handled_clear
+from fastdhcp._case cimport Case, case_consider, case_fetch, case_settle
+from fastdhcp._codec cimport HAS_RAPID_COMMIT, Packet, Scratch, codec_decode
+from fastdhcp._handle cimport Handled
 from fastdhcp._held cimport NO_REPLY, held_give, held_push, held_room, held_take
 from fastdhcp._image cimport image_slots
 from fastdhcp._inbox cimport PACKET_SIZE_MAX, inbox_arrival, inbox_data, inbox_size
@@ -20,13 +21,15 @@ from fastdhcp._trace cimport (
     trace_write,
 )
 from fastdhcp._wire cimport BOOTP, REQUEST
+from fastdhcp._worker cimport CASES_MAX
 
 
-cdef inline DropReason read_packet(Worker* w, uint32_t i, Packet* packet) noexcept nogil:
+cdef inline DropReason read_packet(Worker* w, uint32_t i, Packet* packet,
+                                   Scratch* scratch) noexcept nogil:
     if inbox_size(&w.inbox, i) > <uint32_t>PACKET_SIZE_MAX:
         return DROP_TOO_LONG
     return codec_decode(image_slots(w.t.image), inbox_data(&w.inbox, i), inbox_size(&w.inbox, i),
-                        &w.scratch, packet)
+                        scratch, packet)
 
 
 cdef inline bint must_wait(const Worker* w, const Handled* handled) noexcept nogil:
@@ -55,19 +58,18 @@ cdef inline DropReason reply_to(Worker* w, const Packet* packet, const Arrival* 
 # What is too late, and what would find no room in the held queue, is dropped before it changes
 # anything. A DISCOVER needs no room: it is answered by an OFFER then (RFC 4039 3.1: rapid commit is
 # the server's choice).
-cdef inline DropReason handle(Worker* w, Packet* packet, const Arrival* arrival,
-                              Handled* handled) noexcept nogil:
-    cdef DropReason reason = overload_judge(&w.overload, packet, arrival, w.wall_ns)
+cdef inline DropReason handle(Worker* w, Case* c) noexcept nogil:
+    cdef DropReason reason = overload_judge(&w.overload, &c.packet, c.arrival, w.wall_ns)
     if reason != DROP_NONE:
         return reason
     if not held_room(&w.held):
-        if packet.message_type in (REQUEST, BOOTP):
+        if c.packet.message_type in (REQUEST, BOOTP):
             return DROP_HELD_FULL
-        packet.has &= ~HAS_RAPID_COMMIT
-    handle_packet(w.t, packet, arrival, w.now, handled)
-    if handled.reply_type:
-        return reply_to(w, packet, arrival, handled)
-    return <DropReason>handled.reason
+        c.packet.has &= ~HAS_RAPID_COMMIT
+    case_settle(w.t, c)
+    if c.handled.reply_type:
+        return reply_to(w, &c.packet, c.arrival, &c.handled)
+    return <DropReason>c.handled.reason
 
 
 # Counted as dropped or done where no reply is on its way.
@@ -82,19 +84,36 @@ cdef inline Outcome settle(Worker* w, uint8_t message_type, const Handled* handl
     return OUTCOME_HELD if must_wait(w, handled) else OUTCOME_DECIDED
 
 
-cdef void answer(Worker* w, uint32_t i) noexcept nogil:
-    cdef const Arrival* arrival = inbox_arrival(&w.inbox, i)
-    cdef Packet packet
-    cdef Handled handled
+cdef inline void answer(Worker* w, Case* c) noexcept nogil:
     cdef Outcome outcome
-    cdef DropReason reason = read_packet(w, i, &packet)
+    cdef DropReason reason = c.unreadable
     if reason != DROP_NONE:
         count(w.counters, <uint32_t>COUNT_RECEIVED + <uint32_t>RECEIVED_UNREADABLE)
         count_drop(w.counters, reason)
-        trace_write(w.t, w.now_ns, NULL, arrival, NULL, OUTCOME_DROPPED, reason)
+        trace_write(w.t, w.now_ns, NULL, c.arrival, NULL, OUTCOME_DROPPED, reason)
         return
-    count(w.counters, <uint32_t>COUNT_RECEIVED + packet.message_type)
-    handled_clear(&handled)
-    reason = handle(w, &packet, arrival, &handled)
-    outcome = settle(w, packet.message_type, &handled, reason)
-    trace_write(w.t, w.now_ns, &packet, arrival, &handled, outcome, reason)
+    count(w.counters, <uint32_t>COUNT_RECEIVED + c.packet.message_type)
+    reason = handle(w, c)
+    outcome = settle(w, c.packet.message_type, &c.handled, reason)
+    trace_write(w.t, w.now_ns, &c.packet, c.arrival, &c.handled, outcome, reason)
+
+
+# `some`: how many, CASES_MAX at most.
+cdef inline void answer_some(Worker* w, uint32_t first, uint32_t some) noexcept nogil:
+    cdef Case* c = w.cases
+    cdef uint32_t i
+    for i in range(some):
+        c[i].arrival = inbox_arrival(&w.inbox, first + i)
+        c[i].unreadable = read_packet(w, first + i, &c[i].packet, &w.scratches[i])
+        case_consider(w.t, &c[i], w.now)
+    for i in range(some):
+        case_fetch(w.t, &c[i])
+    for i in range(some):
+        answer(w, &c[i])
+
+
+cdef void answer_all(Worker* w) noexcept nogil:
+    cdef uint32_t first = 0
+    while first < w.inbox.count:
+        answer_some(w, first, min(w.inbox.count - first, <uint32_t>CASES_MAX))
+        first += CASES_MAX

@@ -1,10 +1,13 @@
-/* Atomic loads, stores and read-modify-writes on plain words in shared memory, fences, and the
- * lowest and highest bit of a word. The compiler's builtins are used, since C11 _Atomic types
- * cannot be named from Cython. This is all the C there is that Cython did not write. */
+/* Atomic loads, stores and read-modify-writes on words in shared memory, fences, a cache line asked
+ * for or compared, lowest and highest bit. By the compiler's builtins: C11 _Atomic types cannot be
+ * named from Cython. This is all the C there is that Cython did not write. */
 #ifndef FASTDHCP_ATOMIC_H
 #define FASTDHCP_ATOMIC_H
 
 #include <stdint.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 static inline uint64_t load_acquire_u64(const uint64_t *p) {
     return __atomic_load_n(p, __ATOMIC_ACQUIRE);
@@ -69,6 +72,31 @@ static inline void cpu_relax(void) {
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
     __asm__ __volatile__("yield");
+#endif
+}
+
+/* Asks for a cache line that will be looked at soon. Any address will do. Without the second line
+ * gcc drops calls of a function that does nothing but this: to it they have no effect. */
+static inline void prefetch(const void *p) {
+    __builtin_prefetch(p);
+    __asm__ __volatile__("");
+}
+
+/* A bit for each of the eight words of a cache line whose upper half is `high`. A hint: the line
+ * is not read at one instant, so who believes it loads the word. */
+static inline uint32_t match_high_u64(const uint64_t *line, uint32_t high) {
+#ifdef __SSE2__
+    const __m128 *at = (const __m128 *)line;
+    const __m128i wanted = _mm_set1_epi32((int)high);
+    __m128i low = _mm_castps_si128(_mm_shuffle_ps(at[0], at[1], _MM_SHUFFLE(3, 1, 3, 1)));
+    __m128i up = _mm_castps_si128(_mm_shuffle_ps(at[2], at[3], _MM_SHUFFLE(3, 1, 3, 1)));
+    low = _mm_packs_epi32(_mm_cmpeq_epi32(low, wanted), _mm_cmpeq_epi32(up, wanted));
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, _mm_setzero_si128()));
+#else
+    uint32_t found = 0;
+    for (int i = 0; i < 8; i++)
+        found |= (uint32_t)((uint32_t)(load_relaxed_u64(&line[i]) >> 32) == high) << i;
+    return found;
 #endif
 }
 

@@ -21,5 +21,7 @@ cdef extern from "fastdhcp/_atomic.h" nogil:
     void fence_release() noexcept
     void fence_locked() noexcept
     void cpu_relax() noexcept
+    void prefetch(const void* p) noexcept
+    uint32_t match_high_u64(const uint64_t* line, uint32_t high) noexcept
     int lowest_bit_u64(uint64_t v) noexcept
     int highest_bit_u64(uint64_t v) noexcept

@@ -8,7 +8,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastdhcp._codec cimport Packet
 from fastdhcp._image cimport Image, Params
-from fastdhcp._leases cimport Binding
+from fastdhcp._leases cimport Binding, Entries
 from fastdhcp._reservations cimport Reservation
 from fastdhcp._scope cimport Scope
 from fastdhcp._wire cimport HLEN_MAX
@@ -28,6 +28,7 @@ cdef struct View:
     uint32_t now                 # node time
     const Reservation* reservation  # the client's; NULL: it has none
     uint64_t key[2]              # client key
+    Entries entries              # where the index has it
     const uint64_t* classes      # CLASS_WORDS; set only if the image has classes
     Params* made                 # room for a row with values laid over it
     uint8_t htype                # the hardware that speaks

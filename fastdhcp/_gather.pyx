@@ -131,8 +131,7 @@ cdef bint gather_place(const Table* t, const Scope* scope, const View* v, uint32
 # that it may have now. False: one stayed locked.
 cdef bint gather_mine(const Table* t, const Scope* scope, bint allowed, View* v) noexcept nogil:
     cdef uint32_t numbers[CANDIDATES_MAX]
-    cdef uint32_t found = leases_candidates(t, scope.network_number, v.key[0], numbers,
-                                            CANDIDATES_MAX)
+    cdef uint32_t found = leases_candidates(&v.entries, numbers, CANDIDATES_MAX)
     cdef uint32_t i
     cdef Claim best = CLAIM_NONE
     cdef Claim worth

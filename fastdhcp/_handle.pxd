@@ -1,6 +1,7 @@
 """One packet from its decoded form to what is to be answered: select, gather, decide, apply.
 
-The worker calls `handle_packet` and then writes the reply that it describes. Nothing here does I/O.
+The worker does it in the steps of a Case and then writes the reply that it describes. Nothing here
+does I/O.
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -63,7 +64,7 @@ cdef DropReason decide(Table* t, const Packet* packet, Scope* scope, View* v,
 # The reply of a verdict that changes nothing, or whose change is made.
 cdef void describe(const Verdict* verdict, Handled* out) noexcept nogil
 
-# Answers `packet`; `out` is clear. Decides again at most four times when a record moves, then
-# DROP_MOVED.
-cdef void handle_packet(Table* t, const Packet* packet, const Arrival* arrival, uint32_t now,
-                        Handled* out) noexcept nogil
+# Of a packet that was considered: decides and applies. Decides again at most four times when a
+# record moves, then DROP_MOVED.
+cdef DropReason decide_and_apply(Table* t, const Packet* packet, View* v,
+                                 Handled* out) noexcept nogil

@@ -27,7 +27,7 @@ from fastdhcp._journal cimport (
 )
 from fastdhcp._leases cimport (
     ACTIVE, BLOCK_SIZE, PENDING, RECORD_OVERRIDE, Binding, Copy, Record, Table, leases_block,
-    leases_copy, leases_enter, leases_read,
+    leases_copy, leases_enter, leases_entries, leases_read,
 )
 from fastdhcp._program cimport Input, input_kept, input_mark, input_packet, program_test
 from fastdhcp._relay cimport RelayInfo, relay_read
@@ -358,12 +358,13 @@ cdef DropReason classify(Table* t, const Packet* packet, const Arrival* arrival,
 
 
 # RFC 2131 4.3.5: INFORM makes no binding, so it need not say who it is.
-cdef DropReason name_client(const Table* t, const Packet* packet, const Identifiers* who,
-                            View* v) noexcept nogil:
+cdef DropReason name_client(const Table* t, const Packet* packet, const Scope* scope,
+                            const Identifiers* who, View* v) noexcept nogil:
     if not client_key(t.node.secret, t.image.identity, who, v.key):
         if packet.message_type != INFORM:
             return DROP_NO_CLIENT_ADDRESS
         v.key[0] = v.key[1] = 0
+    leases_entries(t, scope.network_number, v.key[0], &v.entries)
     return DROP_NONE
 
 
@@ -406,7 +407,7 @@ cdef DropReason consider(Table* t, const Packet* packet, const Arrival* arrival,
     if reason == DROP_NONE and t.image.classes.count:
         reason = classify(t, packet, arrival, &out.scope, &who, v, out.classes)
     if reason == DROP_NONE:
-        reason = name_client(t, packet, &who, v)
+        reason = name_client(t, packet, &out.scope, &who, v)
     return reason
 
 
@@ -475,14 +476,3 @@ cdef DropReason decide_and_apply(Table* t, const Packet* packet, View* v,
             break
     out.known = v.mine.known
     return reason
-
-
-cdef void handle_packet(Table* t, const Packet* packet, const Arrival* arrival, uint32_t now,
-                        Handled* out) noexcept nogil:
-    cdef View v
-    cdef DropReason reason = consider(t, packet, arrival, now, &v, out)
-    if reason == DROP_NONE:
-        reason = decide_and_apply(t, packet, &v, out)
-    if reason != DROP_NONE:
-        out.reply_type = 0
-        out.reason = reason

@@ -8,7 +8,9 @@ under the record's lock, and only through _journal's apply_change and repair.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastdhcp._atomic cimport cpu_relax, fence_acquire, load_acquire_u64, load_relaxed_u64
+from fastdhcp._atomic cimport (
+    cpu_relax, fence_acquire, load_acquire_u64, load_relaxed_u64, prefetch,
+)
 from fastdhcp._image cimport BLOCK_WORDS, NOWHERE, Image
 from fastdhcp._reservations cimport Reservation, Reservations, reservations_at
 from fastdhcp._siphash cimport SECRET_SIZE
@@ -27,6 +29,7 @@ cdef enum:
     LONG_CLIENT_ID = 0           # places in a record's long fields
     LONG_RELAY_INFO = 255
     LONG_HOSTNAME = 510
+    CACHE_LINE = 64
     BUCKET_SIZE = 8              # index entries of one cache line
     GRACE_DEFAULT = 64           # seconds; for addresses that no subnet holds any more
     READ_TRIES = 1024            # of who reads a record, about 50 us: a holder may lose its core
@@ -131,6 +134,12 @@ cdef struct Binding:
 cdef struct Copy:
     Record record
     uint8_t longs[LONG_SIZE]
+
+
+# Where the index has a client of a network, if it knows it: in one of two cache lines.
+cdef struct Entries:
+    uint64_t* buckets[2]
+    uint32_t tag                 # two clients share one by chance, so it only hints
 
 
 # What one reading takes of a record into `out`. It may be torn: then it is done again.
@@ -272,6 +281,15 @@ cdef inline uint64_t mix_u64(uint64_t x) noexcept nogil:
     return x ^ (x >> 33)
 
 
+# Asks for a record's cache lines ahead of who will read it.
+cdef inline void leases_fetch(const Table* t, uint32_t number) noexcept nogil:
+    cdef const uint8_t* at = <const uint8_t*>leases_record(t, number)
+    prefetch(at)
+    prefetch(at + CACHE_LINE)
+    prefetch(at + 2 * CACHE_LINE)
+    prefetch(at + 3 * CACHE_LINE)
+
+
 # The one way to read a record without its lock: taken between two equal readings of the lock word
 # that show it free. False: it stayed locked over READ_TRIES readings.
 cdef inline bint leases_take(const Table* t, uint32_t number, Take take, void* out,
@@ -307,14 +325,14 @@ cdef bint leases_copy(const Table* t, uint32_t number, Copy* out) noexcept nogil
 # As leases_read by address, with number = NOWHERE (and vrf, address set) if it has no block yet.
 cdef bint leases_read_address(const Table* t, uint32_t vrf, uint32_t address,
                               Binding* out) noexcept nogil
-# The records that the index names for a client in a network: at most `room` numbers, unchecked.
-cdef uint32_t leases_candidates(const Table* t, uint32_t network, uint64_t key,
-                                uint32_t* numbers, uint32_t room) noexcept nogil
+# Where the index has a client; nothing is read.
+cdef void leases_entries(const Table* t, uint32_t network, uint64_t key,
+                         Entries* out) noexcept nogil
+# The records that the index names for it: at most `room` numbers, unchecked.
+cdef uint32_t leases_candidates(const Entries* entries, uint32_t* numbers,
+                                uint32_t room) noexcept nogil
 # Puts (client key, network) -> record into the index; a full pair of buckets is only counted.
 cdef void leases_index(Table* t, uint32_t network, uint64_t key, uint32_t number) noexcept nogil
-
-# The index's tag of a client in a network; two clients share one by chance, so it only hints.
-cdef uint32_t leases_tag(uint32_t network, uint64_t key) noexcept nogil
 
 # Crash tests: every numbered step of a protocol passes here.
 cdef void leases_die() noexcept nogil

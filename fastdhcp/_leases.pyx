@@ -6,7 +6,10 @@ from libc.string cimport memcpy
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 from posix.unistd cimport getpid
 
-from fastdhcp._atomic cimport cas_u64, fetch_add_u64, load_acquire_u64, load_relaxed_u64
+from fastdhcp._atomic cimport (
+    cas_u64, fetch_add_u64, load_acquire_u64, load_relaxed_u64, lowest_bit_u64,
+    match_high_u64,
+)
 from fastdhcp._image cimport NOWHERE, image_network_number
 from fastdhcp._linux cimport CLOCK_BOOTTIME, kill
 from fastdhcp._stats cimport COUNT_INDEX_FULL, count
@@ -157,29 +160,31 @@ cdef inline uint64_t index_hash(uint32_t network, uint64_t key) noexcept nogil:
     return mix_u64(key ^ (<uint64_t>network * <uint64_t>0x9e3779b97f4a7c15))
 
 
-cdef inline uint64_t* index_bucket(const Table* t, uint64_t hash, int choice) noexcept nogil:
-    if choice:
-        hash = mix_u64(hash + 1)
-    return t.index + (hash & (t.node.bucket_count - 1)) * BUCKET_SIZE
-
-
-cdef uint32_t leases_tag(uint32_t network, uint64_t key) noexcept nogil:
+cdef inline uint32_t index_tag(uint32_t network, uint64_t key) noexcept nogil:
     return <uint32_t>(index_hash(network, key) >> 32)
 
 
-cdef uint32_t leases_candidates(const Table* t, uint32_t network, uint64_t key,
-                                uint32_t* numbers, uint32_t room) noexcept nogil:
+cdef void leases_entries(const Table* t, uint32_t network, uint64_t key,
+                         Entries* out) noexcept nogil:
     cdef uint64_t hash = index_hash(network, key)
-    cdef uint32_t tag = <uint32_t>(hash >> 32)
+    cdef uint64_t mask = t.node.bucket_count - 1
+    out.tag = <uint32_t>(hash >> 32)
+    out.buckets[0] = t.index + (hash & mask) * BUCKET_SIZE
+    out.buckets[1] = t.index + (mix_u64(hash + 1) & mask) * BUCKET_SIZE
+
+
+cdef uint32_t leases_candidates(const Entries* entries, uint32_t* numbers,
+                                uint32_t room) noexcept nogil:
     cdef uint32_t found = 0
-    cdef uint64_t* bucket
+    cdef uint32_t matches
     cdef uint64_t word
-    cdef int choice, i
+    cdef int choice
     for choice in range(2):
-        bucket = index_bucket(t, hash, choice)
-        for i in range(BUCKET_SIZE):
-            word = load_relaxed_u64(&bucket[i])
-            if word != 0 and <uint32_t>(word >> 32) == tag and found < room:
+        matches = match_high_u64(entries.buckets[choice], entries.tag)
+        while matches and found < room:
+            word = load_relaxed_u64(&entries.buckets[choice][lowest_bit_u64(matches)])
+            matches &= matches - 1
+            if word != 0 and <uint32_t>(word >> 32) == entries.tag:
                 numbers[found] = <uint32_t>word - 1
                 found += 1
     return found
@@ -194,47 +199,63 @@ cdef int index_worth(const Table* t, uint64_t word) noexcept nogil:
     if t.image == NULL or not leases_read(t, <uint32_t>word - 1, &b):
         return 2
     network = image_network_number(t.image, b.vrf, b.address)
-    if b.offer_until != 0 and leases_tag(network, b.offer_key) == tag:
+    if b.offer_until != 0 and index_tag(network, b.offer_key) == tag:
         return 2
-    if leases_tag(network, b.key[0]) != tag:
+    if index_tag(network, b.key[0]) != tag:
         return 0
     return 1 if b.state == FREE else 2
 
 
 # True if the entry was put in place of one that is worth at most `worth`.
-cdef bint index_replace(Table* t, uint64_t hash, uint64_t wanted, int worth) noexcept nogil:
-    cdef uint64_t* bucket
+cdef bint index_replace(Table* t, const Entries* entries, uint64_t wanted,
+                        int worth) noexcept nogil:
+    cdef uint64_t* at
     cdef uint64_t word
     cdef int choice, i
     for choice in range(2):
-        bucket = index_bucket(t, hash, choice)
         for i in range(BUCKET_SIZE):
-            word = load_relaxed_u64(&bucket[i])
-            if (word == 0 or index_worth(t, word) <= worth) and cas_u64(&bucket[i], word, wanted):
+            at = &entries.buckets[choice][i]
+            word = load_relaxed_u64(at)
+            if (word == 0 or index_worth(t, word) <= worth) and cas_u64(at, word, wanted):
                 return True
     return False
 
 
+# True if the entry stands there already. `empty`: a bit for each place that looks so; one whose tag
+# is 0 does too.
+cdef inline bint index_has(const uint64_t* bucket, uint32_t tag, uint64_t wanted,
+                           uint32_t* empty) noexcept nogil:
+    cdef uint32_t matches = match_high_u64(bucket, tag)
+    empty[0] = match_high_u64(bucket, 0)
+    while matches:
+        if load_relaxed_u64(&bucket[lowest_bit_u64(matches)]) == wanted:
+            return True
+        matches &= matches - 1
+    return False
+
+
+# Into the bucket that has more room. Places fill from the first one on, and none becomes empty
+# again: the greater word has more bits.
+cdef inline bint index_put(const Entries* entries, const uint32_t* empty,
+                           uint64_t wanted) noexcept nogil:
+    cdef int choice = 1 if empty[1] > empty[0] else 0
+    cdef uint32_t places = empty[choice]
+    while places:
+        if cas_u64(&entries.buckets[choice][lowest_bit_u64(places)], 0, wanted):
+            return True
+        places &= places - 1
+    return False
+
+
 cdef void leases_index(Table* t, uint32_t network, uint64_t key, uint32_t number) noexcept nogil:
-    cdef uint64_t hash = index_hash(network, key)
-    cdef uint64_t wanted = (hash >> 32 << 32) | (number + 1)
-    cdef uint64_t* buckets[2]
-    cdef int used[2]
-    cdef int choice, i
-    cdef uint64_t word
-    for choice in range(2):
-        buckets[choice] = index_bucket(t, hash, choice)
-        used[choice] = 0
-        for i in range(BUCKET_SIZE):
-            word = load_relaxed_u64(&buckets[choice][i])
-            if word == wanted:
-                return
-            used[choice] += word != 0
-    choice = 1 if used[1] < used[0] else 0
-    for i in range(BUCKET_SIZE):
-        if (load_relaxed_u64(&buckets[choice][i]) == 0
-                and cas_u64(&buckets[choice][i], 0, wanted)):
-            return
-    if index_replace(t, hash, wanted, 0) or index_replace(t, hash, wanted, 1):
+    cdef Entries entries
+    cdef uint64_t wanted
+    cdef uint32_t empty[2]
+    leases_entries(t, network, key, &entries)
+    wanted = (<uint64_t>entries.tag << 32) | (number + 1)
+    if (index_has(entries.buckets[0], entries.tag, wanted, &empty[0])
+            or index_has(entries.buckets[1], entries.tag, wanted, &empty[1])
+            or index_put(&entries, empty, wanted)
+            or index_replace(t, &entries, wanted, 0) or index_replace(t, &entries, wanted, 1)):
         return
     count(t.own, COUNT_INDEX_FULL)

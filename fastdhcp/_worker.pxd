@@ -3,6 +3,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from fastdhcp._body cimport Bodies
+from fastdhcp._case cimport Case
 from fastdhcp._codec cimport Scratch
 from fastdhcp._held cimport Held, Released
 from fastdhcp._inbox cimport Inbox
@@ -15,6 +16,7 @@ from fastdhcp._stats cimport Counters
 cdef enum:
     TURN_MAX = 256           # packets of a turn: a death in it costs no more
     TURNS_MAX = 4            # turns without a look at the channel, while packets come
+    CASES_MAX = 8            # packets in hand at a time
 
 # Places in `fds`.
 cdef enum Wait:
@@ -43,4 +45,5 @@ cdef struct Worker:
     Inbox inbox
     Overload overload
     Outbox outbox
-    Scratch scratch
+    Case cases[CASES_MAX]
+    Scratch scratches[CASES_MAX]

@@ -4,9 +4,10 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from fastdhcp._bitmap cimport bitmap_reserve
+from fastdhcp._case cimport Case, case_consider, case_fetch, case_settle
 from fastdhcp._classes cimport classes_has
-from fastdhcp._codec cimport Packet, Scratch, codec_decode
-from fastdhcp._handle cimport Handled, handle_packet, handled_clear
+from fastdhcp._codec cimport Scratch, codec_decode
+from fastdhcp._handle cimport Handled
 from fastdhcp._image cimport CLASS_WORDS, NOWHERE, image_slots
 from fastdhcp._journal cimport Change, Outcome, apply_change, journal_change
 from fastdhcp._leases cimport (
@@ -15,7 +16,6 @@ from fastdhcp._leases cimport (
 from fastdhcp._memory cimport Memory
 from fastdhcp._reservations cimport reservations_cell
 from fastdhcp._scope cimport Arrival
-from fastdhcp._stats cimport DROP_NONE, DropReason
 from fastdhcp._wire cimport Span
 
 
@@ -86,26 +86,24 @@ def handle(Memory memory, bytes data, *, int ifindex=0, uint32_t source=0,
     """
     cdef Table* t = &memory.table
     cdef Scratch scratch
-    cdef Packet packet
     cdef Arrival arrival
-    cdef Handled out
-    cdef DropReason reason
+    cdef Case c
+    cdef const Handled* out = &c.handled
     if t.image == NULL:
         raise ValueError("there is no policy image yet")
-    memset(&arrival, 0, sizeof(arrival))
+    memset(&arrival, 0, sizeof(Arrival))
     arrival.ifindex = ifindex
     arrival.source = source
     arrival.destination = destination
     arrival.local = local
     arrival.broadcast = destination != local
-    handled_clear(&out)
-    reason = codec_decode(image_slots(t.image), <const uint8_t*><const char*>data, len(data),
-                          &scratch, &packet)
-    if reason != DROP_NONE:
-        out.reason = reason
-    else:
-        t.store_fails = leases_store_fails(t, boot_ns())
-        handle_packet(t, &packet, &arrival, node_now(t) if now is None else now, &out)
+    c.arrival = &arrival
+    c.unreadable = codec_decode(image_slots(t.image), <const uint8_t*><const char*>data, len(data),
+                                &scratch, &c.packet)
+    t.store_fails = leases_store_fails(t, boot_ns())
+    case_consider(t, &c, node_now(t) if now is None else now)
+    case_fetch(t, &c)
+    case_settle(t, &c)
     return {
         "reply_type": out.reply_type, "reason": out.reason, "waits": bool(out.waits),
         "yiaddr": out.yiaddr, "lease_s": out.lease_s, "expiry": out.expiry, "ring": out.ring,

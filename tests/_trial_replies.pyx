@@ -6,9 +6,10 @@ from libc.string cimport memcpy, memset
 
 from fastdhcp._areas cimport areas_slots
 from fastdhcp._body cimport Bodies, bodies_close, bodies_open
+from fastdhcp._case cimport Case, case_consider, case_fetch, case_settle
 from fastdhcp._classes cimport classes_add, classes_params
 from fastdhcp._codec cimport Packet, Scratch, codec_decode
-from fastdhcp._handle cimport Handled, handle_packet, handled_clear
+from fastdhcp._handle cimport Handled
 from fastdhcp._held cimport (
     NO_REPLY, Held, Released, held_close, held_due, held_give, held_open, held_push, held_release,
     held_room, held_take,
@@ -149,25 +150,26 @@ cdef class ReplyMaker:
         """What a worker with this policy sends for a packet, as make() has it, and does: changes
         are applied. A drop reason's name (`none`: carried out) if it sends nothing."""
         cdef Scratch scratch
-        cdef Packet packet
         cdef Arrival arrival
-        cdef Handled handled
-        reason = codec_decode(image_slots(memory.table.image), request, <uint32_t>len(request),
-                              &scratch, &packet)
-        if reason != DROP_NONE:
-            return drop_names()[<int>reason]
+        cdef Case c
+        c.arrival = &arrival
+        c.unreadable = codec_decode(image_slots(memory.table.image), request,
+                                    <uint32_t>len(request), &scratch, &c.packet)
+        if c.unreadable != DROP_NONE:
+            return drop_names()[<int>c.unreadable]
         memset(&arrival, 0, sizeof(Arrival))
         arrival.ifindex = ifindex
         arrival.destination = destination
         arrival.local = local
         arrival.broadcast = destination != local
         arrival.source_port = source_port
-        handled_clear(&handled)
-        handle_packet(&memory.table, &packet, &arrival, now, &handled)
-        if handled.reply_type == 0:
-            return drop_names()[handled.reason]
-        if not reply_write(&self.reply, &self.bodies, memory.table.image, &packet, &arrival,
-                           &handled, now, &self.counters):
+        case_consider(&memory.table, &c, now)
+        case_fetch(&memory.table, &c)
+        case_settle(&memory.table, &c)
+        if c.handled.reply_type == 0:
+            return drop_names()[c.handled.reason]
+        if not reply_write(&self.reply, &self.bodies, memory.table.image, &c.packet, &arrival,
+                           &c.handled, now, &self.counters):
             return "reply-too-long"
         return reply_dict(&self.reply)
 
