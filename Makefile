@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+# Processes that run tests side by side. They wait more than they compute.
+TESTS ?= 2
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install -q --disable-pip-version-check
 PREFIX ?= /opt/fastdhcp
@@ -41,7 +43,7 @@ uninstall: ## as root: what `install` put there; configuration and leases stay
 	@packaging/uninstall $(PREFIX) $(UNITS) $(SYSUSERS)
 
 test: build $(VENV)/test.stamp lint ## lint and all tests
-	$(BIN)/python -m pytest -q $(ARGS)
+	$(BIN)/python -m pytest -q -n $(TESTS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-quick: build $(VENV)/test.stamp ## the unit tests only: no network, no root, a few seconds
 	$(BIN)/python -m pytest -q tests/unit tests/test_source.py $(ARGS)

@@ -1,5 +1,8 @@
-"""The tests' common ground: the lab fixture, what needs real root, and the bench package's name."""
+"""The tests' common ground: the lab fixture, what needs real root, the bench package's name, and
+turns where tests run side by side (`pytest -n 2 --dist loadfile`).
+"""
 
+import contextlib
 import importlib.util
 import os
 import sys
@@ -10,11 +13,13 @@ import pytest
 
 import fastdhcp
 from tests.lab import Lab, namespaces
+from tests.turns import Turns
 
 ROOT = Path(__file__).resolve().parent.parent
 
 _failed_entry = pytest.StashKey[str]()
-_left_out = pytest.StashKey[list[str]]()
+_turns = pytest.StashKey[Turns]()
+LEFT_OUT = "left out, needs real root: "
 
 
 def _alias_bench() -> None:
@@ -51,18 +56,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     Lab.trains = not config.option.without_trains
+    if getattr(config.option, "numprocesses", None):
+        _enter(config)  # for those that are started now: each has several threads at once
+    if hasattr(config, "workerinput"):
+        # readline, which pytest has loaded, leaves a terminal's size to what it starts.
+        for name in ("COLUMNS", "LINES"):
+            os.environ.pop(name, None)
+        config.stash[_turns] = Turns(ROOT / "build" / "turns")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Without root, all goes on in a user namespace if one of the tests needs the network."""
-    needed = any(item.get_closest_marker("net") for item in session.items)
-    if not needed or session.config.option.collectonly:
+    if any(item.get_closest_marker("net") for item in session.items):
+        _enter(session.config)
+
+
+def _enter(config: pytest.Config) -> None:
+    if config.option.collectonly:
         return
     try:
         namespaces.enter()
     except OSError as error:
-        session.config.stash[_failed_entry] = (
+        config.stash[_failed_entry] = (
             f"no root and no user namespace ({error}): run as root, or allow unprivileged user "
             "namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_"
             "userns=0)"
@@ -74,17 +90,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.fail(item.config.stash[_failed_entry])
     marker = item.get_closest_marker("root")
     if marker and not namespaces.is_root():
-        item.config.stash.setdefault(_left_out, []).append(f"{item.nodeid}: {marker.args[0]}")
-        pytest.skip(f"left out, needs real root: {marker.args[0]}")
+        pytest.skip(f"{LEFT_OUT}{marker.args[0]}")
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    if left_out := config.stash.get(_left_out, []):
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """What must be alone waits for the others, before its own time begins to count."""
+    alone = item.get_closest_marker("alone") is not None
+    turns = item.config.stash.get(_turns, None)
+    with turns.turn(alone=alone) if turns else contextlib.nullcontext():
+        return (yield)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    whys = [(report.nodeid, str(report.longrepr[2]).partition(LEFT_OUT)[2]) for report in skipped]
+    if any(why for _, why in whys):
         terminalreporter.section("left out in a user namespace, without real root")
-        for line in left_out:
-            terminalreporter.line(line)
+    for name, why in whys:
+        if why:
+            terminalreporter.line(f"{name}: {why}")
 
 
 @pytest.hookimpl(hookwrapper=True)

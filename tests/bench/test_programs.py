@@ -152,6 +152,7 @@ def test_the_command_holds_answers_to_expected_options(mask: str, code: int) -> 
 
 
 @pytest.mark.net
+@pytest.mark.alone
 def test_servers_are_compared_in_namespaces_of_their_own() -> None:
     setup = Setup(
         rounds=1,
@@ -174,6 +175,7 @@ def test_servers_are_compared_in_namespaces_of_their_own() -> None:
 
 
 @pytest.mark.net
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("name", "policy"), [("durable", None), ("async", None), ("reference", "reference")]
 )

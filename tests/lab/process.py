@@ -31,6 +31,8 @@ DEBIAN_PACKAGE = {
     "setpriv": "util-linux",
     "sysctl": "procps",
 }
+KILLED_S = 20
+"""Longest until the kernel has ended what was killed."""
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -112,15 +114,19 @@ class Process:
             found.extend(_children(pid))
         return found
 
+    def kill(self) -> int:
+        """End it and what it started, at once. The exit code."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        return self.popen.wait(KILLED_S)
+
     def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = 20) -> int:
         """Ask it to end, insist by SIGKILL on the whole session, return the exit code."""
         if self.returncode is None:
             self.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.popen.wait(timeout)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        return self.popen.wait(timeout)
+        return self.kill()
 
 
 def _children(pid: int) -> list[int]:

@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,19 @@ from fastdhcp_bench.network import (
 from fastdhcp_bench.usage import processes
 from tests.lab.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.net, pytest.mark.root, pytest.mark.usefixtures("bench_on_path")]
+pytestmark = [
+    pytest.mark.net,
+    pytest.mark.root("namespaces are entered by their paths, and a NAPI thread is the machine's"),
+    pytest.mark.alone,
+    pytest.mark.usefixtures("bench_on_path"),
+]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short one: a socket's path has room for 107 octets."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as made:
+        yield Path(made)
 
 
 def setup_in(folder: Path, **changes: Any) -> Setup:
@@ -38,9 +52,9 @@ def setup_in(folder: Path, **changes: Any) -> Setup:
         {"nic": True, "broadcast": True, "workers": 2},
     ],
 )
-def test_a_window_of_512_loses_nothing_on_the_way(changes: dict[str, Any], tmp_path: Path) -> None:
+def test_a_window_of_512_loses_nothing_on_the_way(changes: dict[str, Any], folder: Path) -> None:
     """The ring of an end like a NIC's has 256 places: what is more waits in the queue before it."""
-    made = measure_once(find_contender("echo"), setup_in(tmp_path, **changes))
+    made = measure_once(find_contender("echo"), setup_in(folder, **changes))
     counts = made.report.counts
     assert made.report.good and made.moments
     assert counts["retransmissions"] * 20 < counts["completed"]
@@ -48,16 +62,16 @@ def test_a_window_of_512_loses_nothing_on_the_way(changes: dict[str, Any], tmp_p
     assert made.rate == pytest.approx(made.report.rate, rel=0.5)
 
 
-def test_a_storm_ends_when_all_have_a_lease(tmp_path: Path) -> None:
-    made = measure_once(find_contender("durable"), setup_in(tmp_path, clients=5000, storm=True))
+def test_a_storm_ends_when_all_have_a_lease(folder: Path) -> None:
+    made = measure_once(find_contender("durable"), setup_in(folder, clients=5000, storm=True))
     assert made.report.good and made.report.bound == 5000
     assert made.report.counts["completed"] == 5000
 
 
-def test_a_contender_serves_a_generator_elsewhere(tmp_path: Path) -> None:
+def test_a_contender_serves_a_generator_elsewhere(folder: Path) -> None:
     """docs/BENCHMARK.md, with namespaces for the machines."""
     program = [sys.executable, "-P", "-m", "fastdhcp_bench.cli"]
-    serve = [*program, "serve", "durable", "--listen", SERVER_ADDRESS, "--directory", tmp_path]
+    serve = [*program, "serve", "durable", "--listen", SERVER_ADDRESS, "--directory", folder]
     load = [*program, "--server", SERVER_ADDRESS, "--relay", RELAY_ADDRESS, "--relays", "64"]
     load += ["--clients", "2000", "--tries", "30", "--exchanges", "2000"]
     with bench_network() as network:
@@ -71,7 +85,7 @@ def test_a_contender_serves_a_generator_elsewhere(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "clients with a lease 2000" in done.stdout
     assert re.fullmatch(r"busy +[0-9.]+ cores, processes +[0-9.]+, others +[0-9.]+\n", said)
-    assert list(tmp_path.glob("fastdhcp-bench-*")) == []
+    assert list(folder.glob("fastdhcp-bench-*")) == []
 
 
 RECEIVE = """

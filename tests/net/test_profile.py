@@ -12,7 +12,11 @@ from tests.lab.servers import FastDHCP
 
 from .conftest import lan
 
-pytestmark = [pytest.mark.net, pytest.mark.root, pytest.mark.usefixtures("bench_on_path")]
+pytestmark = [
+    pytest.mark.net,
+    pytest.mark.root("perf looks into the kernel"),
+    pytest.mark.usefixtures("bench_on_path"),
+]
 
 INTERPRETER = re.compile(r"\bPy|_PyEval|\bgc_|\bunicode_|\bdict_|method_vectorcall")
 SAMPLES_MIN = 50
