@@ -111,6 +111,6 @@ $(VENV)/test.stamp: pyproject.toml .ci/prepare | $(VENV)/run.stamp
 	@.ci/prepare test
 	@echo "Installing what the tests use ..."
 	@$(BIN)/python -c "import tomllib; extra = tomllib.load(open('pyproject.toml', 'rb')) \
-	    ['project']['optional-dependencies']; print(*extra['test'], *extra['lint'], sep='\n')" \
+	    ['project']['optional-dependencies']; print(*sum(extra.values(), []), sep='\n')" \
 	    | $(PIP) -r /dev/stdin
 	@touch $@

@@ -21,7 +21,7 @@ from fastdhcp._linux cimport AF_INET, POLLIN, htonl, htons, pollfd, ppoll, socka
 from bench._owners cimport owners_init
 from bench._state cimport (
     CLIENTS_MAX, COUNT_COMPLETED, COUNT_KIND_COUNT, ERROR_KIND_COUNT, KIND_COUNT, MESSAGE_TYPES,
-    TICK_SHIFT, WHEEL_SIZE, WINDOW_MAX, Client, LedgerEntry, Machine, Slot,
+    TICK_SHIFT, WHEEL_SIZE, WINDOW_MAX, Client, Group, LedgerEntry, Machine, Slot,
 )
 from bench._trains cimport (
     TRAIN_COUNT_MAX, arrivals_init, arrivals_next, arrivals_receive, train_flush, train_init,
@@ -37,7 +37,7 @@ ERROR_NAMES = (
 """Of the kinds of errors, by number."""
 COUNT_NAMES = (
     "started", "completed", "failed", "retransmissions", "late", "duplicates", "reassigned",
-    "releases",
+    "releases", "renewals", "renewed-at-once",
 )
 """Of the counts, by number."""
 
@@ -146,7 +146,9 @@ cdef class Load:
     fd          UDP socket bound to (relay, its port), or with several relays to that port of all
                 addresses; UDP_GRO on; stays the caller's
     server      (host-order address, port) to send to
-    relay       giaddr, host-order address; 0: the clients are on the link and ask for broadcasts
+    relay       giaddr, host-order address; 0: the clients are on the link
+    frames      packet socket (SOCK_RAW) of their link, which answers are read from: clients that
+                can take them before they have an address. -1: they ask for broadcasts
     relays      relay agents, 1 to 250, whose addresses follow that one
     burst       clients of one relay agent that start one after the other
     first       number of the first client: two generators with disjoint numbers share no client
@@ -173,7 +175,7 @@ cdef class Load:
         tuple weights=(1000, 0, 0, 0), uint16_t train=TRAIN_COUNT_MAX, double rate=0,
         bint client_id=False, bint hostname=False, int circuit_id_size=0,
         bytes vendor_class=b"", tuple request_lists=(), dict expect=None,
-        uint32_t relays=1, uint32_t burst=1, bint backoff=False,
+        uint32_t relays=1, uint32_t burst=1, bint backoff=False, int frames=-1,
     ):
         _demand(1 <= clients <= CLIENTS_MAX, f"clients is 1 to {CLIENTS_MAX}")
         _demand(1 <= window <= min(clients, <uint32_t>WINDOW_MAX), "window is 1 to clients")
@@ -181,6 +183,7 @@ cdef class Load:
                 "timeout is above 0 and at most 120 seconds, tries 1 to 255")
         _demand(1 <= relays <= RELAYS_MAX, f"relays is 1 to {RELAYS_MAX}")
         _demand(relays == 1 or relay != 0, "clients on the link have no relays")
+        _demand(frames < 0 or relay == 0, "frames are for clients on the link")
         _demand(burst >= 1, "burst is 1 or more")
         _demand(1 <= train <= TRAIN_COUNT_MAX, f"train is 1 to {TRAIN_COUNT_MAX}")
         _demand(circuit_id_size == 0 or CIRCUIT_ID_SIZE <= circuit_id_size <= CIRCUIT_ID_SIZE_MAX,
@@ -204,7 +207,7 @@ cdef class Load:
         self.m.seed = seed
         self.m.random = (<uint64_t>seed << 1) | 1
         self.m.rate = rate
-        self.m.stride = _coprime_stride(clients, seed)
+        self.mix(0, 0)
         self.m.form.client_id = client_id
         self.m.form.hostname = hostname
         self.m.form.circuit_id_size = <uint8_t>circuit_id_size
@@ -213,7 +216,7 @@ cdef class Load:
         self._ask_for(request_lists)
         self.weigh(weights)
         self._expect(expect or {})
-        self._open(fd, server, train)
+        self._open(fd, frames, server, train)
 
     cdef _ask_for(self, tuple request_lists):
         self.m.form.request_list_count = <uint8_t>len(request_lists)
@@ -221,15 +224,16 @@ cdef class Load:
             self.m.form.request_list_size[place] = <uint8_t>len(codes)
             memcpy(self.m.form.request_lists[place], <const char*>(<bytes>codes), len(codes))
 
-    cdef _open(self, int fd, tuple server, uint16_t train):
+    cdef _open(self, int fd, int frames, tuple server, uint16_t train):
         cdef sockaddr_in to
         memset(&to, 0, sizeof(to))
         to.sin_family = AF_INET
         to.sin_addr.s_addr = htonl(server[0])
         to.sin_port = htons(server[1])
         self.m.tick = _clock(CLOCK_MONOTONIC) >> TICK_SHIFT
-        form_init(&self.m.form, self.m.relay != 0)
-        if not (_allocate(self.m) and arrivals_init(&self.m.arrivals, fd)
+        form_init(&self.m.form, self.m.relay != 0, frames < 0)
+        if not (_allocate(self.m)
+                and arrivals_init(&self.m.arrivals, fd if frames < 0 else frames, frames >= 0)
                 and train_init(&self.m.train, fd, &to, self.m.form.size, train)):
             raise MemoryError
 
@@ -266,6 +270,19 @@ cdef class Load:
         _demand(len(weights) == KIND_COUNT and sum(weights) == 1000, "the weights make 1000")
         for kind, weight in enumerate(weights):
             self.m.weights[<int>kind] = weight
+
+    def mix(self, uint32_t known, uint32_t mille) -> None:
+        """From the next turn on `mille` of 1000 starts are turns of the first `known` clients.
+
+        Those only renew, once they have a lease; the other starts are turns of the other clients.
+        """
+        _demand(known < self.m.clients_count and mille <= (1000 if known else 0),
+                "there are fewer known clients than clients, and they have 1000 of 1000 turns")
+        self.m.known = Group(0, known, _coprime_stride(max(known, 1), self.m.seed), 0)
+        known = self.m.clients_count - known
+        self.m.others = Group(
+            self.m.known.count, known, _coprime_stride(known, self.m.seed), 0)
+        self.m.known_mille = mille
 
     @property
     def started(self) -> int:

@@ -20,6 +20,7 @@ from fastdhcp._wire cimport (
 cdef enum:
     HTYPE_ETHERNET = 1
     ETHERNET_HLEN = 6
+    CLIENT_PORT = 68
     CLIENT_AT = AT_CHADDR + 2   # chaddr is 02:00 and the client's number: what steering hashes
     DIGITS = 10
     CIRCUIT_ID_SIZE = 5 + DIGITS        # "port-0000000042", and dots behind it up to
@@ -59,8 +60,8 @@ cdef struct Ask:
     uint32_t server_id
 
 
-# relayed: by a relay agent; else by a client on the link, which asks for broadcasts.
-cdef inline void form_init(Form* form, bint relayed) noexcept nogil:
+# relayed: by a relay agent; else by a client on the link, which may ask for broadcasts.
+cdef inline void form_init(Form* form, bint relayed, bint broadcast) noexcept nogil:
     cdef uint32_t size = AT_OPTIONS + 3 + 6 + 6 + 1     # 53, 50, 54, END
     cdef uint32_t longest = 0
     cdef uint32_t i
@@ -70,7 +71,7 @@ cdef inline void form_init(Form* form, bint relayed) noexcept nogil:
     form.header[AT_HLEN] = ETHERNET_HLEN
     if relayed:
         form.header[AT_HOPS] = 1
-    else:
+    elif broadcast:
         form.header[AT_FLAGS] = 0x80                    # RFC 2131 2, figure 2: BROADCAST
     form.header[AT_CHADDR] = 2                          # locally administered
     store_be32(form.header + AT_COOKIE, MAGIC_COOKIE)

@@ -71,7 +71,9 @@ cdef enum:
     COUNT_DUPLICATES = 5        # second answers to retransmitted requests, all owed
     COUNT_REASSIGNED = 6        # addresses that came to another client after their lease's end
     COUNT_RELEASES = 7
-    COUNT_KIND_COUNT = 8
+    COUNT_RENEWALS = 8          # that have ended
+    COUNT_RENEWED_AT_ONCE = 9   # of them, by an ACK to the first transmission
+    COUNT_KIND_COUNT = 10
 
 
 cdef struct Client:
@@ -110,6 +112,14 @@ cdef struct Example:
     uint8_t octets[EXAMPLE_SIZE]
 
 
+# Clients that take turns: every one of them before one comes again, but not in order.
+cdef struct Group:
+    uint32_t first
+    uint32_t count
+    uint32_t stride             # coprime to `count`
+    uint32_t next               # from `first`
+
+
 cdef struct Machine:
     Form form
     Expected expected
@@ -128,8 +138,10 @@ cdef struct Machine:
     uint32_t relays
     uint32_t burst              # clients of one relay agent that start one after the other
     uint32_t met                # clients that have started once
-    uint32_t next_client
-    uint32_t stride             # coprime to clients_count: every client in its turn, not in order
+    Group known                 # they only renew, once they have a lease; none, as a rule
+    Group others
+    uint32_t known_mille        # per mille of the starts that are turns of the known
+    uint32_t known_due          # the same, summed up: at 1000 it is their turn
     uint32_t seed
     uint64_t random
     uint32_t weights[KIND_COUNT]        # per mille

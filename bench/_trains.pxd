@@ -1,6 +1,6 @@
 """Trains: many datagrams of one length in one system call, out by UDP_SEGMENT, in by UDP_GRO.
 
-So the generator costs a fraction of what it measures. Inline only.
+So the generator costs a fraction of what it measures. Frames come one by one. Inline only.
 """
 
 from libc.errno cimport EINTR, errno
@@ -8,6 +8,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, malloc
 from libc.string cimport memcpy, memset
 
+from bench._frames cimport frame_message
 from fastdhcp._linux cimport (
     CMSG_DATA, CMSG_FIRSTHDR, CMSG_LEN, CMSG_NXTHDR, IP_PKTINFO, IPPROTO_IP, MSG_DONTWAIT,
     MSG_NOSIGNAL, SOL_UDP, UDP_GRO, UDP_SEGMENT, cmsghdr, htonl, in_pktinfo, iovec, mmsghdr, msghdr,
@@ -115,6 +116,7 @@ cdef inline uint8_t* train_next(Train* train, uint32_t source) noexcept nogil:
 # What one recvmmsg brought, handed out datagram by datagram.
 cdef struct Arrivals:
     int fd
+    bint frames                 # it is a packet socket
     mmsghdr messages[ARRIVALS_COUNT]
     iovec parts[ARRIVALS_COUNT]
     uint8_t control[ARRIVALS_COUNT][CONTROL_SIZE]
@@ -125,10 +127,11 @@ cdef struct Arrivals:
     uint32_t segment            # length of each datagram in it; only the last may be shorter
 
 
-cdef inline bint arrivals_init(Arrivals* arrivals, int fd) noexcept nogil:
+cdef inline bint arrivals_init(Arrivals* arrivals, int fd, bint frames) noexcept nogil:
     cdef int i
     memset(arrivals, 0, sizeof(Arrivals))
     arrivals.fd = fd
+    arrivals.frames = frames
     arrivals.room = <uint8_t*>calloc(ARRIVALS_COUNT, ARRIVAL_SIZE)
     for i in range(ARRIVALS_COUNT):
         arrivals.parts[i].iov_base = arrivals.room + <size_t>i * ARRIVAL_SIZE
@@ -166,8 +169,8 @@ cdef inline int arrivals_receive(Arrivals* arrivals) noexcept nogil:
     return arrivals.count
 
 
-# The next datagram, or NULL after the last one.
-cdef inline const uint8_t* arrivals_next(Arrivals* arrivals, uint32_t* size) noexcept nogil:
+# The next datagram or frame, or NULL after the last one.
+cdef inline const uint8_t* _datagram_next(Arrivals* arrivals, uint32_t* size) noexcept nogil:
     cdef uint32_t left
     cdef const uint8_t* at
     if arrivals.at >= arrivals.count:
@@ -181,4 +184,17 @@ cdef inline const uint8_t* arrivals_next(Arrivals* arrivals, uint32_t* size) noe
         arrivals.offset = 0
         if arrivals.at < arrivals.count:
             arrivals.segment = _segment_size(&arrivals.messages[arrivals.at])
+    return at
+
+
+# The next message, or NULL after the last one. A frame that is for none of the clients is passed
+# over.
+cdef inline const uint8_t* arrivals_next(Arrivals* arrivals, uint32_t* size) noexcept nogil:
+    cdef const uint8_t* at = _datagram_next(arrivals, size)
+    cdef const uint8_t* message
+    while arrivals.frames and at != NULL:
+        message = frame_message(at, size[0], size)
+        if message != NULL:
+            return message
+        at = _datagram_next(arrivals, size)
     return at

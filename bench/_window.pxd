@@ -5,9 +5,10 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from bench._messages cimport Ask, request_write
 from bench._owners cimport owners_get, owners_remove
 from bench._state cimport (
-    COUNT_COMPLETED, COUNT_FAILED, COUNT_RELEASES, COUNT_RETRANSMISSIONS, COUNT_STARTED,
-    ERROR_UNANSWERED, GIVEN_UP, IDLE, KIND_COUNT, KIND_DORA, KIND_REBOOT, KIND_RELEASE, KIND_RENEW,
-    REBOOTING, RENEWING, REQUESTING, SELECTING, TICK_SHIFT, WHEEL_SIZE, Client, Machine, Slot,
+    COUNT_COMPLETED, COUNT_FAILED, COUNT_RELEASES, COUNT_RENEWALS, COUNT_RENEWED_AT_ONCE,
+    COUNT_RETRANSMISSIONS, COUNT_STARTED, ERROR_UNANSWERED, GIVEN_UP, IDLE, KIND_COUNT, KIND_DORA,
+    KIND_REBOOT, KIND_RELEASE, KIND_RENEW, REBOOTING, RENEWING, REQUESTING, SELECTING, TICK_SHIFT,
+    WHEEL_SIZE, Client, Group, Machine, Slot,
 )
 from bench._trains cimport train_next
 from fastdhcp._wire cimport DISCOVER, RELEASE, REQUEST
@@ -167,7 +168,7 @@ cdef inline void client_start(Machine* m, uint32_t index) noexcept nogil:
     if client.address and lease_end_ns(client) <= m.now_ns + m.wall_ns:
         client_unbind(m, index)
     if client.address:
-        kind = _draw_kind(m)
+        kind = KIND_RENEW if index < m.known.count else _draw_kind(m)
     if kind == KIND_RELEASE:
         client_release(m, index)
         m.counts[COUNT_COMPLETED] += 1
@@ -189,6 +190,9 @@ cdef inline void client_start(Machine* m, uint32_t index) noexcept nogil:
 
 cdef inline void client_finish(Machine* m, uint32_t index, bint completed) noexcept nogil:
     cdef Client* client = &m.clients[index]
+    if client.step == RENEWING:
+        m.counts[COUNT_RENEWALS] += 1
+        m.counts[COUNT_RENEWED_AT_ONCE] += completed and client.tries == 1
     slot_unlink(m, client.slot)
     m.slots[client.slot].after = m.free_slot
     m.free_slot = client.slot
@@ -198,9 +202,20 @@ cdef inline void client_finish(Machine* m, uint32_t index, bint completed) noexc
     m.counts[COUNT_COMPLETED if completed else COUNT_FAILED] += 1
 
 
+# Whose turn the next start is.
+cdef inline Group* _next_group(Machine* m) noexcept nogil:
+    return &m.known if m.known_due + m.known_mille >= 1000 else &m.others
+
+
+cdef inline uint32_t _take_turn(Group* group) noexcept nogil:
+    cdef uint32_t index = group.first + group.next
+    group.next = (group.next + group.stride) % group.count
+    return index
+
+
 # Starts exchanges as far as window, limit and rate allow. True if there are more to start at once.
 cdef inline bint machine_fill(Machine* m) noexcept nogil:
-    cdef uint32_t looked = 0
+    cdef uint32_t looked = 0, index
     cdef uint64_t enough = m.started + STARTS_MAX
     if m.rate > 0:
         m.allowed += m.rate * <double>(m.now_ns - m.allowed_ns) / SECOND_NS
@@ -211,12 +226,13 @@ cdef inline bint machine_fill(Machine* m) noexcept nogil:
            and looked <= min(m.window, <uint32_t>STARTS_MAX)):
         if m.rate > 0 and m.allowed < 1:
             return False
-        if m.clients[m.next_client].slot == 0:
-            client_start(m, m.next_client)
-            m.allowed -= 1
-        else:
+        index = _take_turn(_next_group(m))
+        if m.clients[index].slot:
             looked += 1         # still under way since its last turn
-        m.next_client = (m.next_client + m.stride) % m.clients_count
+            continue
+        client_start(m, index)
+        m.allowed -= 1
+        m.known_due = (m.known_due + m.known_mille) % 1000
     return m.started == enough and m.in_flight < m.window
 
 

@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from fastdhcp_bench.compare import main as compare
+from fastdhcp_bench.plots import plot
 from fastdhcp_bench.run import Mode, Plan, Report, measure
 from fastdhcp_bench.serve import serve
 
@@ -32,6 +33,9 @@ def _render(report: Report) -> str:
         lines.append(f"{name:<9}" + " ".join(f"{figure:>8}" for figure in figures))
     if report.by_second:
         lines.append("by second: " + " ".join(str(s.completed) for s in report.by_second))
+    if renewals := counts["renewals"]:
+        at_once = counts["renewed-at-once"] / renewals
+        lines.append(f"renewals {renewals}, answered at the first try {at_once:.2%}")
     lines += [f"ERROR {name}: {count}" for name, count in report.errors.items()]
     lines.append(f"result hash {report.result_hash}")
     return "\n".join(lines)
@@ -83,6 +87,10 @@ def _complete(plan: dict[str, Any], context: click.Context) -> None:
     "--interface", metavar="NAME", default="",
     help="No relay agent: clients on this link, answered by broadcast.",
 )  # fmt: skip
+@click.option(
+    "--frames", is_flag=True,
+    help="They can be answered before they have an address: without the BROADCAST bit.",
+)  # fmt: skip
 @click.option("--server-port", default=67, show_default=True)
 @click.option("--relay-port", type=int, help="[default: 67; 68 with --interface]")
 @click.option("--clients", default=1000, show_default=True, help="Number of clients.")
@@ -93,6 +101,7 @@ def _complete(plan: dict[str, Any], context: click.Context) -> None:
 @click.option("--exchanges", type=int, help="Number of exchanges to measure, instead.")
 @click.option("--warmup", default=0.0, help="Seconds before the measurement starts.")
 @click.option("--rate", default=0.0, help="Most exchanges started per second; 0: no limit.")
+@click.option("--renewals", default=0.0, help="Part of the starts that are renewals, as in 0.1.")
 @click.option(
     "--storm", is_flag=True,
     help="All clients at once, each until it has a lease; waits as in RFC 2131, from --timeout on.",
@@ -149,6 +158,7 @@ def bench(
 
 
 bench.add_command(compare)
+bench.add_command(plot)
 bench.add_command(serve)
 
 

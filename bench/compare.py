@@ -6,13 +6,8 @@ one relay address, every answer checked. Seconds in which others used the machin
 figure is the median over the rounds.
 """
 
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -21,109 +16,37 @@ import msgspec
 from fastdhcp_bench.contenders import Contender, find_contender
 from fastdhcp_bench.floor import judge
 from fastdhcp_bench.host import Host
-from fastdhcp_bench.moments import Tally, moments_of, tally
-from fastdhcp_bench.network import Namespace, Network, NetworkError, bench_network
-from fastdhcp_bench.result import Comparison, Round, latency_of, line_of
-from fastdhcp_bench.run import Report
-from fastdhcp_bench.running import running
+from fastdhcp_bench.network import NetworkError
+from fastdhcp_bench.result import (
+    Comparison,
+    Line,
+    Round,
+    Witness,
+    latency_of,
+    line_of,
+    overload_of,
+    witness_of,
+)
+from fastdhcp_bench.rounds import ContenderError, measure_once
 from fastdhcp_bench.setup import Setup
 from fastdhcp_bench.table import render
-from fastdhcp_bench.usage import Parties, Watch
+from fastdhcp_bench.witness import DROP_S, WITNESS_RATE, perfdhcp_says
 
-PROBE_CLIENT = 2**24 - 1
-"""Number of the client that asks whether a server is ready; none of a run has it."""
-START_S = 30
 LOW_RATE = 1000
 """Exchanges a second that leave any server idle most of the time."""
+LOW = 0.0
+"""In place of a share of a contender's own rate: LOW_RATE."""
+LOADS = (LOW, 0.5)
+CURVE = (LOW, 0.25, 0.5, 0.75, 0.9)
 OPEN_WINDOW = 65_536
 """Under a rate: the clients come whether or not those before them were answered."""
-BUSY = 0.9
-"""A core or a machine that is this much used is at its limit."""
-
-
-class ContenderError(RuntimeError):
-    """A contender did not start, or died."""
-
-
-def _start(namespace: Namespace, *arguments: str) -> subprocess.Popen[bytes]:
-    argv = [sys.executable, "-P", "-m", "fastdhcp_bench.cli", "--json"]
-    argv += arguments
-    pipe = subprocess.PIPE
-    return subprocess.Popen(namespace.argv(argv), stdout=pipe, stderr=pipe)
-
-
-def _finish(generator: subprocess.Popen[bytes]) -> Report:
-    said, complained = generator.communicate()
-    if not said:
-        raise ContenderError(f"the generator failed: {complained.decode().strip()}")
-    return msgspec.json.decode(said, type=Report)
-
-
-def _wait_ready(
-    server: subprocess.Popen[bytes], generator: Namespace, arguments: Sequence[str], log: Path
-) -> None:
-    """Until a client got a lease: the one sign of readiness that every server gives."""
-    probe = (*arguments, "--clients", "1", "--first", str(PROBE_CLIENT), "--exchanges", "1")
-    deadline = time.monotonic() + START_S
-    while not _finish(_start(generator, *probe, "--timeout", "0.1", "--tries", "3")).good:
-        if server.poll() is not None or time.monotonic() > deadline:
-            raise ContenderError(f"no lease from it:\n{log.read_text()[-2000:]}")
-
-
-def _limit(found: Tally, workers: int) -> str:
-    """Which side could not do more."""
-    if found.busy_cores > BUSY * (os.cpu_count() or 1):
-        return "machine"
-    if found.generator_cores > BUSY:
-        return "generator"
-    if found.server_cores > BUSY * workers:
-        return "server"
-    return "none: waiting for the disk or the window"
-
-
-def _load(setup: Setup, network: Network, server: int) -> tuple[Report, Watch]:
-    generator = _start(network.generator, *setup.load)
-    if network.generator_core is not None:
-        os.sched_setaffinity(generator.pid, {network.generator_core})
-    with Watch(Parties(server, generator.pid, network.generator_end)) as watch:
-        return _finish(generator), watch
-
-
-def measure_once(contender: Contender, setup: Setup) -> Round:
-    """Start it in a new network, load it, stop it.
-
-    Raises ContenderError if it gives no lease or no whole second was measured, NetworkError if the
-    network cannot be made.
-    """
-    with (
-        bench_network(
-            nic=setup.nic, server_gro=setup.server_gro, relayed=not setup.broadcast
-        ) as network,
-        running(
-            contender, setup.directory, setup.workers, relayed=not setup.broadcast,
-            trains="always" if setup.nic else "auto", inside=network.server,
-        ) as (server, log),
-    ):  # fmt: skip
-        _wait_ready(server, network.generator, setup.arguments, log)
-        report, watch = _load(setup, network, server.pid)
-        dropped = network.dropped()
-        if server.poll() is not None:
-            raise ContenderError(f"{contender.name} ended:\n{log.read_text()[-2000:]}")
-    moments = moments_of(report.by_second, watch)
-    if not moments and not setup.storm:
-        raise ContenderError(f"{contender.name}: no whole second seen; give --seconds 2 or more")
-    found = tally(moments)
-    return Round(
-        contender=contender.name,
-        rate=report.rate if setup.storm else found.rate,
-        cpu_us=found.cpu_us,
-        server_us=found.server_us,
-        other_cores=statistics.fmean(moment.others for moment in moments) if moments else 0.0,
-        limit=_limit(found, setup.workers),
-        dropped=dropped,
-        moments=moments,
-        report=report,
-    )
+OVERLOAD = 2.0
+RENEWALS = 0.1
+"""Part of the starts that are renewals, in an overload."""
+PATIENCE_S = 4.0
+"""RFC 2131 4.1: what a client waits for its first answer, one more or less."""
+MINUTE_S = 60
+"""From here on a round shows whether each second is like the others."""
 
 
 def _rounds(contenders: list[Contender], setups: dict[str, Setup]) -> dict[str, list[Round]]:
@@ -142,27 +65,61 @@ def _rounds(contenders: list[Contender], setups: dict[str, Setup]) -> dict[str, 
     return by_name
 
 
-def compare(contenders: list[Contender], setup: Setup, *, latency: bool = False) -> Comparison:
-    """All rounds; with latency then again at low load and at half of each one's own rate.
+def _at_share(setup: Setup, line: Line, share: float) -> Setup:
+    """An open loop at this share of the contender's own rate."""
+    rate = line.rate * share if share else LOW_RATE
+    window = min(OPEN_WINDOW, setup.clients)
+    return msgspec.structs.replace(setup, rate=rate, window=window)
 
-    Raises as ``measure_once``.
+
+def _overloaded(setup: Setup, line: Line) -> Setup:
+    """More than it can serve, as far as there are clients, and renewals among them."""
+    rate = line.rate * OVERLOAD
+    return msgspec.structs.replace(
+        setup, rate=rate, window=setup.clients, renewals=RENEWALS, once=PATIENCE_S
+    )
+
+
+def compare(
+    contenders: list[Contender],
+    setup: Setup,
+    *,
+    loads: tuple[float, ...] = (),
+    overload: bool = False,
+    witness: bool = False,
+) -> Comparison:
+    """All rounds; then again at each of the loads, at twice each one's own rate, and by perfdhcp.
+
+    Raises as ``measure_once`` and ``perfdhcp_says``.
     """
     host = Host.of(Path(setup.directory or tempfile.gettempdir()))
     by_name = _rounds(contenders, dict.fromkeys((c.name for c in contenders), setup))
     base = by_name[contenders[0].name]
-    lines = [line_of(rounds, base) for rounds in by_name.values()]
-    rounds = [made for found in by_name.values() for made in found]
-    latencies = []
-    for load in ("low", "half") if latency else ():
-        rates = {line.contender: LOW_RATE if load == "low" else line.rate / 2 for line in lines}
-        setups = {
-            name: msgspec.structs.replace(setup, rate=rate, window=min(OPEN_WINDOW, setup.clients))
-            for name, rate in rates.items()
-        }
-        for name, found in _rounds(contenders, setups).items():
-            latencies.append(latency_of(rates[name], found))
-            rounds += found
-    return Comparison(setup=setup, host=host, lines=lines, latencies=latencies, rounds=rounds)
+    lines = {name: line_of(rounds, base) for name, rounds in by_name.items()}
+    found = Comparison(setup=setup, host=host, lines=[*lines.values()])
+    found.rounds += [made for rounds in by_name.values() for made in rounds]
+    for share in loads:
+        setups = {name: _at_share(setup, line, share) for name, line in lines.items()}
+        for name, rounds in _rounds(contenders, setups).items():
+            found.latencies.append(latency_of(setups[name].rate, rounds))
+            found.rounds += rounds
+    if overload:
+        setups = {name: _overloaded(setup, line) for name, line in lines.items()}
+        for name, rounds in _rounds(contenders, setups).items():
+            found.overloads.append(overload_of(setups[name].rate, rounds, lines[name].rate))
+            found.rounds += rounds
+    if witness:
+        for contender in contenders:
+            found.witnesses += _both(contender, setup)
+    return found
+
+
+def _both(contender: Contender, setup: Setup) -> list[Witness]:
+    """perfdhcp at a low rate, and this generator at the same."""
+    same = msgspec.structs.replace(
+        setup, rate=WITNESS_RATE, window=min(OPEN_WINDOW, setup.clients), once=DROP_S
+    )
+    return [perfdhcp_says(contender, same), witness_of(WITNESS_RATE, measure_once(contender, same))]
 
 
 def _judge(comparison: Comparison) -> bool:
@@ -171,12 +128,28 @@ def _judge(comparison: Comparison) -> bool:
         verdict
         for line in comparison.lines
         for verdict in judge(
-            line.contender, line.rate_ratio, line.cpu_ratio, sum(line.errors.values())
+            line.contender, line.rate_ratio, line.cpu_ratio, sum(line.errors.values()),
+            line.slowest if comparison.setup.seconds >= MINUTE_S else None,
         )
-    ]
+    ]  # fmt: skip
     for text, holds in found:
         click.echo(f"{'held  ' if holds else 'MISSED'} {text}", err=True)
     return all(holds for _, holds in found)
+
+
+def _refuse(setup: Setup, loads: tuple[float, ...], overload: bool, witness: bool) -> None:
+    """Raises click.UsageError for what does not go together."""
+    if setup.storm and (loads or overload):
+        raise click.UsageError(
+            "--latency, --curve and --overload are of an open loop, which a storm is not"
+        )
+    if setup.on_link and (overload or witness or setup.mode != "dora" or setup.renewals):
+        raise click.UsageError(
+            "clients on the link get leases and no more: --overload, --witness, --renewals and "
+            "other modes are of clients behind relay agents"
+        )
+    if setup.broadcast and setup.frames:
+        raise click.UsageError("--broadcast or --frames: clients are answered by one of them")
 
 
 @click.command("compare")
@@ -187,11 +160,19 @@ def _judge(comparison: Comparison) -> bool:
 @click.option("--clients", default=1_000_000, show_default=True)
 @click.option("--window", default=512, show_default=True)
 @click.option("--rate", default=0.0, help="Exchanges to start a second; 0: what the window lets.")
+@click.option("--renewals", default=0.0, help="Part of the starts that are renewals, as in 0.1.")
 @click.option("--relays", default=1, show_default=True, help="Relay agents, interleaved.")
 @click.option("--burst", default=1, show_default=True, help="Clients in a row of one relay agent.")
 @click.option("--broadcast", is_flag=True, help="Clients on the link, answered by broadcast.")
+@click.option("--frames", is_flag=True, help="Clients on the link, answered by frames.")
 @click.option("--storm", is_flag=True, help="All clients at once, until each has a lease.")
 @click.option("--latency", is_flag=True, help="Again at 1,000 starts a second, and at half load.")
+@click.option("--curve", is_flag=True, help="Also at a quarter, three quarters and nine tenths.")
+@click.option(
+    "--overload", is_flag=True,
+    help="Again at twice each one's rate, a tenth of it renewals, nothing asked twice.",
+)  # fmt: skip
+@click.option("--witness", is_flag=True, help="Also by perfdhcp, beside this generator.")
 @click.option("--workers", default=2, show_default=True)
 @click.option("--mode", type=click.Choice(["dora", "renew", "reboot"]), default="dora")
 @click.option("--directory", metavar="DIR", help="Folder for the state directories.")
@@ -213,19 +194,23 @@ def main(
     out: str | None,
     floor: bool,
     latency: bool,
-    **setup: int | float | str | bool | None,
+    curve: bool,
+    overload: bool,
+    witness: bool,
+    **asked: int | float | str | bool | None,
 ) -> None:
     """Measure CONTENDERS beside the first of them; default: echo durable async.
 
-    Each is a name (echo, durable, reference, async, kea, dnsmasq) or NAME=COMMAND, where {workers}
-    and {directory} are filled in. Needs root, iproute2, ethtool and util-linux.
+    Each is a name (echo, durable, reference, async, kea, dhcpd, dnsmasq) or NAME=COMMAND, where
+    {workers} and {directory} are filled in. Needs root, iproute2, ethtool and util-linux.
     """
+    setup = msgspec.convert(asked, Setup)
+    loads = CURVE if curve else LOADS if latency else ()
+    _refuse(setup, loads, overload, witness)
+    usual = ("durable", "reference") if setup.policy else ("echo", "durable", "async")
     try:
-        if latency and setup["storm"]:
-            raise click.UsageError("--latency is of an open loop, which a storm is not")
-        usual = ("durable", "reference") if setup["policy"] else ("echo", "durable", "async")
         chosen = [find_contender(text) for text in contenders or usual]
-        comparison = compare(chosen, msgspec.convert(setup, Setup), latency=latency)
+        comparison = compare(chosen, setup, loads=loads, overload=overload, witness=witness)
     except (NetworkError, ContenderError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     whole = msgspec.json.encode(comparison)

@@ -4,12 +4,15 @@ import json
 import shlex
 import sys
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from fastdhcp_bench.network import ON_LINK, POOL, POOL_SIZE, SERVER_ADDRESS, SUBNET
 from fastdhcp_bench.policy import reference_policy
 
 LEASE_TIME_S = 3600
+DHCPD_LAST = "10.128.255.254"
+"""The end of its pool: with room for a million clients it gives 4 leases a second."""
 SMALL = f"""[[subnets]]
 subnet = "{SUBNET}"
 pools = ["{POOL[0]}-{POOL[1]}"]
@@ -23,7 +26,7 @@ class Contender:
     In command, file contents and environment ``{directory}`` stands for a new empty folder, where
     the files are written, ``{workers}`` for the number of processes it may serve with. The echo and
     fastdhcp also have places for what depends on where the clients are; others serve those behind
-    relay agents only.
+    relay agents only. short_cuts names what it spares itself beside the durable contender.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Contender:
     files: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     serves_link: bool = False
+    short_cuts: str = ""
 
     def prepare(
         self,
@@ -108,23 +112,52 @@ _ECHO = (
 _SERVE = (_PYTHON, "-P", "-m", "fastdhcp", "serve", "-c", "{directory}/fastdhcp.toml")
 
 
-def _contender(name: str, durability: str, policy: str = "") -> Contender:
+def _contender(name: str, durability: str, policy: str = "", short_cuts: str = "") -> Contender:
     files = {"fastdhcp.toml": _fastdhcp(durability, policy)}
-    return Contender(name, _SERVE, files, serves_link=True)
+    return Contender(name, _SERVE, files, serves_link=True, short_cuts=short_cuts)
+
+
+def _dhcpd() -> str:
+    clients, wire = IPv4Network(SUBNET), IPv4Network(f"{SERVER_ADDRESS}/24", strict=False)
+    return f"""\
+authoritative;
+default-lease-time {LEASE_TIME_S};
+max-lease-time {LEASE_TIME_S};
+ping-check false;
+delayed-ack 28;
+subnet {wire.network_address} netmask {wire.netmask} {{ }}
+subnet {clients.network_address} netmask {clients.netmask} {{
+  range {POOL[0]} {DHCPD_LAST};
+}}
+"""
 
 
 CONTENDERS = {
     contender.name: contender
     for contender in (
-        Contender("echo", (_PYTHON, *_ECHO), serves_link=True),
+        Contender(
+            "echo", (_PYTHON, *_ECHO), serves_link=True,
+            short_cuts="it keeps no lease; it answers, and knows nothing",
+        ),
         _contender("durable", "commit"),
         _contender("reference", "commit", reference_policy()),
-        _contender("async", "async"),
+        _contender("async", "async", short_cuts="an ACK is up to 20 ms before its lease's sync"),
         Contender(
             "kea",
             ("kea-dhcp4", "-c", "{directory}/kea.json"),
             {"kea.json": _kea()},
             {"KEA_PIDFILE_DIR": "{directory}", "KEA_LOCKFILE_DIR": "{directory}"},
+            short_cuts="leases in memory and in a file that is never synced (memfile)",
+        ),
+        Contender(
+            "dhcpd",
+            (
+                "dhcpd", "-4", "-f", "-q", "--no-pid", "-cf", "{directory}/dhcpd.conf",
+                "-lf", "{directory}/dhcpd.leases", "srv0",
+            ),
+            {"dhcpd.conf": _dhcpd(), "dhcpd.leases": ""},
+            short_cuts="a pool of 65,000, as it walks through them all; who comes back early is "
+            "not written (dhcp-cache-threshold). Up to 28 ACKs wait for one sync (delayed-ack)",
         ),
         Contender(
             "dnsmasq",
@@ -134,6 +167,7 @@ CONTENDERS = {
                 "--quiet-dhcp", f"--dhcp-lease-max={POOL_SIZE}",
                 f"--dhcp-range={POOL[0]},{POOL[1]},255.240.0.0,{LEASE_TIME_S}",
             ),
+            short_cuts="none: at each change it writes and syncs the file of all leases",
         ),
     )
 }  # fmt: skip

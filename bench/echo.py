@@ -40,6 +40,15 @@ def open_group(
     return group
 
 
+def _serve(sock: socket.socket, server_id: int, interface: str | None) -> None:
+    """Until a signal. On a link, those that want no broadcast are answered by frames."""
+    if not interface:
+        serve(sock.fileno(), server_id)
+        return
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0) as frames:
+        serve(sock.fileno(), server_id, frames.fileno(), socket.if_nametoindex(interface))
+
+
 def _leave(number: int, frame: object) -> None:
     raise SystemExit(0)
 
@@ -48,7 +57,7 @@ def _leave(number: int, frame: object) -> None:
 @click.option("--listen", required=True, help="Address to answer on; also option 54.")
 @click.option("--port", default=67, show_default=True)
 @click.option("--workers", default=1, show_default=True)
-@click.option("--interface", help="Answer all that comes by it, broadcasts too.")
+@click.option("--interface", help="Answer all that comes by this link, broadcasts too.")
 def main(listen: str, port: int, workers: int, interface: str | None) -> None:
     """Answer DISCOVER with OFFER and REQUEST with ACK, and know nothing."""
     server_id = int.from_bytes(socket.inet_aton(listen), "big")
@@ -61,10 +70,10 @@ def main(listen: str, port: int, workers: int, interface: str | None) -> None:
             child = os.fork()
             if child == 0:
                 children.clear()
-                serve(sock.fileno(), server_id)
+                _serve(sock, server_id, interface)
             children.append(child)
         print("ready", file=sys.stderr, flush=True)
-        serve(group[0].fileno(), server_id)
+        _serve(group[0], server_id, interface)
     finally:
         for child in children:
             os.kill(child, signal.SIGTERM)

@@ -84,12 +84,53 @@ class Latency(msgspec.Struct, kw_only=True):
     left_out: int
 
 
+class Overload(msgspec.Struct, kw_only=True):
+    """Medians of a contender that is asked for more than it can serve.
+
+    asked and started are exchanges a second: what was to be started, and what the generator came
+    to. peak_share is the rate beside that of the closed loop; renewed_at_once the share of the
+    renewals that were answered at the first try. Latencies are of those that completed.
+    """
+
+    contender: str
+    asked: float
+    started: float
+    rate: float
+    peak_share: float
+    p50_ms: float
+    p99_ms: float
+    renewals: int
+    renewed_at_once: float
+    dropped: dict[str, int]
+    seconds: int
+    left_out: int
+
+
+class Witness(msgspec.Struct, kw_only=True):
+    """What one generator saw of a contender at a low rate; two of them are to agree.
+
+    lost is the part of the exchanges that did not complete; nothing is asked twice. Latencies are
+    means.
+    """
+
+    contender: str
+    by: str
+    asked: float
+    rate: float
+    lost: float
+    offer_ms: float
+    ack_ms: float
+    cpu_us: float
+
+
 class Comparison(msgspec.Struct, kw_only=True):
     setup: Setup
     host: Host
     lines: list[Line]
-    latencies: list[Latency]
-    rounds: list[Round]
+    latencies: list[Latency] = []
+    overloads: list[Overload] = []
+    witnesses: list[Witness] = []
+    rounds: list[Round] = []
 
 
 def _milliseconds(rounds: list[Round], what: str, figure: str) -> float:
@@ -101,14 +142,19 @@ def _ratio(figure: float, base: float) -> float:
     return figure / base if base else 0.0
 
 
+def _dropped(rounds: list[Round]) -> dict[str, int]:
+    dropped: Counter[str] = Counter()
+    for made in rounds:
+        dropped.update(made.dropped)
+    return {place: count for place, count in dropped.items() if count}
+
+
 def line_of(rounds: list[Round], base: list[Round]) -> Line:
     """A contender's, from all its rounds and those of the first contender."""
     ratios = [_ratio(r.rate, b.rate) for r, b in zip(rounds, base, strict=True)]
     errors: Counter[str] = Counter()
-    dropped: Counter[str] = Counter()
     for made in rounds:
         errors.update(made.report.errors)
-        dropped.update(made.dropped)
     return Line(
         contender=rounds[0].contender,
         rate=statistics.median(r.rate for r in rounds),
@@ -127,7 +173,7 @@ def line_of(rounds: list[Round], base: list[Round]) -> Line:
         seconds=sum(len(r.moments) for r in rounds),
         left_out=sum(r.left_out for r in rounds),
         retransmissions=sum(r.report.counts["retransmissions"] for r in rounds),
-        dropped={place: count for place, count in dropped.items() if count},
+        dropped=_dropped(rounds),
         limits=dict(Counter(r.limit for r in rounds)),
         errors=dict(errors),
     )
@@ -146,4 +192,43 @@ def latency_of(asked: float, rounds: list[Round]) -> Latency:
         max_ms=_milliseconds(rounds, "exchange", "max"),
         seconds=sum(len(r.moments) for r in rounds),
         left_out=sum(r.left_out for r in rounds),
+    )
+
+
+def overload_of(asked: float, rounds: list[Round], peak: float) -> Overload:
+    """A contender's under more than its peak. Latencies and renewals are of whole rounds."""
+    counts = [made.report.counts for made in rounds]
+    return Overload(
+        contender=rounds[0].contender,
+        asked=asked,
+        started=statistics.median(
+            count["started"] / made.report.seconds
+            for count, made in zip(counts, rounds, strict=True)
+        ),
+        rate=statistics.median(r.rate for r in rounds),
+        peak_share=statistics.median(_ratio(r.rate, peak) for r in rounds),
+        p50_ms=_milliseconds(rounds, "exchange", "p50"),
+        p99_ms=_milliseconds(rounds, "exchange", "p99"),
+        renewals=sum(count["renewals"] for count in counts),
+        renewed_at_once=statistics.median(
+            _ratio(count["renewed-at-once"], count["renewals"]) for count in counts
+        ),
+        dropped=_dropped(rounds),
+        seconds=sum(len(r.moments) for r in rounds),
+        left_out=sum(r.left_out for r in rounds),
+    )
+
+
+def witness_of(asked: float, made: Round) -> Witness:
+    """This generator's own word, from a round at that rate."""
+    counts = made.report.counts
+    return Witness(
+        contender=made.contender,
+        by="bench",
+        asked=asked,
+        rate=made.rate,
+        lost=_ratio(counts["failed"], counts["started"]),
+        offer_ms=counts["latency"]["offer"]["mean_ns"] / 1e6,
+        ack_ms=counts["latency"]["ack"]["mean_ns"] / 1e6,
+        cpu_us=made.cpu_us,
     )

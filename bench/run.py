@@ -1,5 +1,6 @@
 """A run of the load generator: prime, warm up, measure, drain, report."""
 
+import socket
 import time
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -10,7 +11,7 @@ from fastdhcp.words import address_number
 from fastdhcp_bench._load import Load
 from fastdhcp_bench.ledger import Entry, ledger_hash, read_ledger
 from fastdhcp_bench.machine import NOTHING, Sample
-from fastdhcp_bench.sockets import link_socket, relay_socket
+from fastdhcp_bench.sockets import frame_socket, link_socket, relay_socket
 
 Mode = Literal["dora", "renew", "reboot", "mix"]
 Weights = tuple[int, int, int, int]
@@ -48,7 +49,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `relays` relay agents have the addresses from `relay` on and share a socket; `burst` clients of
     one start after one another, then those of the next. With `interface` there is none: the
-    clients are on that link, at relay_port (68), and ask for answers by broadcast.
+    clients are on that link, at relay_port (68), and ask for answers by broadcast; with `frames`
+    they do not, and each answer must come to the client's own hardware address and port 68.
+
+    `renewals` is the part of the starts that are renewals, by as large a part of the clients, which
+    got their leases before. The rest is of other clients.
 
     A `storm` is the whole population at once, each client until it has its lease or has tried
     `tries` times: no window, and the waits of RFC 2131 4.1, `timeout` (4) seconds, then twice that
@@ -60,6 +65,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     relays: int = 1
     burst: int = 1
     interface: str = ""
+    frames: bool = False
     storm: bool = False
     server_port: int = 67
     relay_port: int = 67
@@ -71,6 +77,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 1.0
     tries: int = 4
     rate: float = 0
+    renewals: float = 0
     seed: int = 1
     train: int = 64
     client_id: bool = False
@@ -80,6 +87,33 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     vendor_class: str = ""
     request_lists: tuple[bytes, ...] = (REQUEST_LIST,)
     expect: dict[int, bytes] = {}
+
+    @property
+    def known(self) -> int:
+        """Clients that only renew."""
+        return round(self.clients * self.renewals)
+
+    @property
+    def to_prime(self) -> int:
+        """Clients that are to hold a lease before anything is measured."""
+        if self.renewals:
+            return self.known
+        return 0 if self.mode == "dora" else self.clients
+
+    def check(self) -> None:
+        """Raises ValueError, in words, if the clients cannot do what is asked of them."""
+        if self.frames and not self.interface:
+            raise ValueError("frames are for clients on a link: give --interface")
+        if self.interface and (self.mode != "dora" or self.renewals):
+            raise ValueError(
+                "clients on the link get leases and no more: the generator has their addresses "
+                "behind a relay agent only (--relay)"
+            )
+        if self.renewals and (self.mode != "dora" or not 0 < self.known < self.clients):
+            raise ValueError(
+                "--renewals is a part of the starts, between 0 and 1, of --mode dora, and leaves "
+                "clients for both"
+            )
 
 
 class Second(msgspec.Struct, frozen=True):
@@ -126,6 +160,7 @@ class Generator:
     """
 
     def __init__(self, plan: Plan) -> None:
+        plan.check()
         self.plan = plan
         self.stop = False
         self._seconds = 0.0
@@ -133,14 +168,17 @@ class Generator:
         self._machine = NOTHING
         self._by_second: list[Second] = []
         self._unfinished = 0
+        self._frames: socket.socket | None = None
         if plan.interface:
             self._socket = link_socket(plan.interface, plan.relay_port)
         else:
             self._socket = relay_socket(plan.relay, plan.relay_port, plan.relays)
         try:
+            if plan.frames:
+                self._frames = frame_socket(plan.interface)
             self.load = self._make()
         except BaseException:
-            self._socket.close()
+            self._close()
             raise
 
     def _make(self) -> Load:
@@ -154,6 +192,7 @@ class Generator:
             clients=plan.clients,
             window=plan.clients if plan.storm else min(plan.window, plan.clients),
             backoff=plan.storm,
+            frames=self._frames.fileno() if self._frames else -1,
             first=plan.first,
             timeout_ns=round(plan.timeout * 1e9),
             tries=plan.tries,
@@ -182,7 +221,12 @@ class Generator:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self._socket.close()
+        if self._frames:
+            self._frames.close()
 
     def _turns(self, seconds: float, limit: int) -> int:
         now = time.monotonic()
@@ -212,12 +256,20 @@ class Generator:
         ]
 
     def prime(self, seconds: float = PRIME_S) -> int:
-        """Give each client one DORA, as far as `seconds` go. Returns how many hold a lease."""
+        """Give each client that is to hold a lease one DORA, as far as `seconds` go.
+
+        Returns how many hold one.
+        """
         end = time.monotonic() + seconds
         self.load.weigh(WEIGHTS["dora"])
-        while self.load.bound < self.plan.clients and not self.stop and time.monotonic() < end:
-            self._turns(end - time.monotonic(), self.load.started + self.plan.clients)
+        if self.plan.known:
+            self.load.mix(self.plan.known, 1000)
+        wanted = self.plan.known or self.plan.clients
+        while self.load.bound < wanted and not self.stop and time.monotonic() < end:
+            self._turns(end - time.monotonic(), self.load.started + wanted)
         self.load.weigh(self.weights)
+        if self.plan.known:
+            self.load.mix(self.plan.known, round(self.plan.renewals * 1000))
         return self.load.bound
 
     def run(self, *, seconds: float = 1e9, exchanges: int = 0) -> None:
@@ -285,11 +337,11 @@ def measure(
     Raises ValueError as Generator, and if not every client got a lease in ``prime`` seconds.
     """
     with Generator(plan) as generator:
-        if plan.mode != "dora":
+        if plan.to_prime:
             bound = generator.prime(prime)
-            if bound < plan.clients:
+            if bound < plan.to_prime:
                 raise ValueError(
-                    f"only {bound} of {plan.clients} clients got a lease in {prime:g} s; "
+                    f"only {bound} of {plan.to_prime} clients got a lease in {prime:g} s; "
                     "measure with fewer"
                 )
         if warmup:

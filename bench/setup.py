@@ -7,7 +7,11 @@ from fastdhcp_bench.policy import MESSAGES
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
-    """Of all rounds. ``rate`` is the exchanges to start a second, 0 for what the window lets."""
+    """Of all rounds. ``rate`` is the exchanges to start a second, 0 for what the window lets.
+
+    ``renewals`` is their part of the starts. What has no answer after ``once`` seconds has failed
+    and is not asked again, so that the load is what it is said to be; 0: it is asked again.
+    """
 
     rounds: int
     seconds: float
@@ -23,23 +27,32 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     relays: int = 1
     burst: int = 1
     broadcast: bool = False
+    frames: bool = False
     rate: float = 0
+    renewals: float = 0
+    once: float = 0
     storm: bool = False
+
+    @property
+    def on_link(self) -> bool:
+        """The clients are on the server's link, with no relay agent between."""
+        return self.broadcast or self.frames
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """Of the generator, also where it only asks whether a server is ready."""
         messages = MESSAGES if self.policy else ()
-        if self.broadcast:
-            return ("--interface", "gen0", *messages)
+        if self.on_link:
+            return ("--interface", "gen0", *(["--frames"] if self.frames else []), *messages)
         at = "--server", SERVER_ADDRESS, "--relay", RELAY_ADDRESS
         return (*at, "--relays", str(self.relays), "--burst", str(self.burst), *messages)
 
     @property
     def clients_text(self) -> str:
         """Who they are, in words."""
-        if self.broadcast:
-            return f"{self.clients} clients on the link, answered by broadcast"
+        if self.on_link:
+            how = "frames" if self.frames else "broadcast"
+            return f"{self.clients} clients on the link, answered by {how}"
         if self.relays == 1:
             return f"{self.clients} clients behind a relay agent"
         turns = f"in bursts of {self.burst}" if self.burst > 1 else "interleaved"
@@ -51,6 +64,10 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
         clients = "--clients", str(self.clients), *self.arguments
         if self.storm:
             return ("--storm", *clients)
+        if self.renewals:
+            clients = *clients, "--renewals", str(self.renewals)
+        if self.once:
+            clients = *clients, "--timeout", str(self.once), "--tries", "1"
         return (
             "--mode", self.mode, "--window", str(self.window), "--rate", str(self.rate),
             "--seconds", str(self.seconds), "--warmup", str(self.warmup), *clients,

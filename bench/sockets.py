@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import struct
 from ipaddress import IPv4Address
 
 from fastdhcp.ports import port_holders
@@ -10,6 +11,10 @@ from fastdhcp.words import address_number
 UDP_GRO = 104
 """linux/udp.h; the socket module does not have it."""
 SO_RCVBUFFORCE = 33
+ETH_P_IP = 0x0800
+SOL_PACKET = 263
+PACKET_ADD_MEMBERSHIP = 1
+PACKET_MR_PROMISC = 1
 
 RECEIVE_BUFFER_BYTES = 32 << 20
 """The kernel's default holds 166 packets: fewer than one window."""
@@ -45,6 +50,27 @@ def link_socket(interface: str, port: int) -> socket.socket:
     Raises OSError, in words, if there is no such interface or the port cannot be bound.
     """
     return _bound("0.0.0.0", port, interface)
+
+
+def frame_socket(interface: str) -> socket.socket:
+    """A packet socket for the frames that come by a link, to whatever hardware address.
+
+    Raises OSError, in words, without the privilege or the interface.
+    """
+    try:
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    except PermissionError as error:
+        raise OSError("frames are read by a packet socket, which needs CAP_NET_RAW") from error
+    try:
+        _widen(sock)
+        index = socket.if_nametoindex(interface)
+        membership = struct.pack("@iHH8x", index, PACKET_MR_PROMISC, 0)
+        sock.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership)
+        sock.bind((interface, ETH_P_IP))  # with 0 above, nothing came before
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def hear_link(sock: socket.socket, interface: str) -> None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from fastdhcp_bench.contenders import CONTENDERS
 from fastdhcp_bench.moments import OTHERS_CORES
-from fastdhcp_bench.result import Comparison, Latency, Line
+from fastdhcp_bench.result import Comparison, Latency, Line, Overload, Witness
 
 
 def render(comparison: Comparison) -> str:
@@ -27,6 +28,18 @@ def render(comparison: Comparison) -> str:
             f"{'ACK p50':>9} {'p50':>7} {'p99':>7} {'max':>7} {'left out':>9}"
         )
         text += map(_latency, comparison.latencies)
+    if comparison.overloads:
+        text.append(
+            f"{'overload':<10} {'asked/s':>11} {'started/s':>11} {'exchanges/s':>11} "
+            f"{'of peak':>7} {'p50':>7} {'p99':>7} {'renewed at the first try':>24} {'left out':>9}"
+        )
+        text += map(_overload, comparison.overloads)
+    if comparison.witnesses:
+        text.append(
+            f"{'witness':<10} {'by':>8} {'asked/s':>11} {'exchanges/s':>11} {'lost':>6} "
+            f"{'OFFER mean':>10} {'ACK mean':>8} {'CPU us':>7}"
+        )
+        text += map(_witness, comparison.witnesses)
     return "\n".join(text)
 
 
@@ -43,6 +56,8 @@ def _row(line: Line) -> str:
 
 def _notes(line: Line, population: int) -> Iterator[str]:
     """What is worth a row of its own; population is a storm's."""
+    if line.contender in CONTENDERS and (short_cuts := CONTENDERS[line.contender].short_cuts):
+        yield f"  short cuts: {short_cuts}"
     if population:
         served = "had a lease" if not line.errors else "had a lease or gave up"
         yield f"  all {population} {served} after {line.took_s:.2f} s"
@@ -60,4 +75,20 @@ def _latency(found: Latency) -> str:
         f"{found.contender:<10} {found.asked:>11.0f} {found.rate:>11.0f} "
         f"{found.offer_p50_ms:>9.2f} {found.ack_p50_ms:>9.2f} {found.p50_ms:>7.2f} "
         f"{found.p99_ms:>7.2f} {found.max_ms:>7.2f} {found.left_out:>2} of {found.seconds:>2} s"
+    )
+
+
+def _overload(found: Overload) -> str:
+    dropped = "".join(f"; dropped {place} {n}" for place, n in found.dropped.items())
+    return (
+        f"{found.contender:<10} {found.asked:>11.0f} {found.started:>11.0f} {found.rate:>11.0f} "
+        f"{found.peak_share:>7.2f} {found.p50_ms:>7.2f} {found.p99_ms:>7.2f} "
+        f"{found.renewed_at_once:>24.2%} {found.left_out:>2} of {found.seconds:>2} s{dropped}"
+    )
+
+
+def _witness(found: Witness) -> str:
+    return (
+        f"{found.contender:<10} {found.by:>8} {found.asked:>11.0f} {found.rate:>11.0f} "
+        f"{found.lost:>6.2%} {found.offer_ms:>10.2f} {found.ack_ms:>8.2f} {found.cpu_us:>7.1f}"
     )

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -17,6 +18,7 @@ from fastdhcp_bench.compare import Setup, compare
 from fastdhcp_bench.contenders import find_contender
 from fastdhcp_bench.ledger import chaddr_of
 from fastdhcp_bench.run import Mode, Plan, measure
+from fastdhcp_bench.table import render
 from tests.lab.patience import PATIENCE_S
 
 pytestmark = pytest.mark.usefixtures("bench_on_path")
@@ -197,3 +199,33 @@ def test_every_answer_of_the_server_passes_the_checks_of_the_bench(
     )
     (line,) = compare([find_contender(name)], setup).lines
     assert line.errors == {} and line.rate > 50 and line.cpu_us < 1000
+
+
+SHORT = Setup(
+    rounds=1, seconds=2, warmup=0.1, clients=2000, window=64, workers=2, mode="dora", directory=None
+)
+
+
+@pytest.mark.net
+@pytest.mark.alone
+def test_more_than_a_server_can_serve_and_what_a_witness_says() -> None:
+    found = compare([find_contender("durable")], SHORT, loads=(0.5,), overload=True, witness=True)
+    (line,), (half,), (over,) = found.lines, found.latencies, found.overloads
+    assert half.asked == line.rate / 2 and half.rate < line.rate
+    assert over.asked == 2 * line.rate and 0 < over.peak_share < 2
+    assert over.renewals > 0 and 0 < over.renewed_at_once <= 1
+    theirs, ours = found.witnesses
+    assert (theirs.by, ours.by) == ("perfdhcp", "bench") and theirs.asked == ours.asked
+    for word in found.witnesses:
+        assert word.rate > 0.5 * word.asked and word.lost < 0.5
+        assert word.ack_ms > 0 and word.offer_ms > 0 and word.cpu_us > 0
+
+
+@pytest.mark.net
+@pytest.mark.alone
+@pytest.mark.parametrize("name", ["kea", "dhcpd", "dnsmasq"])
+def test_other_servers_stand_beside_it(name: str) -> None:
+    setup = msgspec.structs.replace(SHORT, clients=200, window=4)
+    found = compare([find_contender(name)], setup)
+    assert found.lines[0].rate > 0 and set(found.lines[0].errors) <= {"unanswered"}
+    assert "short cuts: " in render(found)

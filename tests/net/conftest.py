@@ -1,7 +1,9 @@
 """The server under test, by --servers, and the ground on which the packet tables are tried."""
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,3 +141,10 @@ def relay(lab: Lab) -> RelayAgent:
     made = RelayAgent(lab.netns("relay"), "10.77.0.2", "192.168.9.1")
     lab.callback(made)
     return made
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short one: a socket's path has room for 107 octets."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as made:
+        yield Path(made)

@@ -4,14 +4,12 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fastdhcp_bench.compare import Setup, measure_once
+from fastdhcp_bench.compare import Setup
 from fastdhcp_bench.contenders import find_contender
 from fastdhcp_bench.network import (
     GENERATOR_ADDRESS,
@@ -19,6 +17,7 @@ from fastdhcp_bench.network import (
     SERVER_ADDRESS,
     bench_network,
 )
+from fastdhcp_bench.rounds import measure_once
 from fastdhcp_bench.usage import processes
 from tests.lab.patience import PATIENCE_S
 
@@ -28,13 +27,6 @@ pytestmark = [
     pytest.mark.alone,
     pytest.mark.usefixtures("bench_on_path"),
 ]
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A short one: a socket's path has room for 107 octets."""
-    with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as made:
-        yield Path(made)
 
 
 def setup_in(folder: Path, **changes: Any) -> Setup:

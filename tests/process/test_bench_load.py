@@ -335,6 +335,51 @@ def test_renewals_carry_ciaddr_and_neither_50_nor_54() -> None:
         assert options_of(request).keys().isdisjoint({50, 54})
 
 
+def renews(request: bytes) -> bool:
+    return request[12:16] != bytes(4)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_renewals_are_mixed_in_by_clients_that_do_nothing_else(lost: bool) -> None:
+    """A fifth of the starts, of the first fifth of the clients; RFC 2131 4.4.5."""
+    seen: set[bytes] = set()
+
+    def first_renewal_is_lost(request: bytes, good: bytes) -> Answers:
+        if not lost or not renews(request) or request[4:8] in seen:
+            return [good]
+        seen.add(request[4:8])
+        return []
+
+    with answerer(first_renewal_is_lost) as (port, asked):
+        timeout = RETRY_S if lost else PATIENCE_S
+        plan = msgspec.structs.replace(
+            PLAN, server_port=port, clients=40, renewals=0.2, timeout=timeout
+        )
+        report = measure(plan, exchanges=100)
+    assert report.good and report.counts["completed"] == 100
+    assert report.counts["renewals"] == 20
+    assert report.counts["renewed-at-once"] == (0 if lost else 20)
+    mixed = asked[16:]  # after the first leases of the eight
+    assert {m[33] for m in mixed if renews(m)} == set(range(8))
+    assert {m[33] for m in mixed if not renews(m)} == set(range(8, 40))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"renewals": 1.0}, "between 0 and 1"),
+        ({"renewals": 0.01}, "leaves clients for both"),
+        ({"renewals": 0.5, "mode": "mix"}, "of --mode dora"),
+        ({"renewals": 0.5, "interface": "lo"}, "behind a relay agent only"),
+        ({"mode": "renew", "interface": "lo"}, "behind a relay agent only"),
+        ({"frames": True}, "give --interface"),
+    ],
+)
+def test_what_the_clients_cannot_do_is_refused(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Generator(msgspec.structs.replace(PLAN, **changes))
+
+
 def test_renewals_are_measured_of_clients_that_have_a_lease_or_not_at_all() -> None:
     def serves_few(request: bytes, good: bytes) -> Answers:
         return [good] if request[33] < 3 else []

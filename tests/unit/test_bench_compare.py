@@ -7,11 +7,15 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from fastdhcp_bench.contenders import CONTENDERS, find_contender
+from fastdhcp_bench.compare import main as compare
+from fastdhcp_bench.contenders import CONTENDERS, DHCPD_LAST, find_contender
 from fastdhcp_bench.floor import judge
 from fastdhcp_bench.machine import Sample
 from fastdhcp_bench.network import POOL, POOL_SIZE
+from fastdhcp_bench.rounds import ContenderError
+from fastdhcp_bench.witness import read
 
 
 @pytest.mark.parametrize("name", CONTENDERS)
@@ -75,6 +79,68 @@ def test_an_unknown_contender_is_refused(text: str) -> None:
 def test_the_floor(contender: str, rate: float, cpu: float, errors: int, missed: list[str]) -> None:
     verdicts = judge(contender, rate, cpu, errors)
     assert [text.split()[1] for text, holds in verdicts if not holds] == missed
+
+
+@pytest.mark.parametrize(("slowest", "held"), [(0.85, True), (0.84, False)])
+def test_of_a_minute_no_second_may_be_slow(slowest: float, held: bool) -> None:
+    verdicts = dict(judge("durable", 0.9, 1.0, 0, slowest))
+    assert verdicts[f"durable: slowest second {slowest} of the mean, at least 0.85"] == held
+    assert not any("slowest" in text for text, _ in judge("durable", 0.9, 1.0, 0))
+
+
+def test_dhcpd_is_given_both_networks(tmp_path: Path) -> None:
+    """It answers nobody by an interface for whose network it has no subnet."""
+    find_contender("dhcpd").prepare(tmp_path, workers=1)
+    text = (tmp_path / "dhcpd.conf").read_text()
+    assert "subnet 192.168.87.0 netmask 255.255.255.0 { }" in text
+    assert f"range {POOL[0]} {DHCPD_LAST};" in text
+    assert (tmp_path / "dhcpd.leases").read_text() == ""
+
+
+PERFDHCP = """
+***Rate statistics***
+Rate: 98.5 4-way exchanges/second, expected rate: 100
+***Statistics for: DISCOVER-OFFER***
+sent packets: 500
+received packets: 499
+drops: 1
+
+min delay: 0.1 ms
+avg delay: 0.25 ms
+max delay: 1.9 ms
+***Statistics for: REQUEST-ACK***
+sent packets: 499
+received packets: 498
+
+min delay: 0.1 ms
+avg delay: 1.5 ms
+"""
+
+
+def test_perfdhcp_is_read_by_its_words() -> None:
+    assert read(PERFDHCP) == ([500, 499], [499, 498], [0.25, 1.5])
+
+
+@pytest.mark.parametrize("text", ["", "Invalid option", PERFDHCP.replace("500", "0"),
+                                  PERFDHCP.partition("REQUEST")[0]])  # fmt: skip
+def test_a_perfdhcp_that_counted_nothing_is_no_witness(text: str) -> None:
+    with pytest.raises(ContenderError, match=r"perfdhcp \(Debian: kea-admin\) counted nothing"):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--storm", "--overload"], "an open loop"),
+        (["--storm", "--curve"], "an open loop"),
+        (["--frames", "--broadcast"], "one of them"),
+        (["--frames", "--mode", "renew"], "behind relay agents"),
+        (["--broadcast", "--witness"], "behind relay agents"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(arguments: list[str], said: str) -> None:
+    done = CliRunner().invoke(compare, arguments)
+    assert done.exit_code == 2 and said in done.output
 
 
 def test_a_sample_is_of_the_whole_machine_and_of_oneself() -> None:

@@ -11,7 +11,14 @@ from fastdhcp_bench.contenders import find_contender
 from fastdhcp_bench.host import Host
 from fastdhcp_bench.moments import Moment
 from fastdhcp_bench.network import _link_drops, _socket_drops
-from fastdhcp_bench.result import Comparison, Round, latency_of, line_of
+from fastdhcp_bench.result import (
+    Comparison,
+    Round,
+    latency_of,
+    line_of,
+    overload_of,
+    witness_of,
+)
 from fastdhcp_bench.run import Report
 from fastdhcp_bench.setup import Setup
 from fastdhcp_bench.table import render
@@ -19,11 +26,19 @@ from fastdhcp_bench.table import render
 SETUP = Setup(
     rounds=2, seconds=3, warmup=1, clients=1000, window=64, workers=2, mode="dora", directory=None
 )
+HOST = Host(
+    cpu="a CPU", cores=2, kernel="6.1", mitigations={}, disk="a disk", sync_us=90.0,
+    sync_p99_us=200.0,
+)  # fmt: skip
 
 
 def one(name: str, rate: float, cpu_us: float, **changes: Any) -> Round:
-    latency = {"p50_ns": 2_000_000, "p99_ns": 9_000_000, "max_ns": 30_000_000}
-    counts = {"retransmissions": 3, "latency": dict.fromkeys(("exchange", "offer", "ack"), latency)}
+    latency = {"mean_ns": 3_000_000, "p50_ns": 2_000_000, "p99_ns": 9_000_000, "max_ns": 30_000_000}
+    counts = {
+        "started": 6000, "failed": 60, "retransmissions": 3,
+        "renewals": 200, "renewed-at-once": 198,
+        "latency": dict.fromkeys(("exchange", "offer", "ack"), latency),
+    }  # fmt: skip
     report = Report(
         seconds=3.0, rate=rate, exchanges_total=9, generator_cpu=0.5, machine_idle=0.1,
         machine_softirq=0.1, bound=9, unfinished=0, by_second=[], counts=counts,
@@ -71,16 +86,16 @@ def test_the_slowest_second_is_one_that_counts() -> None:
 def test_the_table_says_all_of_it() -> None:
     comparison = Comparison(
         setup=SETUP,
-        host=Host(
-            cpu="a CPU", cores=2, kernel="6.1", mitigations={}, disk="a disk", sync_us=90.0,
-            sync_p99_us=200.0,
-        ),
+        host=HOST,
         lines=[line_of(BASE, BASE), line_of(MINE, BASE)],
         latencies=[latency_of(1000, MINE)],
+        overloads=[overload_of(4000, MINE, 2000.0)],
+        witnesses=[witness_of(2000, BASE[0])],
         rounds=[*BASE, *MINE],
-    )  # fmt: skip
+    )
     table = render(comparison)
-    for text in ("a CPU", "a disk", "90 us", "on the link 9", "ERROR nak: 2", "2 of  6 s", "30.00"):
+    for text in ("a CPU", "a disk", "90 us", "on the link 9", "ERROR nak: 2", "2 of  6 s", "30.00",
+                 "99.00%", "short cuts: it keeps no lease"):  # fmt: skip
         assert text in table
     assert msgspec.json.decode(msgspec.json.encode(comparison), type=Comparison) == comparison
     storm = msgspec.structs.replace(comparison, setup=msgspec.structs.replace(SETUP, storm=True))
@@ -88,9 +103,25 @@ def test_the_table_says_all_of_it() -> None:
     assert "all 1000 had a lease or gave up after 3.00 s" in render(storm)
 
 
+def test_an_overload_is_beside_the_peak() -> None:
+    found = overload_of(4000, MINE, 2000.0)
+    assert (found.asked, found.started) == (4000, 2000)
+    assert found.rate == 1750 and found.peak_share == 0.875
+    assert found.renewals == 400 and found.renewed_at_once == 0.99
+    assert found.dropped == {"on the link": 9} and found.p99_ms == 9.0
+
+
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"broadcast": True}, {"relays": 64, "burst": 8}, {"storm": True}, {"policy": "reference"}],
+    [
+        {},
+        {"broadcast": True},
+        {"frames": True},
+        {"relays": 64, "burst": 8},
+        {"storm": True},
+        {"renewals": 0.1, "once": 4.0},
+        {"policy": "reference"},
+    ],
 )
 def test_the_generator_understands_what_it_is_asked(changes: dict[str, Any]) -> None:
     setup = msgspec.structs.replace(SETUP, **changes)
@@ -98,7 +129,9 @@ def test_the_generator_understands_what_it_is_asked(changes: dict[str, Any]) -> 
     params = context.params
     assert params["clients"] == 1000 and params["storm"] == setup.storm
     assert (params["relays"], params["burst"]) == (setup.relays, setup.burst)
-    assert bool(params["interface"]) == setup.broadcast
+    assert bool(params["interface"]) == setup.on_link and params["frames"] == setup.frames
+    assert params["renewals"] == setup.renewals
+    assert (params["timeout"], params["tries"]) == ((4, 1) if setup.once else (None, 4))
     assert params["circuit_id"] == bool(setup.policy)
     assert setup.storm or (params["seconds"], params["window"]) == (3, 64)
 
