@@ -519,7 +519,9 @@ def test_waiting_for_the_disk_it_sleeps(ground: Ground) -> None:
     time.sleep(0.1)
     cpu = _cpu_ticks(ground.process.pid)
     time.sleep(1)
-    assert _cpu_ticks(ground.process.pid) - cpu <= 1
+    # One that spins uses a hundred ticks, or a third of them where others are busy; on such a
+    # machine each look at the beat can be charged one.
+    assert _cpu_ticks(ground.process.pid) - cpu <= 10
 
 
 def assert_soon(end: tuple[int, float]) -> None:
