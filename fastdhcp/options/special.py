@@ -119,6 +119,8 @@ def _read_sip(octets: bytes, at: int) -> tuple[Value, int]:
     (encoding,) = taken(octets, at, 1)
     if encoding > _SIP_ADDRESSES:
         raise ValueError("is no encoding of RFC 3361")
+    if len(octets) == at + 1:
+        raise ValueError("names no server")
     kind = ADDRESSES if encoding == _SIP_ADDRESSES else NAMES
     # RFC 1035 4.1.4: a pointer counts from the first name.
     return kind.value(octets[at + 1 :]), len(octets)

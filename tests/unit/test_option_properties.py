@@ -4,7 +4,7 @@ and octets of any kind, that are a value or are refused, whatever they are."""
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fastdhcp.options import BY_CODE, TYPES, Type, Value, array, decode, encode, record
@@ -110,6 +110,8 @@ def test_a_record_is_read_as_it_was_written(
 
 
 @given(st.integers(1, 254), st.binary(max_size=80))
+@example(120, b"\0")
+@example(120, b"\1")
 @settings(max_examples=3000, deadline=None)
 def test_any_octets_are_a_value_or_none(code: int, octets: bytes) -> None:
     """What is shown as a value would be sent as these octets again, but for what RFCs let differ:
