@@ -92,8 +92,9 @@ cdef class Units:
         cdef uint32_t i
         for i in range(count):
             self.cases[i].arrival = &self.arrival
-            self.cases[i].unreadable = codec_decode(image_slots(t.image), at + i * size, size,
-                                                    &self.scratch[i], &self.cases[i].packet)
+            self.cases[i].reason = codec_decode(image_slots(t.image), at + i * size, size,
+                                                &self.scratch[i], &self.cases[i].packet)
+            self.cases[i].readable = self.cases[i].reason == DROP_NONE
             case_consider(t, &self.cases[i], now)
         for i in range(count):
             case_fetch(t, &self.cases[i])
@@ -108,7 +109,7 @@ cdef class Units:
         cdef bint written = False
         memset(self.written, 0, sizeof(Reply))
         self._handle(<const uint8_t*><const char*>message, len(message), 1, now)
-        if c.unreadable != DROP_NONE:
+        if not c.readable:
             raise ValueError("the message is no request")
         with nogil:
             for _i in range(count):

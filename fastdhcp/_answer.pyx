@@ -55,13 +55,11 @@ cdef inline DropReason reply_to(Worker* w, const Packet* packet, const Arrival* 
     return DROP_NONE
 
 
-# What is too late, and what would find no room in the held queue, is dropped before it changes
-# anything. A DISCOVER needs no room: it is answered by an OFFER then (RFC 4039 3.1: rapid commit is
-# the server's choice).
+# What would find no room in the held queue is dropped before it changes anything. A DISCOVER needs
+# none: it is answered by an OFFER then (RFC 4039 3.1: rapid commit is the server's choice).
 cdef inline DropReason handle(Worker* w, Case* c) noexcept nogil:
-    cdef DropReason reason = overload_judge(&w.overload, &c.packet, c.arrival, w.wall_ns)
-    if reason != DROP_NONE:
-        return reason
+    if c.reason != DROP_NONE:
+        return c.reason
     if not held_room(&w.held):
         if c.packet.message_type in (REQUEST, BOOTP):
             return DROP_HELD_FULL
@@ -86,11 +84,11 @@ cdef inline Outcome settle(Worker* w, uint8_t message_type, const Handled* handl
 
 cdef inline void answer(Worker* w, Case* c) noexcept nogil:
     cdef Outcome outcome
-    cdef DropReason reason = c.unreadable
-    if reason != DROP_NONE:
+    cdef DropReason reason
+    if not c.readable:
         count(w.counters, <uint32_t>COUNT_RECEIVED + <uint32_t>RECEIVED_UNREADABLE)
-        count_drop(w.counters, reason)
-        trace_write(w.t, w.now_ns, NULL, c.arrival, NULL, OUTCOME_DROPPED, reason)
+        count_drop(w.counters, c.reason)
+        trace_write(w.t, w.now_ns, NULL, c.arrival, NULL, OUTCOME_DROPPED, c.reason)
         return
     count(w.counters, <uint32_t>COUNT_RECEIVED + c.packet.message_type)
     reason = handle(w, c)
@@ -98,13 +96,21 @@ cdef inline void answer(Worker* w, Case* c) noexcept nogil:
     trace_write(w.t, w.now_ns, &c.packet, c.arrival, &c.handled, outcome, reason)
 
 
+# Read, and judged by how late it is, before anything is looked up for it.
+cdef inline void open_case(Worker* w, Case* c, uint32_t i, Scratch* scratch) noexcept nogil:
+    c.arrival = inbox_arrival(&w.inbox, i)
+    c.reason = read_packet(w, i, &c.packet, scratch)
+    c.readable = c.reason == DROP_NONE
+    if c.readable:
+        c.reason = overload_judge(&w.overload, &c.packet, c.arrival, w.wall_ns)
+
+
 # `some`: how many, CASES_MAX at most.
 cdef inline void answer_some(Worker* w, uint32_t first, uint32_t some) noexcept nogil:
     cdef Case* c = w.cases
     cdef uint32_t i
     for i in range(some):
-        c[i].arrival = inbox_arrival(&w.inbox, first + i)
-        c[i].unreadable = read_packet(w, first + i, &c[i].packet, &w.scratches[i])
+        open_case(w, &c[i], first + i, &w.scratches[i])
         case_consider(w.t, &c[i], w.now)
     for i in range(some):
         case_fetch(w.t, &c[i])

@@ -6,12 +6,12 @@ server, its tests and whoever asks why.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from fastdhcp._codec cimport Packet
+from fastdhcp._codec cimport HAS_REQUESTED, HAS_SERVER_ID, Packet
 from fastdhcp._image cimport Image, Params
 from fastdhcp._leases cimport Binding, Entries
 from fastdhcp._reservations cimport Reservation
 from fastdhcp._scope cimport Scope
-from fastdhcp._wire cimport HLEN_MAX
+from fastdhcp._wire cimport BOOTP, HLEN_MAX, INFORM, RELEASE, REQUEST
 
 
 # An address and what is known of it. `known` = 0: there is none.
@@ -28,7 +28,7 @@ cdef struct View:
     uint32_t now                 # node time
     const Reservation* reservation  # the client's; NULL: it has none
     uint64_t key[2]              # client key
-    Entries entries              # where the index has it
+    Entries entries              # where the index has it; buckets[0] NULL: nobody has asked yet
     const uint64_t* classes      # CLASS_WORDS; set only if the image has classes
     Params* made                 # room for a row with values laid over it
     uint8_t htype                # the hardware that speaks
@@ -79,4 +79,10 @@ cdef void engine_decide(const Image* image, const Packet* packet, const Scope* s
                         const View* view, Verdict* verdict) noexcept nogil
 
 # The address that a message asks for or is about: option 50 or ciaddr, as its state says; 0: none.
-cdef uint32_t engine_asked(const Packet* packet) noexcept nogil
+cdef inline uint32_t engine_asked(const Packet* packet) noexcept nogil:
+    if packet.message_type in (RELEASE, INFORM, BOOTP):
+        return packet.ciaddr
+    if packet.message_type == REQUEST and packet.ciaddr and not (
+            packet.has & HAS_SERVER_ID and packet.has & HAS_REQUESTED):
+        return packet.ciaddr
+    return packet.requested if packet.has & HAS_REQUESTED else 0

@@ -465,15 +465,6 @@ cdef void decide_inform(const Image* image, const Packet* packet, const Scope* s
     use_params(image, v, out)
 
 
-cdef uint32_t engine_asked(const Packet* packet) noexcept nogil:
-    if packet.message_type in (RELEASE, INFORM, BOOTP):
-        return packet.ciaddr
-    if packet.message_type == REQUEST and packet.ciaddr and not (
-            packet.has & HAS_SERVER_ID and packet.has & HAS_REQUESTED):
-        return packet.ciaddr
-    return packet.requested if packet.has & HAS_REQUESTED else 0
-
-
 cdef void engine_decide(const Image* image, const Packet* packet, const Scope* scope,
                         const View* view, Verdict* verdict) noexcept nogil:
     memset(verdict, 0, sizeof(Verdict))

@@ -13,8 +13,8 @@ from fastdhcp._image cimport (
 )
 from fastdhcp._journal cimport journal_is_durable
 from fastdhcp._leases cimport (
-    FREE, leases_candidates, leases_longs, leases_read, leases_read_address, leases_record,
-    leases_reservation, leases_take,
+    FREE, leases_candidates, leases_entries, leases_longs, leases_read, leases_read_address,
+    leases_record, leases_reservation, leases_take,
 )
 from fastdhcp._wire cimport DECLINE, DISCOVER, INFORM, RELEASE, REQUEST
 
@@ -131,13 +131,15 @@ cdef bint gather_place(const Table* t, const Scope* scope, const View* v, uint32
 # that it may have now. False: one stayed locked.
 cdef bint gather_mine(const Table* t, const Scope* scope, bint allowed, View* v) noexcept nogil:
     cdef uint32_t numbers[CANDIDATES_MAX]
-    cdef uint32_t found = leases_candidates(&v.entries, numbers, CANDIDATES_MAX)
-    cdef uint32_t i
+    cdef uint32_t i, found
     cdef Claim best = CLAIM_NONE
     cdef Claim worth
     cdef Place other
     cdef Place* place
     cdef uint32_t subnet
+    if v.entries.buckets[0] == NULL:
+        leases_entries(t, scope.network_number, v.key[0], &v.entries)
+    found = leases_candidates(&v.entries, numbers, CANDIDATES_MAX)
     for i in range(found):
         place = &other if best else &v.mine     # hardly any client has two
         if not leases_read(t, numbers[i], &place.binding):

@@ -27,7 +27,7 @@ from fastdhcp._journal cimport (
 )
 from fastdhcp._leases cimport (
     ACTIVE, BLOCK_SIZE, PENDING, RECORD_OVERRIDE, Binding, Copy, Record, Table, leases_block,
-    leases_copy, leases_enter, leases_entries, leases_read,
+    leases_copy, leases_enter, leases_read,
 )
 from fastdhcp._program cimport Input, input_kept, input_mark, input_packet, program_test
 from fastdhcp._relay cimport RelayInfo, relay_read
@@ -344,27 +344,29 @@ cdef DropReason classify(Table* t, const Packet* packet, const Arrival* arrival,
     cdef Input input
     input_packet(&input, packet, arrival)
     input.relay_info = who.relay_info
-    input.known = v.reservation != NULL
     input.classes = classes
     input.counted = &t.own.words[<int>COUNT_CLASS]
     if v.reservation != NULL:
+        input.known = True
         give_classes(t.image, v.reservation, &input)
     if (t.image.programs_read & READ_KEPT_CLASS and packet.message_type == REQUEST
             and packet.ciaddr and not keep_class(t, packet, scope, &input)):
         return DROP_LOCK_TIMEOUT
     classes_find(t.image, &input)
+    if not t.image.class_effects:
+        return DROP_NONE
     v.overlaid |= classes_overlay(t.image, classes)
     return DROP_CLASS_DROP if classes_drop(t.image, classes) else DROP_NONE
 
 
 # RFC 2131 4.3.5: INFORM makes no binding, so it need not say who it is.
-cdef DropReason name_client(const Table* t, const Packet* packet, const Scope* scope,
-                            const Identifiers* who, View* v) noexcept nogil:
+cdef DropReason name_client(const Table* t, const Packet* packet, const Identifiers* who,
+                            View* v) noexcept nogil:
     if not client_key(t.node.secret, t.image.identity, who, v.key):
         if packet.message_type != INFORM:
             return DROP_NO_CLIENT_ADDRESS
         v.key[0] = v.key[1] = 0
-    leases_entries(t, scope.network_number, v.key[0], &v.entries)
+    v.entries.buckets[0] = NULL
     return DROP_NONE
 
 
@@ -407,7 +409,7 @@ cdef DropReason consider(Table* t, const Packet* packet, const Arrival* arrival,
     if reason == DROP_NONE and t.image.classes.count:
         reason = classify(t, packet, arrival, &out.scope, &who, v, out.classes)
     if reason == DROP_NONE:
-        reason = name_client(t, packet, &out.scope, &who, v)
+        reason = name_client(t, packet, &who, v)
     return reason
 
 

@@ -9,7 +9,8 @@ under the record's lock, and only through _journal's apply_change and repair.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastdhcp._atomic cimport (
-    cpu_relax, fence_acquire, load_acquire_u64, load_relaxed_u64, prefetch,
+    cpu_relax, fence_acquire, load_acquire_u64, load_relaxed_u64, lowest_bit_u64, match_high_u64,
+    prefetch,
 )
 from fastdhcp._image cimport BLOCK_WORDS, NOWHERE, Image
 from fastdhcp._reservations cimport Reservation, Reservations, reservations_at
@@ -288,6 +289,21 @@ cdef inline void leases_fetch(const Table* t, uint32_t number) noexcept nogil:
     prefetch(at + CACHE_LINE)
     prefetch(at + 2 * CACHE_LINE)
     prefetch(at + 3 * CACHE_LINE)
+
+
+# The same of the first record that the index seems to name for a client: hardly any has two. A
+# guess: nothing is believed.
+cdef inline void leases_fetch_first(const Table* t, const Entries* entries) noexcept nogil:
+    cdef int choice
+    cdef uint32_t matches
+    cdef uint64_t word
+    for choice in range(2):
+        matches = match_high_u64(entries.buckets[choice], entries.tag)
+        if matches:
+            word = load_relaxed_u64(&entries.buckets[choice][lowest_bit_u64(matches)])
+            if word:
+                leases_fetch(t, <uint32_t>word - 1)
+            return
 
 
 # The one way to read a record without its lock: taken between two equal readings of the lock word

@@ -164,13 +164,16 @@ cdef inline uint32_t index_tag(uint32_t network, uint64_t key) noexcept nogil:
     return <uint32_t>(index_hash(network, key) >> 32)
 
 
+cdef inline uint64_t* index_bucket(const Table* t, uint64_t hash) noexcept nogil:
+    return t.index + (hash & (t.node.bucket_count - 1)) * BUCKET_SIZE
+
+
 cdef void leases_entries(const Table* t, uint32_t network, uint64_t key,
                          Entries* out) noexcept nogil:
     cdef uint64_t hash = index_hash(network, key)
-    cdef uint64_t mask = t.node.bucket_count - 1
     out.tag = <uint32_t>(hash >> 32)
-    out.buckets[0] = t.index + (hash & mask) * BUCKET_SIZE
-    out.buckets[1] = t.index + (mix_u64(hash + 1) & mask) * BUCKET_SIZE
+    out.buckets[0] = index_bucket(t, hash)
+    out.buckets[1] = index_bucket(t, mix_u64(hash + 1))
 
 
 cdef uint32_t leases_candidates(const Entries* entries, uint32_t* numbers,
@@ -248,13 +251,17 @@ cdef inline bint index_put(const Entries* entries, const uint32_t* empty,
 
 
 cdef void leases_index(Table* t, uint32_t network, uint64_t key, uint32_t number) noexcept nogil:
-    cdef Entries entries
-    cdef uint64_t wanted
+    cdef uint64_t hash = index_hash(network, key)
+    cdef uint32_t tag = <uint32_t>(hash >> 32)
+    cdef uint64_t wanted = (<uint64_t>tag << 32) | (number + 1)
     cdef uint32_t empty[2]
-    leases_entries(t, network, key, &entries)
-    wanted = (<uint64_t>entries.tag << 32) | (number + 1)
-    if (index_has(entries.buckets[0], entries.tag, wanted, &empty[0])
-            or index_has(entries.buckets[1], entries.tag, wanted, &empty[1])
+    cdef Entries entries
+    entries.tag = tag
+    entries.buckets[0] = index_bucket(t, hash)
+    if index_has(entries.buckets[0], tag, wanted, &empty[0]):
+        return
+    entries.buckets[1] = index_bucket(t, mix_u64(hash + 1))
+    if (index_has(entries.buckets[1], tag, wanted, &empty[1])
             or index_put(&entries, empty, wanted)
             or index_replace(t, &entries, wanted, 0) or index_replace(t, &entries, wanted, 1)):
         return

@@ -98,8 +98,8 @@ def handle(Memory memory, bytes data, *, int ifindex=0, uint32_t source=0,
     arrival.local = local
     arrival.broadcast = destination != local
     c.arrival = &arrival
-    c.unreadable = codec_decode(image_slots(t.image), <const uint8_t*><const char*>data, len(data),
-                                &scratch, &c.packet)
+    c.reason = codec_decode(image_slots(t.image), <const uint8_t*><const char*>data, len(data),
+                            &scratch, &c.packet)
     t.store_fails = leases_store_fails(t, boot_ns())
     case_consider(t, &c, node_now(t) if now is None else now)
     case_fetch(t, &c)

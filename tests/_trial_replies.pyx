@@ -153,10 +153,10 @@ cdef class ReplyMaker:
         cdef Arrival arrival
         cdef Case c
         c.arrival = &arrival
-        c.unreadable = codec_decode(image_slots(memory.table.image), request,
-                                    <uint32_t>len(request), &scratch, &c.packet)
-        if c.unreadable != DROP_NONE:
-            return drop_names()[<int>c.unreadable]
+        c.reason = codec_decode(image_slots(memory.table.image), request, <uint32_t>len(request),
+                                &scratch, &c.packet)
+        if c.reason != DROP_NONE:
+            return drop_names()[<int>c.reason]
         memset(&arrival, 0, sizeof(Arrival))
         arrival.ifindex = ifindex
         arrival.destination = destination

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import select
 import socket
+import struct
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from .packet import ACK, BROADCAST_MAC, DISCOVER, OFFER, REQUEST, Frame, Message
 from .patience import PATIENCE_S
 
 CLIENT_PORT, SERVER_PORT = 68, 67
+UDP_SEGMENT = 103  # linux/udp.h
 ANY, ALL = "0.0.0.0", "255.255.255.255"
 
 
@@ -126,6 +128,12 @@ class RelayAgent:
             return
         with self._bound(source_port) as sock:
             sock.sendto(payload, (self.server, SERVER_PORT))
+
+    def send_train(self, payloads: Sequence[bytes]) -> None:
+        """Send packets of one length, 64 at most, as one message that the kernel is to cut."""
+        step = struct.pack("H", len(payloads[0]))
+        control = [(socket.IPPROTO_UDP, UDP_SEGMENT, step)]
+        self.socket.sendmsg([b"".join(payloads)], control, 0, (self.server, SERVER_PORT))
 
     def collect(
         self, *, count: int | None = 1, timeout: float = PATIENCE_S, quiet: float = 0.03
