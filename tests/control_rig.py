@@ -21,7 +21,7 @@ from typing import Any
 
 from fastdhcp import _store
 from fastdhcp._journal import ChangeKind
-from fastdhcp._leases import StoreState
+from fastdhcp._leases import Role, StoreState
 from fastdhcp._memory import Memory, boot_time_ns
 from fastdhcp.channel import Channel
 from fastdhcp.cli.client import Client
@@ -139,6 +139,9 @@ class ControlRig:
         """The one lease that `which` names."""
         (found,) = self.client.get(f"/v1/leases/{which}")["leases"]
         return dict(found)
+
+    def beats(self) -> int:
+        return self.worker.beats(WORKERS + Role.ROLE_CONTROL)
 
     def http(self, path: str, method: str = "GET", body: bytes | None = None) -> tuple[int, Any]:
         """Status and body over TCP; JSON is decoded."""

@@ -29,7 +29,8 @@ from fastdhcp.control.store_link import StoreLink
 from fastdhcp.control.table import Table
 from fastdhcp.log import capture_logging, log
 
-BEAT_S = 1.0
+BEAT_S = 1.5
+"""Longest time between two beats. A status comes each second, and one wake-up does for both."""
 RELOAD_S = 400.0
 """The supervisor tries three times if the store dies of it, and each time gives the configuration a
 minute to be read, and the store another one to put a million leases into the index anew."""
@@ -77,6 +78,7 @@ class Control:
             facts=facts,
         )
         self._take_image(fds)
+        self._told = asyncio.Event()
         self._reloads = itertools.count(1)
         self._reloading: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._listeners = [Listener(make_app(self._context, may_change=True), _unix(fds["unix"]))]
@@ -101,10 +103,11 @@ class Control:
     async def _beat(self) -> None:
         log.info("control-ready", pid=os.getpid())
         while True:
-            with contextlib.suppress(BlockingIOError):
-                self._channel.send({"type": "beat"})
+            self._memory.beat()
             log.catch_up()
-            await asyncio.sleep(BEAT_S)
+            self._told.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), BEAT_S)
 
     # ---- what the supervisor says
 
@@ -129,6 +132,7 @@ class Control:
         close_all(fds.values())
         if kind == "status":
             self._context.status = message
+            self._told.set()
         elif kind == "reloaded":
             asked = self._reloading.get(message["number"])
             if asked is not None and not asked.done():

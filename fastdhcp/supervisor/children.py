@@ -34,7 +34,6 @@ class Child:
         self.briefed = False
         self.begun = False
         self.stopped = False
-        self.beats = 0
         self.last_words = ""
         self._killed = ""
         self._begun_s = 0.0

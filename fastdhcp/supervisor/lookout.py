@@ -63,9 +63,6 @@ class Lookout:
         self._server.heartbeats.forget(child.name)
 
     def _beats(self, child: Child) -> int:
-        """Control has no place in shared memory: it may send its beats, and is judged if so."""
-        if child.role == "control":
-            return child.beats
         return self._server.memory.beats(child.index)
 
     def _look_at_beats(self, now_s: float) -> None:

@@ -195,6 +195,7 @@ class Supervisor:
             self._begin_serving()
 
     def _brief_control(self, child: Child) -> None:
+        self._lookout.watch(child)
         child.brief(*brief_control(self._server))
         child.has_begun()
         log.info("process-started", process=child.name, pid=child.pid)
@@ -293,10 +294,6 @@ class Supervisor:
             self._on_alarm(message)
         elif kind == "last-words":
             child.last_words = str(message.get("text"))
-        elif kind == "beat":
-            child.beats += 1
-            if child.beats == 1:
-                self._lookout.watch(child)
         elif kind == "failed" and not self._recovered.is_set():
             exit_code = message.get("exit_code")
             code = exit_code if isinstance(exit_code, int) else EXIT_FAILED

@@ -64,7 +64,7 @@ def test_a_killed_process_is_back_in_time_and_no_lease_is_lost(
     assert eventually(lambda: restarts(server, role) == 2)  # status is told once a second
 
 
-@pytest.mark.parametrize("role", ["worker", "store"])
+@pytest.mark.parametrize("role", ["worker", "store", "control"])
 def test_a_process_that_hangs_is_replaced(lab: Lab, link: LinkClient, role: str) -> None:
     server = FastDHCP(lab, "server", lan())
     dora(link.ask, mac(1))

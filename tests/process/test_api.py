@@ -499,12 +499,22 @@ def test_each_who_asks_for_a_reload_gets_the_answer_of_that_one(rig: ControlRig)
     assert answers == {0: "a", 1: "b"}
 
 
-def test_it_beats_once_a_second_and_is_idle_else(own: ControlRig) -> None:
-    own.expect("beat")
-    before = _wake_ups(own.process.pid)
-    time.sleep(3)
-    own.expect("beat")
-    assert _wake_ups(own.process.pid) - before < 12
+def test_a_beat_and_a_status_are_one_wake_up(own: ControlRig) -> None:
+    until(own.beats, lambda beats: beats > 0)
+    before, beats = _wake_ups(own.process.pid), own.beats()
+    for _ in range(4):
+        own.channel.send({"type": "status", "pid": 70})
+        time.sleep(1)
+    assert own.beats() - beats == 4
+    assert _wake_ups(own.process.pid) - before <= 5
+
+
+def test_it_beats_also_while_nobody_tells_it_how_things_are(own: ControlRig) -> None:
+    until(own.beats, lambda beats: beats > 0)
+    before, beats = _wake_ups(own.process.pid), own.beats()
+    time.sleep(4)
+    assert 2 <= own.beats() - beats <= 3
+    assert _wake_ups(own.process.pid) - before <= 4
 
 
 def _wake_ups(pid: int) -> int:
