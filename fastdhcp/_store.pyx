@@ -6,7 +6,7 @@ from libc.string cimport memcpy
 
 from fastdhcp._atomic cimport (
     fence_full, fetch_and_u64, load_acquire_u64, load_relaxed_u32, load_relaxed_u64,
-    lowest_bit_u64, store_release_u32, store_release_u64,
+    lowest_bit_u64, prefetch, store_release_u32, store_release_u64,
 )
 from fastdhcp._entry cimport (
     ENTRY_MAX, ENTRY_PAD, ENTRY_WHOLE, EntryHeader, Kept, entry_aligned, entry_kept, entry_size,
@@ -24,8 +24,8 @@ from fastdhcp._journal cimport (
 )
 from fastdhcp._leases cimport (
     BLOCK_SIZE, CHUNK_SIZE, DECLINED, FREE, PENDING, RECORD_RELEASED, RINGS_MAX, RING_HEADER,
-    Binding, Copy, Record, Ring, Table, leases_block, leases_copy, leases_enter, leases_index,
-    leases_longs, leases_read, leases_record, leases_ring, node_now,
+    Binding, Copy, Entries, Record, Ring, Table, leases_block, leases_copy, leases_enter,
+    leases_entries, leases_index, leases_longs, leases_read, leases_record, leases_ring, node_now,
 )
 from fastdhcp._memory cimport Memory
 from fastdhcp._program cimport Input, input_kept
@@ -128,6 +128,10 @@ def wake_wanted(Memory memory, uint32_t process):
 
 # ---- recovery
 
+cdef enum:
+    AHEAD = 16                   # entries: as many misses as are worth waiting for at a time
+
+
 cdef enum Recovered:
     RECOVERED_OLD = 0
     RECOVERED_NEW = 1
@@ -155,15 +159,33 @@ cdef Recovered recover_entry(Table* t, const uint8_t* at, uint64_t sequence) noe
     return RECOVERED_NEW
 
 
+# Asks for the places of the index that an entry may need: nearly each is on a line of its own.
+cdef inline void recover_fetch(const Table* t, const uint8_t* at) noexcept nogil:
+    cdef const Record* r = <const Record*>at
+    cdef uint32_t network, grace_s
+    cdef Entries entries
+    journal_policy(t, r.vrf, r.address, NOWHERE, &network, &grace_s)
+    leases_entries(t, network, (<const uint64_t*>r.key)[0], &entries)
+    prefetch(entries.buckets[0])
+    prefetch(entries.buckets[1])
+
+
 cdef int recover(Memory memory, const unsigned char[::1] data, uint64_t sequence) except -1:
     cdef Table* t = &memory.table
-    cdef uint32_t at = 0
+    cdef uint32_t at = 0, ahead = 0, between = 0
     cdef uint32_t end = data.shape[0]
     cdef uint32_t size
     cdef int newer = 0
     cdef Recovered result = RECOVERED_OLD
     with nogil:
         while at < end:
+            while between < AHEAD and ahead < end:
+                size = entry_size(&data[ahead], end - ahead)
+                if size and (<const EntryHeader*>&data[ahead]).kind == ENTRY_WHOLE:
+                    recover_fetch(t, &data[ahead])
+                ahead = ahead + size if size else end
+                between += 1
+            between -= 1
             size = entry_size(&data[at], end - at)
             if size == 0:
                 break

@@ -37,8 +37,8 @@ PYTHON_TYPES = r"\b(object|bytes|bytearray|str|list|dict|tuple|set|Memory|Lease)
 CYTHON_FUNCTION = re.compile(r"^(?P<indent> *)(?:async )?(?P<kind>def|cdef|cpdef)\b(?P<rest>.*)$")
 ALLOCATION = re.compile(r"\b(malloc|calloc|realloc|PyMem_\w+|PyObject_Malloc)\b")
 LEAVES = {
-    "bpf", "channel", "crash", "eventfds", "exits", "interfaces", "kernel", "log", "netlink",
-    "offload", "options", "packet", "ports", "words",
+    "bpf", "channel", "collector", "crash", "eventfds", "exits", "interfaces", "kernel", "log",
+    "netlink", "offload", "options", "packet", "ports", "words",
 }  # fmt: skip
 """What all rooms share; the compiled data plane is on their level."""
 LEVELS = (

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from fastdhcp.collector import paused
 from fastdhcp.exits import EXIT_CONFIG
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -23,7 +24,8 @@ def serve(config: Path, http_fd: int | None) -> None:
 
     HUP reads the configuration again, USR1 logs the counters.
     """
-    from fastdhcp.supervisor.serve import serve as run
+    with paused():  # a fifth of the time that these take to be imported
+        from fastdhcp.supervisor.serve import serve as run
 
     sys.exit(run(config, http_fd=http_fd))
 

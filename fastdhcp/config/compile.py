@@ -10,9 +10,9 @@ import msgspec
 
 from fastdhcp._image import STRUCT_SIZES
 from fastdhcp._reservations import ReservationsView, lower_pools
+from fastdhcp.collector import paused
 from fastdhcp.config import tables
 from fastdhcp.config.class_tables import ClassTables
-from fastdhcp.config.collector import paused
 from fastdhcp.config.hints import HintPlaces, PoolKey, pool_keys
 from fastdhcp.config.identifiers import IDENTIFIERS_MAX
 from fastdhcp.config.links import Interface, Link, bind_links, trains_leave

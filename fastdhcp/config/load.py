@@ -9,11 +9,11 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
+from fastdhcp.collector import paused
 from fastdhcp.config import later, schema
 from fastdhcp.config.advice import advise, advise_on_addresses
 from fastdhcp.config.class_tables import check_programs
 from fastdhcp.config.classes import advise_on_classes, read_classes
-from fastdhcp.config.collector import paused
 from fastdhcp.config.definitions import read_definitions, written_definitions
 from fastdhcp.config.errors import ConfigError, Problem
 from fastdhcp.config.identifiers import read_identifiers, warn_of_unnamed
