@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from fastdhcp_bench.compare import main as compare
+from fastdhcp_bench.idle import idle
 from fastdhcp_bench.plots import plot
 from fastdhcp_bench.run import Mode, Plan, Report, measure
 from fastdhcp_bench.serve import serve
@@ -158,6 +159,7 @@ def bench(
 
 
 bench.add_command(compare)
+bench.add_command(idle)
 bench.add_command(plot)
 bench.add_command(serve)
 

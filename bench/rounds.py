@@ -66,15 +66,15 @@ def standing(contender: Contender, setup: Setup) -> Iterator[Stand]:
         yield Stand(contender, network, server, log)
 
 
-def _start(namespace: Namespace, *arguments: str) -> subprocess.Popen[bytes]:
-    """The generator, in a process of its own."""
+def start_load(namespace: Namespace, *arguments: str) -> subprocess.Popen[bytes]:
+    """The generator, in a process of its own, with its report to come as JSON."""
     argv = [sys.executable, "-P", "-m", "fastdhcp_bench.cli", "--json"]
     argv += arguments
     pipe = subprocess.PIPE
     return subprocess.Popen(namespace.argv(argv), stdout=pipe, stderr=pipe)
 
 
-def _finish(generator: subprocess.Popen[bytes]) -> Report:
+def finish_load(generator: subprocess.Popen[bytes]) -> Report:
     said, complained = generator.communicate()
     if not said:
         raise ContenderError(f"the generator failed: {complained.decode().strip()}")
@@ -87,7 +87,7 @@ def _wait_ready(
     """Until a client got a lease: the one sign of readiness that every server gives."""
     probe = (*arguments, "--clients", "1", "--first", str(PROBE_CLIENT), "--exchanges", "1")
     deadline = time.monotonic() + START_S
-    while not _finish(_start(generator, *probe, "--timeout", "0.1", "--tries", "3")).good:
+    while not finish_load(start_load(generator, *probe, "--timeout", "0.1", "--tries", "3")).good:
         if server.poll() is not None or time.monotonic() > deadline:
             raise ContenderError(f"no lease from it:\n{log.read_text()[-2000:]}")
 
@@ -118,9 +118,9 @@ def measure_once(contender: Contender, setup: Setup) -> Round:
     Raises as ``standing``, and ContenderError if no whole second was measured.
     """
     with standing(contender, setup) as stand:
-        generator = _start(stand.network.generator, *setup.load)
+        generator = start_load(stand.network.generator, *setup.load)
         with watched(stand.network, stand.server.pid, generator.pid) as watch:
-            report = _finish(generator)
+            report = finish_load(generator)
         dropped = stand.network.dropped()
         stand.end()
     moments = moments_of(report.by_second, watch)

@@ -16,9 +16,8 @@ from fastdhcp_bench.contenders import find_contender
 from fastdhcp_bench.host import Host
 from fastdhcp_bench.network import SUBNET
 from fastdhcp_bench.running import running
-from fastdhcp_bench.usage import Parties, Usage, Watch
+from fastdhcp_bench.usage import NOBODY, Parties, Usage, Watch
 
-NOBODY = -1
 LATE_S = 0.5
 """After the end of a second the watch has surely taken its figures."""
 

@@ -62,6 +62,10 @@ def group_cpu_seconds(group: int) -> float:
     return sum(found.cpu for found in processes() if group in (found.group, found.session))
 
 
+NOBODY = -1
+"""No process: a party that is not there."""
+
+
 @dataclass(frozen=True)
 class Parties:
     """Who takes part: the server's session, the generator's process, threads of its link's end."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fastdhcp_bench import idle, restart
 from fastdhcp_bench.compare import Setup
 from fastdhcp_bench.contenders import find_contender
 from fastdhcp_bench.network import (
@@ -58,6 +59,21 @@ def test_a_storm_ends_when_all_have_a_lease(folder: Path) -> None:
     made = measure_once(find_contender("durable"), setup_in(folder, clients=5000, storm=True))
     assert made.report.good and made.report.bound == 5000
     assert made.report.counts["completed"] == 5000
+
+
+def test_who_is_not_asked_wakes_up_once_a_second(folder: Path) -> None:
+    found = idle.measure(setup_in(folder, clients=10, window=10, seconds=5, workers=2), settle=3)
+    processes = ["supervisor", "dhcp-store", "dhcp-worker-0", "dhcp-worker-1", "dhcp-control"]
+    assert list(found) == processes and min(found.values()) >= 3
+    assert idle.too_many(found, 5) == []
+
+
+def test_a_restart_is_timed_and_its_memory_told(folder: Path) -> None:
+    """So few leases hardly share a page of the index."""
+    found = restart.measure(3000, 1, folder)
+    assert 0.1 < found["seconds"] < restart.GIVE_UP_S
+    assert 256 < found["shared octets a lease"] < 8192
+    assert 20 < found["private MB"] < 200
 
 
 def test_a_contender_serves_a_generator_elsewhere(folder: Path) -> None:
