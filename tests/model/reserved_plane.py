@@ -7,7 +7,6 @@ supervisor/policy.py; how a record changes is the business of the model of recor
 one step here.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -180,29 +179,3 @@ class Model:
     def _with(self, s: State, number: int, worker: Worker) -> State:
         other = s.workers[1 - number]
         return s._replace(workers=(other, worker) if number else (worker, other))
-
-
-def explore(model: Model) -> tuple[int, list[str]]:
-    """States that there are, and a shortest way to harm; empty: there is none."""
-    first = model.start()
-    came_by: dict[State, tuple[State, str] | None] = {first: None}
-    ahead = deque([first])
-    while ahead:
-        state = ahead.popleft()
-        if harm := model.harm(state):
-            return len(came_by), [*_way(came_by, state), harm]
-        for words, after in model.moves(state):
-            if after not in came_by:
-                came_by[after] = state, words
-                ahead.append(after)
-    return len(came_by), []
-
-
-def _way(came_by: dict[State, tuple[State, str] | None], state: State) -> list[str]:
-    words = []
-    step = came_by[state]
-    while step is not None:
-        state, said = step
-        words.append(said)
-        step = came_by[state]
-    return words[::-1]

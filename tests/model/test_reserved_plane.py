@@ -8,7 +8,8 @@ import itertools
 
 import pytest
 
-from tests.model.reserved_plane import RULES, Model, explore
+from tests.model.explore import explore
+from tests.model.reserved_plane import RULES, Model
 
 HISTORIES = [*itertools.product((False, True), repeat=3), (False, True, False, True)]
 """Whether the address is reserved: at the start, and after each reload."""
