@@ -1,6 +1,7 @@
 """The real store process over real segments, driven as supervisor and workers drive it."""
 
 import hashlib
+import itertools
 import json
 import os
 import select
@@ -23,6 +24,7 @@ from fastdhcp.config.compile import Ids, compile_image
 from fastdhcp.config.load import load
 from fastdhcp.eventfds import make_events, wake
 from fastdhcp.store.database import META_CHECKPOINT, META_FORMAT, META_IDENTITY, Database
+from fastdhcp.store.recovery import last_header, unabsorbed
 from fastdhcp.supervisor.segments import Segments
 from tests import _trial
 from tests.batches import batch_of
@@ -186,6 +188,10 @@ class Rig:
         """Until the change that ends there may be acknowledged."""
         wait_for(lambda: self.durable(position, worker), f"position {position} durable")
 
+    def wait_followed(self) -> None:
+        """Until the database has what the redo log has."""
+        wait_for(lambda: self.disk().followed == self.memory.sequence, "the database follows")
+
     # ---- what is on disk
 
     def disk(self) -> "Disk":
@@ -243,9 +249,9 @@ def show_disk(path: str) -> None:
     database = Database(Path(path), readonly=True)
     batches = [
         [sequence, entries(batch[database.header_of(batch).size :])]
-        for sequence, batch in database.batches()
+        for sequence, batch in itertools.chain(database.batches(), unabsorbed(database))
     ]
-    last = database.last_header()
+    last = last_header(database)
     for _, batch in batches:
         for entry in batch:
             entry.pop("key", None)
@@ -258,6 +264,7 @@ def show_disk(path: str) -> None:
                 "identity": database.read_meta(META_IDENTITY),
                 "checkpoint": database.read_meta(META_CHECKPOINT),
                 "format": database.read_meta(META_FORMAT),
+                "followed": database.sequences()[1],
                 "run": last and last.run,
                 "heads": last and last.heads,
             }

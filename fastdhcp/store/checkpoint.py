@@ -88,7 +88,8 @@ class Checkpoint:
         if self.trimmable:
             return 0.0
         if self.in_pass:
-            return max(self._handful_s() - now, self._locked_until_s - now, 0.0)
+            due_s = 0.0 if self.is_late(now) else self._handful_s() - now
+            return max(due_s, self._locked_until_s - now, 0.0)
         if self._wanted or self.tail_bytes > self.bound:
             return 0.0
         if self.last > self.sequence:

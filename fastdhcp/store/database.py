@@ -26,10 +26,11 @@ DATABASE_NAME = "leases"
 DATA_NAME, LOCK_FILE_NAME = "data.mdb", "lock.mdb"
 """Files of the environment."""
 RESTORE = "put a backup in its place (docs/INSTALL.md, Backup)"
-FORMAT = 2
+FORMAT = 3
 """Of journal, leases and meta together; a newer one is refused."""
 FORMAT_OLDEST = 1
-"""Its batches have header 1. It becomes FORMAT with the first commit of a run (put_format)."""
+"""Batches of 1 have header 1; beside 1 and 2 no redo log is written. An older one becomes FORMAT
+before the first commit of a run (put_format)."""
 MAP_SIZE = 1 << 40
 """1 TiB of address space; the file is as long as what is in it."""
 READERS_MAX = 126

@@ -41,17 +41,13 @@ from fastdhcp.store.database import (
 from fastdhcp.store.ids import Ids
 from fastdhcp.store.lock import StoreLocked, lock_state
 from fastdhcp.store.mark import open_store, set_mark
+from fastdhcp.store.pace import pace
 from fastdhcp.store.recovery import attach, begin_run, committed, rebuild, recover
 from fastdhcp.store.watch import Trouble, Watch, set_aside
 
 ROLE = "store"
 COMMIT_DELAY_S = 500e-6
 JOURNAL_SIZE_MAX = 4 << 30
-BATCH_BYTES = 64 << 10
-"""About 400 entries: then a sync starts without waiting for more."""
-LAZY_S = 20e-3
-LAZY_BYTES = 2 << 20
-"""The same two where no reply waits for the disk."""
 GATHER_S = 100e-6
 GATHER_PARTS = 8
 """How often it looks whether there is enough: so often, or in so many parts of a longer wait."""
@@ -240,7 +236,9 @@ class Store:
             # All keys in memory are of this order; on disk they are when a pass has ended.
             self.checkpoint.at_end[META_IDENTITY] = self.identity
             self.checkpoint.want()
-        self.commits = Commits(self.database, self.memory, self.clock, self.checkpoint, self.ids)
+        self.commits = Commits(
+            self.database, self.memory, self.clock, self.checkpoint, self.ids, self._published
+        )
 
     # ---- the loop
 
@@ -265,20 +263,12 @@ class Store:
     def _fails(self) -> bool:
         return self.memory.store_state == StoreState.STORE_FAILING
 
-    def _pace(self) -> tuple[float, int]:
-        """How long it waits for more, and how many octets are enough.
-
-        Where replies wait, what there is is enough once the workers that published it sleep: they
-        have taken all that had come, and the more a sync carries, the longer its clients wait.
-        """
-        if self.durable or self.asked is not None or self.checkpoint.is_late(time.monotonic()):
-            return self.delay_s, BATCH_BYTES if _store.at_work(self.memory) else 0
-        return max(self.delay_s, LAZY_S), min(LAZY_BYTES, self.memory.ring_size // 2)
-
     def _gather(self, since_s: float) -> None:
         """Waits for more to commit, unless there is enough; hears what others say meanwhile."""
         while True:
-            delay_s, enough_bytes = self._pace()
+            waited_for = self.durable or self.asked is not None
+            waited_for |= self.checkpoint.is_late(time.monotonic())
+            delay_s, enough_bytes = pace(self.memory, self.delay_s, waited_for=waited_for)
             look_s = max(GATHER_S, delay_s / GATHER_PARTS)
             enough = _store.pending_bytes(self.memory) >= enough_bytes
             left_s = 0.0 if enough else max(since_s + delay_s - time.monotonic(), 0.0)
@@ -288,17 +278,19 @@ class Store:
                 return
 
     def _commit(self) -> None:
-        done = self.commits.commit()
+        self.commits.commit(by_log=self.durable)
         if self._fails():
             self.retry_s = time.monotonic() + RETRY_S
-        if done:
-            for process, fd in enumerate(self.events):
-                if fd != self.event and _store.wake_wanted(self.memory, process):
-                    wake([fd])
-            crash_point("commit-woken")
-            self.commands.answer_durable()
-            self._send_ids()
+        self._send_ids()
         self.alarm.set(self.commits.trouble)
+
+    def _published(self) -> None:
+        """More is durable: who waits for it is told."""
+        for process, fd in enumerate(self.events):
+            if fd != self.event and _store.wake_wanted(self.memory, process):
+                wake([fd])
+        crash_point("commit-woken")
+        self.commands.answer_durable()
 
     def _sleep(self, now: float) -> None:
         """Until a worker wakes it, somebody speaks, or something is due."""
@@ -331,6 +323,7 @@ class Store:
             self.alarm.tell()
             self.files_alarm.tell()
             self._look_at_files()
+            self.commits.redo.look(now)
         if self.sweep_at is not None and self.memory.store_state == StoreState.STORE_OK:
             self.sweep_at = _store.sweep(self.memory, self.sweep_at, SWEEP_MAX)[0] or None
         if now >= self.touch_s:
@@ -341,13 +334,16 @@ class Store:
         """What the workers left behind; their clients have no ACK of it if it fails."""
         self.trouble = self.trouble or self._files_trouble()
         if self.trouble is not None:
-            self.database.close()
+            self._close()
             if not self._try_files(self.trouble):
                 log.error("store-failed", text=self.files_alarm.text)
                 return
-        if _store.pending_bytes(self.memory):
+        if _store.pending_bytes(self.memory) or self.commits.redo.batches:
             self.commits.commit()
-            self.commands.answer_durable()
+        self._close()
+
+    def _close(self) -> None:
+        self.commits.redo.close()
         self.database.close()
 
     # ---- the files
@@ -358,7 +354,7 @@ class Store:
         with busy(self.memory):  # a disk that is gone may not answer
             self.trouble = self._files_trouble()
         if self.trouble is not None:
-            self.database.close()
+            self._close()
             self._mend_files(self.trouble)
 
     def _files_trouble(self) -> Trouble | None:
@@ -398,6 +394,9 @@ class Store:
         self._open(known=True)
         try:
             attach(self.database, self.memory, self.clock)
+        except DataLost:  # the redo log went as well
+            self.database.close()
+            self._make_files()
         except BaseException:
             self.database.close()
             raise

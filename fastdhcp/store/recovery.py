@@ -1,5 +1,6 @@
 """How a store starts: afresh from disk into new segments, or attached under living workers.
 
+First of all the database gets what only the redo log has: all else is as if there were none.
 A fresh start replays chunks, then the journal behind the checkpoint, and says so by the segments'
 ready word; a store that dies before that gets new segments. An attaching store finds the ready
 word and never rebuilds the table: the segments are newer than the disk.
@@ -17,7 +18,7 @@ from fastdhcp._leases import BLOCK_SIZE
 from fastdhcp._memory import Memory
 from fastdhcp._strays import Strays, without
 from fastdhcp.crash import crash_point
-from fastdhcp.store.batch import header_size, write_header
+from fastdhcp.store.batch import Header, header_size, read_header, write_header
 from fastdhcp.store.busy import busy
 from fastdhcp.store.clock import Clock, Mark, settle_offset
 from fastdhcp.store.database import (
@@ -36,6 +37,7 @@ from fastdhcp.store.database import (
     read_floors,
 )
 from fastdhcp.store.ids import Ids
+from fastdhcp.store.redo import frames
 
 BEAT_CHUNKS = 1024
 """A long recovery shows that it lives: after so many chunks or batches."""
@@ -56,11 +58,34 @@ class Recovered:
     rekeyed: bool
 
 
+def absorb(database: Database) -> None:
+    """Puts what the redo log has, and the journal has not, into the journal; on disk when it
+    returns. Raises DiskFull, DatabaseError, OSError."""
+    missing = list(unabsorbed(database))
+    if missing:
+        with database.write() as transaction:
+            for sequence, batch in missing:
+                transaction.append(sequence, batch)
+            crash_point("absorb-before-sync")
+        crash_point("absorb-after-sync")
+
+
+def unabsorbed(database: Database) -> Iterator[tuple[int, bytes]]:
+    """What the redo log has and the journal has not; only of the run that the database is of, for a
+    backup may have been put there."""
+    match database.read_meta(META_SEGMENT):
+        case [int(run), _]:
+            last = max(database.sequences()[1], _first_batch(database) - 1)
+            yield from frames(database.path, last, run)
+
+
 def begin_run(database: Database, memory: Memory, clock: Clock, ids: Ids) -> None:
     """Fresh start, before the policy is known: node time, epoch, secret, ids.
 
-    Raises DatabaseError.
+    Raises DatabaseError, OSError.
     """
+    with busy(memory):
+        absorb(database)
     now = clock.read()
     secret = database.read_meta(META_SECRET)
     if not isinstance(secret, bytes):
@@ -124,9 +149,11 @@ def recover(
 def attach(database: Database, memory: Memory, clock: Clock) -> None:
     """Takes over from a store that died under living workers. May be called again if it raises.
 
-    Raises DiskFull, DataLost as committed(), DatabaseError.
+    Raises DiskFull, DataLost as committed(), DatabaseError, OSError.
     """
     positions = committed(database, memory)
+    with busy(memory):
+        absorb(database)
     # What the dead one copied and did not commit is in the journal, but no bit says so any more.
     _store.mark_all_dirty(memory)
     crash_point("attach-dirty")
@@ -145,7 +172,7 @@ def committed(database: Database, memory: Memory) -> list[int]:
     to them, or has less than was acknowledged: a backup, say."""
     match database.read_meta(META_SEGMENT):
         case [memory.segment_id, list(positions)] if len(positions) == memory.rings:
-            last = database.last_header()
+            last = last_header(database)
             if last and last.run == memory.segment_id:
                 positions = list(last.heads)
             durable = [memory.ring_durable(ring) for ring in range(memory.rings)]
@@ -153,6 +180,12 @@ def committed(database: Database, memory: Memory) -> list[int]:
                 return positions
             raise DataLost(f"{database.path}: is older than the table in memory")
     raise DataLost(f"{database.path}: is of another run than the table in memory")
+
+
+def last_header(database: Database) -> Header | None:
+    """Of the last batch on disk."""
+    missing = list(unabsorbed(database))
+    return read_header(missing[-1][1]) if missing else database.last_header()
 
 
 def rebuild(

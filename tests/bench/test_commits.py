@@ -38,7 +38,7 @@ def test_a_commit_of_128_changes(benchmark: BenchmarkFixture, tmp_path: Path) ->
     recover(database, store, clock, ["hw-address"], fds["bits"])
     bound = tail_bound(database, 1 << 30)
     checkpoint = Checkpoint(store, database, bound, time.monotonic())
-    commits = Commits(database, store, clock, checkpoint, ids)
+    commits = Commits(database, store, clock, checkpoint, ids, published=lambda: None)
     rounds = 2000 if benchmark.enabled else 2
     addresses = iter(range(FIRST, FIRST + (rounds + 1) * CHANGES))
 

@@ -21,7 +21,8 @@ from fastdhcp._leases import BLOCK_SIZE, BindingState, RecordFlag, Role
 from fastdhcp._memory import Memory
 from fastdhcp.cli.client import Client as ControlClient
 from fastdhcp.store import recovery
-from fastdhcp.store.database import Database
+from fastdhcp.store.database import DATA_NAME, Database
+from fastdhcp.store.redo import REDO_NAME
 from fastdhcp.supervisor.segments import Segments
 from tests.crash.ledger import Ledger, text
 from tests.crash.reserved import Reserved, class_of
@@ -101,11 +102,15 @@ def living(supervisor: int) -> Iterator[View]:
 def on_disk(state: Path, scratch: Path, workers: int, offset_ns: int) -> Iterator[View]:
     """What a start would find, from a copy of the environment. No store may live."""
     scratch.mkdir(exist_ok=True)
-    shutil.copyfile(state / "data.mdb", scratch / "data.mdb")
+    for name in (DATA_NAME, REDO_NAME):
+        (scratch / name).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(state / name, scratch / name)
     (scratch / "lock.mdb").unlink(missing_ok=True)
     segments = Segments.make(workers, 1024)
-    database = Database(scratch, readonly=True)
+    database = Database(scratch)
     try:
+        recovery.absorb(database)
         memory = Memory(dict(segments.fds), workers + Role.ROLE_LINK)
         memory.time_offset_ns = offset_ns
         recovery.replay_disk(database, memory)

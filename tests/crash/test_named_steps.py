@@ -20,8 +20,11 @@ APPLY_STEPS_SHORT = [3, 6, 7, 9, 12, 14, 15, 21, 22]
 STORE_POINTS = {
     "commit-before-take": 300,
     "commit-after-take": 300,
-    "commit-before-sync": 300,
-    "commit-after-sync": 300,
+    "log-before-write": 300,
+    "log-before-sync": 300,
+    "log-after-sync": 300,
+    "commit-before-sync": 10,
+    "commit-after-sync": 10,
     "commit-settled": 300,
     "commit-woken": 300,
     "checkpoint-begun": 2,
@@ -34,7 +37,7 @@ STORE_POINTS = {
 }
 """Points, and when a store comes by for the how-manieth time it dies there: late enough that each
 successor gets something done before its own turn comes."""
-STORE_POINTS_SHORT = ["commit-before-sync", "commit-after-sync", "checkpoint-put", "trim-after"]
+STORE_POINTS_SHORT = ["log-before-sync", "log-after-sync", "commit-after-sync", "trim-after"]
 CHANGES = 600
 """Of one worker, before it dies at its step."""
 LOAD_S, LOAD_LONG_S = 1.5, 4.0

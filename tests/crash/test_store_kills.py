@@ -18,6 +18,9 @@ from tests.store_rig import STORE, Rig, killed, wait_for
 COMMIT_POINTS = [
     "commit-before-take",
     "commit-after-take",
+    "log-before-write",
+    "log-before-sync",
+    "log-after-sync",
     "commit-before-sync",
     "commit-after-sync",
     "commit-settled",
@@ -168,6 +171,30 @@ def test_killed_in_an_attach(tmp_path, point):
         records = rig.records()
         cut_power(rig, ledger)
         assert rig.records() == records
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize("point", ["absorb-before-sync", "absorb-after-sync"])
+def test_killed_while_the_database_gets_what_the_redo_log_has(tmp_path, point, fresh):
+    with Rig(tmp_path) as rig:
+        ledger = Ledger(rig, seed=13)
+        assert rig.start("log-after-sync:3") is not None
+        drive(rig, ledger, until=lambda: False)
+        assert killed(rig.reap())
+        ledger.hear()
+        disk = rig.disk()
+        assert disk.batches[-1][0] > disk.followed
+        if fresh:
+            ledger.forget_untold()
+            rig.new_segments()
+        rig.start(point)
+        assert killed(rig.reap())
+        if fresh:
+            rig.new_segments()
+        assert rig.start()["attached"] != fresh
+        ledger.check()
+        settle(rig, ledger)
+        cut_power(rig, ledger)
 
 
 def test_another_error_of_the_disk_ends_the_store_and_its_successor_attaches(tmp_path, capfd):

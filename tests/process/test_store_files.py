@@ -72,6 +72,7 @@ def bind_some(rig):
         position = rig.bind(NETWORK + 1 + i * 40, worker=i % 2)
     rig.wait_durable(position, 1)
     wait_for(lambda: rig.memory.ring_durable(0) == rig.memory.ring_head(0), "all durable")
+    rig.wait_followed()
 
 
 def alarms(rig):

@@ -31,7 +31,7 @@ def rig(tmp_path):
 
 
 def test_nothing_is_durable_before_it_is_on_disk(rig):
-    assert rig.start("commit-before-sync") is not None
+    assert rig.start("log-before-write") is not None
     position = rig.bind(ADDRESS)
     assert killed(rig.reap())
     assert not rig.durable(position)
@@ -356,7 +356,7 @@ def test_a_store_of_another_run_is_set_aside(rig, tmp_path, capfd):
 
 
 def test_an_attach_publishes_and_wakes_all(rig):
-    rig.start("commit-after-sync")
+    rig.start("log-after-sync")
     position = rig.bind(ADDRESS)
     assert killed(rig.reap())
     assert not rig.durable(position)

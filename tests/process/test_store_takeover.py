@@ -90,6 +90,7 @@ def test_a_backup_written_over_the_file_of_a_running_server(rig, busy):
     backup = data.read_bytes()
     for i in range(50):
         rig.wait_durable(rig.bind(NETWORK + 30000 + i * 67))
+    rig.wait_followed()
     os.kill(rig.process.pid, signal.SIGSTOP)  # it shall not see the file while it is empty
     write_over(data, backup)
     if busy:
