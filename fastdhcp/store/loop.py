@@ -323,7 +323,8 @@ class Store:
             self.alarm.tell()
             self.files_alarm.tell()
             self._look_at_files()
-            self.commits.redo.look(now)
+            with busy(self.memory):
+                self.commits.redo.look(now)
         if self.sweep_at is not None and self.memory.store_state == StoreState.STORE_OK:
             self.sweep_at = _store.sweep(self.memory, self.sweep_at, SWEEP_MAX)[0] or None
         if now >= self.touch_s:

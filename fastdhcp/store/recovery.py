@@ -37,7 +37,7 @@ from fastdhcp.store.database import (
     read_floors,
 )
 from fastdhcp.store.ids import Ids
-from fastdhcp.store.redo import frames
+from fastdhcp.store.redo import REDO_NAME, frames
 
 BEAT_CHUNKS = 1024
 """A long recovery shows that it lives: after so many chunks or batches."""
@@ -60,7 +60,7 @@ class Recovered:
 
 def absorb(database: Database) -> None:
     """Puts what the redo log has, and the journal has not, into the journal; on disk when it
-    returns. Raises DiskFull, DatabaseError, OSError."""
+    returns. Raises DiskFull, DataLost, DatabaseError."""
     missing = list(unabsorbed(database))
     if missing:
         with database.write() as transaction:
@@ -72,17 +72,23 @@ def absorb(database: Database) -> None:
 
 def unabsorbed(database: Database) -> Iterator[tuple[int, bytes]]:
     """What the redo log has and the journal has not; only of the run that the database is of, for a
-    backup may have been put there."""
+    backup may have been put there. Raises DataLost, DatabaseError."""
     match database.read_meta(META_SEGMENT):
         case [int(run), _]:
             last = max(database.sequences()[1], _first_batch(database) - 1)
-            yield from frames(database.path, last, run)
+            try:
+                yield from frames(database.path, last, run)
+            except OSError as error:
+                raise DataLost(
+                    f"{database.path / REDO_NAME} cannot be read ({error.strerror}); it may have "
+                    "the leases of the last tenth of a second: remove it to start without them"
+                ) from error
 
 
 def begin_run(database: Database, memory: Memory, clock: Clock, ids: Ids) -> None:
     """Fresh start, before the policy is known: node time, epoch, secret, ids.
 
-    Raises DatabaseError, OSError.
+    Raises DatabaseError.
     """
     with busy(memory):
         absorb(database)
@@ -149,7 +155,7 @@ def recover(
 def attach(database: Database, memory: Memory, clock: Clock) -> None:
     """Takes over from a store that died under living workers. May be called again if it raises.
 
-    Raises DiskFull, DataLost as committed(), DatabaseError, OSError.
+    Raises DiskFull, DataLost as committed(), DatabaseError.
     """
     positions = committed(database, memory)
     with busy(memory):

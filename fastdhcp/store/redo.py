@@ -25,7 +25,7 @@ from fastdhcp.store.batch import read_header
 from fastdhcp.store.database import sync_folder
 
 REDO_NAME = "redo.log"
-REDO_SIZE = 8 << 20
+REDO_SIZE = 4 << 20
 REDO_SHARE = 16
 """Of a small file system the log takes no more than one part in so many, and none if less than
 twice its size is free: the leases themselves need room, too."""

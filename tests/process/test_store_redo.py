@@ -77,6 +77,31 @@ def test_a_log_and_a_lock_file_that_are_removed_together_cost_nothing(rig, capfd
     assert rig.start()["leases"] == 4
 
 
+def test_a_log_that_cannot_be_read_is_named_at_a_start(rig, capfd):
+    die_with_batches_in_the_log(rig)
+    log(rig).unlink()
+    log(rig).mkdir()
+    rig.new_segments()
+    assert rig.start() is None
+    assert rig.reap() == 65
+    said = capfd.readouterr().err
+    assert "redo.log cannot be read (Is a directory); it may have the leases of the last" in said
+
+
+def test_a_successor_needs_no_log_that_it_can_read(rig):
+    """All leases are in memory, and in new files soon."""
+    die_with_batches_in_the_log(rig)
+    log(rig).unlink()
+    log(rig).mkdir()
+    assert rig.start()["attached"]
+    assert rig.alarms[0]["text"].startswith(f"{log(rig)} cannot be read")
+    assert len(rig.records()) == 4
+    log(rig).rmdir()
+    rig.kill()
+    rig.new_segments()
+    assert rig.start()["leases"] == 4
+
+
 def test_a_log_of_another_run_is_not_taken(rig, tmp_path):
     """A backup of another server, or of an older run, was put in place and the log left there."""
     rig.start()

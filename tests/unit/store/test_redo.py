@@ -198,13 +198,13 @@ def test_where_there_is_no_room_there_is_no_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / REDO_NAME).write_bytes(b"of an older run")
-    nearly_full = SimpleNamespace(f_blocks=1 << 30, f_frsize=4096, f_bavail=4000)
+    nearly_full = SimpleNamespace(f_blocks=1 << 30, f_frsize=4096, f_bavail=2000)
     monkeypatch.setattr(os, "statvfs", lambda _: nearly_full)
     log = RedoLog(tmp_path, 0.0)
     assert "redo.log cannot be made: No space left on device" in capfd.readouterr().err
     assert not log.append(1, batch(b""))
     assert list(tmp_path.iterdir()) == []
-    nearly_full.f_bavail = 5000
+    nearly_full.f_bavail = 2100
     log.look(RETRY_S - 1.0)
     assert not log.append(1, batch(b""))
     log.look(RETRY_S)
