@@ -1,6 +1,5 @@
 """Start, stop, restart, reload, a second server, and idling."""
 
-import os
 import re
 import signal
 import time
@@ -145,6 +144,7 @@ def test_an_address_that_an_interface_gets_later_is_served(lab: Lab, link: LinkC
 
 def test_idle_the_processes_use_under_a_hundredth_of_a_core(lab: Lab, link: LinkClient) -> None:
     server = FastDHCP(lab, "server", lan())
+    server.process.wait_for("control-ready")
     dora(link.ask, mac(1))
     time.sleep(1)
     pids = [server.process.pid, *server.process.children()]
@@ -155,5 +155,5 @@ def test_idle_the_processes_use_under_a_hundredth_of_a_core(lab: Lab, link: Link
 
 
 def _cpu_s(pids: list[int]) -> float:
-    rows = (Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split() for pid in pids)
-    return sum(int(row[11]) + int(row[12]) for row in rows) / os.sysconf("SC_CLK_TCK")
+    """By the scheduler, which counts nanoseconds: a tick is charged whole to whom it meets."""
+    return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pids) / 1e9
