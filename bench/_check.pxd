@@ -87,6 +87,8 @@ cdef inline int _check_offer(Machine* m, uint32_t client, const Answer* answer) 
         return ERROR_WRONG_CIADDR
     if _held_by_another(m, answer.yiaddr, client):
         return ERROR_OFFER_TWICE
+    if m.inquire and m.clients[client].address not in (0, answer.yiaddr):
+        return ERROR_ADDRESS_MOVED      # RFC 2131 4.3.1: the client's current address comes first
     return _check_lease(m, client, answer)
 
 
@@ -132,6 +134,10 @@ cdef inline void _offer(Machine* m, uint32_t index, const Answer* answer) noexce
     cdef Client* client = &m.clients[index]
     cdef Slot* slot = &m.slots[client.slot]
     histogram_add(&m.offer, m.now_ns - slot.asked_ns)
+    if m.inquire and client.address:
+        histogram_add(&m.exchange, m.now_ns - slot.started_ns)
+        client_finish(m, index, True)
+        return
     client.asked = answer.yiaddr
     client.server_id = answer.server_id
     client.step = REQUESTING

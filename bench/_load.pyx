@@ -160,6 +160,7 @@ cdef class Load:
                 the sum must be 1000. Who holds none always does a full DORA
     train       messages in one sendmsg at most, 1 to 64
     rate        exchanges to start a second at most, 0 = no limit but the window
+    lease_time  ask for a time (option 51), a second more in each of a client's exchanges
     circuit_id_size  octets of sub-option 1 of option 82: "port-", the client's number, dots
     request_lists  option 55: one of them each, by the client's number
     expect      options that each OFFER and ACK must carry: code to value
@@ -173,7 +174,7 @@ cdef class Load:
         self, int fd, tuple server, uint32_t relay, *, uint32_t clients, uint32_t window,
         uint32_t first=0, int64_t timeout_ns=SECOND_NS, uint32_t tries=4, uint32_t seed=1,
         tuple weights=(1000, 0, 0, 0), uint16_t train=TRAIN_COUNT_MAX, double rate=0,
-        bint client_id=False, bint hostname=False, int circuit_id_size=0,
+        bint client_id=False, bint hostname=False, bint lease_time=False, int circuit_id_size=0,
         bytes vendor_class=b"", tuple request_lists=(), dict expect=None,
         uint32_t relays=1, uint32_t burst=1, bint backoff=False, int frames=-1,
     ):
@@ -210,6 +211,7 @@ cdef class Load:
         self.mix(0, 0)
         self.m.form.client_id = client_id
         self.m.form.hostname = hostname
+        self.m.form.lease_time = lease_time
         self.m.form.circuit_id_size = <uint8_t>circuit_id_size
         self.m.form.vendor_class_size = <uint8_t>len(vendor_class)
         memcpy(self.m.form.vendor_class, <const char*>vendor_class, len(vendor_class))
@@ -270,6 +272,15 @@ cdef class Load:
         _demand(len(weights) == KIND_COUNT and sum(weights) == 1000, "the weights make 1000")
         for kind, weight in enumerate(weights):
             self.m.weights[<int>kind] = weight
+
+    def inquire(self, bint inquire) -> None:
+        """From the next turn on who holds a lease sends a DISCOVER and leaves it at the OFFER."""
+        self.m.inquire = inquire
+
+    def reorder(self, uint32_t seed) -> None:
+        """From the next turn on clients take turns in the order that comes of this seed."""
+        self.m.known.stride = _coprime_stride(max(self.m.known.count, 1), seed)
+        self.m.others.stride = _coprime_stride(self.m.others.count, seed)
 
     def mix(self, uint32_t known, uint32_t mille) -> None:
         """From the next turn on `mille` of 1000 starts are turns of the first `known` clients.

@@ -30,6 +30,7 @@ cdef enum:
     REQUEST_LIST_MAX = 64
     REQUEST_LISTS_MAX = 4
     VENDOR_CLASS_MAX = 64
+    LEASE_ASKED_S = 3600        # and a second more for each exchange that the client had
 
 
 # What all requests of a run have in common.
@@ -39,6 +40,7 @@ cdef struct Form:
     uint16_t size               # of every request: a train has one length
     bint client_id
     bint hostname
+    bint lease_time             # option 51, a longer one each time
     uint8_t circuit_id_size     # 0: no option 82
     uint8_t vendor_class[VENDOR_CLASS_MAX]
     uint8_t vendor_class_size   # 0: no option 60
@@ -58,6 +60,7 @@ cdef struct Ask:
     uint32_t giaddr
     uint32_t requested
     uint32_t server_id
+    uint32_t lease_s
 
 
 # relayed: by a relay agent; else by a client on the link, which may ask for broadcasts.
@@ -79,6 +82,8 @@ cdef inline void form_init(Form* form, bint relayed, bint broadcast) noexcept no
         size += 2 + CLIENT_ID_SIZE
     if form.hostname:
         size += 2 + HOSTNAME_SIZE
+    if form.lease_time:
+        size += 6
     if form.circuit_id_size:
         size += 2 + 2 + form.circuit_id_size
     if form.vendor_class_size:
@@ -143,6 +148,8 @@ cdef inline void request_write(const Form* form, const Ask* ask, uint8_t* at) no
         write_option_u32(&w, OPTION_REQUESTED_ADDRESS, ask.requested)
     if ask.server_id:
         write_option_u32(&w, OPTION_SERVER_ID, ask.server_id)
+    if ask.lease_s:
+        write_option_u32(&w, OPTION_LEASE_TIME, ask.lease_s)
     if form.vendor_class_size:
         write_option(&w, OPTION_VENDOR_CLASS, Span(&form.vendor_class[0], form.vendor_class_size))
     if form.request_list_count:

@@ -145,6 +145,7 @@ cdef struct Machine:
     uint32_t seed
     uint64_t random
     uint32_t weights[KIND_COUNT]        # per mille
+    bint inquire                # who holds a lease sends a DISCOVER and leaves it at the OFFER
     uint32_t tries
     int64_t timeout_ns
     bint backoff                # RFC 2131 4.1: twice as long each time, one second more or less

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from bench._messages cimport Ask, request_write
+from bench._messages cimport LEASE_ASKED_S, Ask, request_write
 from bench._owners cimport owners_get, owners_remove
 from bench._state cimport (
     COUNT_COMPLETED, COUNT_FAILED, COUNT_RELEASES, COUNT_RENEWALS, COUNT_RENEWED_AT_ONCE,
@@ -87,6 +87,7 @@ cdef inline void _ask(Machine* m, uint32_t index, Ask* ask) noexcept nogil:
     cdef Client* client = &m.clients[index]
     ask.client = index
     ask.xid = client.xid
+    ask.lease_s = LEASE_ASKED_S + client.exchanges if m.form.lease_time else 0
     ask.secs = client.secs
     ask.type = DISCOVER if client.step == SELECTING else REQUEST
     ask.ciaddr = client.address if client.step == RENEWING else 0
@@ -139,6 +140,7 @@ cdef inline void client_release(Machine* m, uint32_t index) noexcept nogil:
     ask.ciaddr = client.address
     ask.giaddr = m.relay + client.relay
     ask.requested = 0
+    ask.lease_s = 0             # RFC 2131 table 5: MUST NOT
     ask.server_id = client.server_id
     request_write(&m.form, &ask, train_next(&m.train, _source(m, client)))
     m.sent[ask.type] += 1

@@ -1,13 +1,15 @@
 """`fastdhcp bench`: the load generator on the command line."""
 
 import sys
-from typing import Any
+from typing import Any, get_args
 
 import click
 import msgspec
 
 from fastdhcp_bench.compare import main as compare
+from fastdhcp_bench.flat import flat
 from fastdhcp_bench.idle import idle
+from fastdhcp_bench.last import last
 from fastdhcp_bench.plots import plot
 from fastdhcp_bench.run import Mode, Plan, Report, measure
 from fastdhcp_bench.serve import serve
@@ -97,7 +99,7 @@ def _complete(plan: dict[str, Any], context: click.Context) -> None:
 @click.option("--clients", default=1000, show_default=True, help="Number of clients.")
 @click.option("--first", default=0, show_default=True, help="Number of the first client.")
 @click.option("--window", default=64, show_default=True, help="Most exchanges in flight.")
-@click.option("--mode", type=click.Choice(["dora", "renew", "reboot", "mix"]), default="dora")
+@click.option("--mode", type=click.Choice(get_args(Mode)), default="dora")
 @click.option("--seconds", type=float, help="Seconds to measure  [default: 10]")
 @click.option("--exchanges", type=int, help="Number of exchanges to measure, instead.")
 @click.option("--warmup", default=0.0, help="Seconds before the measurement starts.")
@@ -113,6 +115,7 @@ def _complete(plan: dict[str, Any], context: click.Context) -> None:
 @click.option("--train", default=64, show_default=True, help="Messages per system call.")
 @click.option("--client-id", is_flag=True, help="Send option 61.")
 @click.option("--hostname", is_flag=True, help="Send option 12.")
+@click.option("--lease-time", is_flag=True, help="Ask for a longer lease time each time.")
 @click.option("--circuit-id", is_flag=True, help="Send option 82 with one circuit-id per client.")
 @click.option("--circuit-id-size", default=15, show_default=True, help="Its octets.")
 @click.option("--vendor-class", default="", metavar="TEXT", help="Send option 60.")
@@ -159,7 +162,9 @@ def bench(
 
 
 bench.add_command(compare)
+bench.add_command(flat)
 bench.add_command(idle)
+bench.add_command(last)
 bench.add_command(plot)
 bench.add_command(serve)
 

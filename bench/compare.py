@@ -174,7 +174,7 @@ def _refuse(setup: Setup, loads: tuple[float, ...], overload: bool, witness: boo
 )  # fmt: skip
 @click.option("--witness", is_flag=True, help="Also by perfdhcp, beside this generator.")
 @click.option("--workers", default=2, show_default=True)
-@click.option("--mode", type=click.Choice(["dora", "renew", "reboot"]), default="dora")
+@click.option("--mode", type=click.Choice(["dora", "discover", "renew", "reboot"]), default="dora")
 @click.option("--directory", metavar="DIR", help="Folder for the state directories.")
 @click.option(
     "--nic", is_flag=True,

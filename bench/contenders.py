@@ -84,6 +84,8 @@ runtime-directory = "{{directory}}/run"
 
 [defaults]
 lease-time = {LEASE_TIME_S}
+lease-time-min = 300
+lease-time-max = "30d"
 authoritative = true
 
 {policy or SMALL}"""
@@ -171,6 +173,13 @@ CONTENDERS = {
         ),
     )
 }  # fmt: skip
+
+
+def wide(bits: int = 8) -> Contender:
+    """The durable one with a subnet of so long a prefix, all of it a pool: for more clients than
+    the others' has room for, or as many as fill it."""
+    subnet = IPv4Network(f"{POOL[0]}/{bits}", strict=False)
+    return _contender("wide", "commit", f'[[subnets]]\nsubnet = "{subnet}"\npools = ["{subnet}"]\n')
 
 
 def find_contender(text: str) -> Contender:

@@ -46,7 +46,7 @@ def echo(workers: int) -> Iterator[int]:
             assert process.wait(PATIENCE_S) == 0
 
 
-@pytest.mark.parametrize("mode", ["dora", "renew", "reboot", "mix"])
+@pytest.mark.parametrize("mode", ["dora", "discover", "renew", "reboot", "mix"])
 def test_two_processes_answer_all(mode: Mode) -> None:
     assert {bpf.steer(chaddr_of(client), 2) for client in range(20)} == {0, 1}
     with echo(workers=2) as port:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fastdhcp_bench import idle, restart
+from fastdhcp_bench import flat, idle, last, restart
 from fastdhcp_bench.compare import Setup
 from fastdhcp_bench.contenders import find_contender
 from fastdhcp_bench.network import (
@@ -66,6 +66,25 @@ def test_who_is_not_asked_wakes_up_once_a_second(folder: Path) -> None:
     processes = ["supervisor", "dhcp-store", "dhcp-worker-0", "dhcp-worker-1", "dhcp-control"]
     assert list(found) == processes and min(found.values()) >= 3
     assert idle.too_many(found, 5) == []
+
+
+def test_known_clients_among_few_and_among_many(folder: Path) -> None:
+    setup = setup_in(folder, clients=3000, seconds=2, window=64)
+    rounds = flat.measure([100, 3000], setup, settle=0)
+    lines = flat.lines_of(rounds)
+    assert [(line.mode, line.leases) for line in lines] == [
+        ("discover", 100), ("discover", 3000), ("renew", 100), ("renew", 3000)
+    ]  # fmt: skip
+    assert all(line.errors == {} and line.rate > 50 and line.cpu_us > 0 for line in lines)
+    assert lines[0].cpu_ratio == lines[2].cpu_ratio == 1
+
+
+def test_the_last_addresses_of_a_pool_are_found(folder: Path) -> None:
+    """Were one missing, or one too many, it would say so."""
+    found = last.measure(22, 5, setup_in(folder, clients=last.places(22), workers=2), settle=0)
+    states = ["empty", "filled but for them", "full but for one"]
+    assert [times.state for times in found] == states
+    assert all(0 < times.offer < times.exchange <= times.slowest for times in found)
 
 
 def test_a_restart_is_timed_and_its_memory_told(folder: Path) -> None:
