@@ -10,7 +10,8 @@ from fastdhcp._image cimport (
     BLOCK_WORDS, NOWHERE, Pool, image_find_pool, image_pool, image_pool_mask,
 )
 from fastdhcp._leases cimport (
-    BLOCK_SIZE, Table, leases_bits, leases_block, leases_enter, leases_reserved, node_now,
+    BLOCK_SIZE, Table, leases_bits, leases_block, leases_end, leases_enter, leases_is_block,
+    leases_reserved, node_now,
 )
 from fastdhcp._memory cimport Memory
 from fastdhcp._reservations cimport (
@@ -217,15 +218,15 @@ def clear_unreserved(Memory memory, const unsigned char[::1] buffer=None):
     cdef uint32_t block
     cdef int word
     with nogil:
-        for block in range(memory.table.node.block_capacity):
-            if load_relaxed_u64(&memory.table.directory[block]):
+        for block in range(leases_end(&memory.table)):
+            if leases_is_block(&memory.table, block):
                 for word in range(<int>BLOCK_WORDS):
                     clear_word(&memory.table, reservations, block, word)
 
 
 cdef void clear_word(Table* t, const Reservations* reservations, uint32_t block,
                      int word) noexcept nogil:
-    cdef uint64_t key = load_relaxed_u64(&t.directory[block]) - 1
+    cdef uint64_t key = load_relaxed_u64(&t.places[block]) - 1
     cdef uint64_t* bits = &leases_reserved(t, block)[word]
     cdef uint64_t left = load_relaxed_u64(bits)
     cdef uint64_t bit

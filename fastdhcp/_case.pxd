@@ -13,7 +13,7 @@ from fastdhcp._engine cimport View, engine_asked
 from fastdhcp._handle cimport Handled, consider, decide_and_apply, handled_clear
 from fastdhcp._image cimport NOWHERE
 from fastdhcp._leases cimport (
-    BLOCK_SIZE, Table, leases_block, leases_entries, leases_fetch, leases_fetch_first,
+    Table, leases_entries, leases_fetch, leases_fetch_first, leases_number,
 )
 from fastdhcp._scope cimport Arrival
 from fastdhcp._stats cimport DROP_NONE, DropReason
@@ -38,7 +38,7 @@ cdef inline bint case_is_sought(const Case* c) noexcept nogil:
 # First: whose it is, as `consider` says; what will be looked up by that is asked for, the record of
 # the address that it is about, and the index.
 cdef inline void case_consider(Table* t, Case* c, uint32_t now) noexcept nogil:
-    cdef uint32_t asked, block
+    cdef uint32_t asked
     handled_clear(&c.handled)
     if c.reason == DROP_NONE:
         c.reason = consider(t, &c.packet, c.arrival, now, &c.view, &c.handled)
@@ -50,9 +50,9 @@ cdef inline void case_consider(Table* t, Case* c, uint32_t now) noexcept nogil:
         prefetch(c.view.entries.buckets[1])
     asked = engine_asked(&c.packet)
     if asked:
-        block = leases_block(t, c.handled.scope.vrf, asked)
-        if block != NOWHERE:
-            leases_fetch(t, block * BLOCK_SIZE + (asked & 255))
+        c.view.asked_number = leases_number(t, c.handled.scope.vrf, asked)
+        if c.view.asked_number != NOWHERE:
+            leases_fetch(t, c.view.asked_number)
 
 
 # Second: what the index names for the client is asked for.

@@ -6,8 +6,8 @@ from libc.string cimport memcmp
 from fastdhcp._atomic cimport load_relaxed_u64, lowest_bit_u64
 from fastdhcp._image cimport BLOCK_WORDS, NOWHERE, Image, Pool, image_pool_mask
 from fastdhcp._leases cimport (
-    BLOCK_SIZE, DECLINED, FREE, PENDING, Record, Table, leases_bits, leases_block, leases_record,
-    leases_reserved,
+    BLOCK_SIZE, DECLINED, FREE, PENDING, Record, Table, leases_bits, leases_block, leases_end,
+    leases_is_block, leases_record, leases_reserved,
 )
 
 
@@ -50,9 +50,7 @@ cdef void census_pool(const Table* t, const Image* image, const Pool* pool, uint
 cdef void census_table(const Table* t, uint32_t now, Tally* sums) noexcept nogil:
     cdef uint32_t block
     cdef int word
-    for block in range(t.node.block_capacity):
-        if load_relaxed_u64(&t.directory[block]) == 0:
-            continue
+    for block in range(leases_end(t)):
         for word in range(BLOCK_WORDS):
             tally_word(t, block * BLOCK_SIZE + word * 64,
                        load_relaxed_u64(&leases_bits(t, block)[word]), now, sums)
@@ -64,8 +62,8 @@ cdef uint32_t census_chaddr(const Table* t, const uint8_t* chaddr, uint8_t hlen,
     cdef uint32_t found = 0
     cdef uint32_t i
     cdef const Record* r
-    while block[0] < t.node.block_capacity and found + BLOCK_SIZE <= room:
-        if load_relaxed_u64(&t.directory[block[0]]) != 0:
+    while block[0] < leases_end(t) and found + BLOCK_SIZE <= room:
+        if leases_is_block(t, block[0]):
             for i in range(BLOCK_SIZE):
                 r = leases_record(t, block[0] * BLOCK_SIZE + i)
                 if r.version and r.hlen == hlen and memcmp(r.chaddr, chaddr, hlen) == 0:

@@ -29,6 +29,7 @@ cdef struct View:
     const Reservation* reservation  # the client's; NULL: it has none
     uint64_t key[2]              # client key
     Entries entries              # where the index has it; buckets[0] NULL: nobody has asked yet
+    uint32_t asked_number        # the asked record's; NOWHERE: it has none, or nobody looked
     const uint64_t* classes      # CLASS_WORDS; set only if the image has classes
     Params* made                 # room for a row with values laid over it
     uint8_t htype                # the hardware that speaks

@@ -112,14 +112,15 @@ cdef inline void place_at(const Table* t, const Scope* scope, const View* v, uin
     p.allowed = is_allowed(t, scope, v, around, p, address)
 
 
-# An address of the scope's link, with its record. False: the record stayed locked.
+# An address of the scope's link, with its record; `number`: that, if somebody has looked, or
+# NOWHERE. False: the record stayed locked.
 cdef bint gather_place(const Table* t, const Scope* scope, const View* v, uint32_t address,
-                       Place* p) noexcept nogil:
+                       uint32_t number, Place* p) noexcept nogil:
     cdef uint32_t subnet = subnet_here(t.image, scope, address)
     if subnet == NOWHERE:
         no_place(p)
         return True
-    if not leases_read_address(t, scope.vrf, address, &p.binding):
+    if not leases_read_address(t, scope.vrf, address, number, &p.binding):
         return False
     place_at(t, scope, v, address, subnet, p)
     return True
@@ -183,7 +184,7 @@ cdef bint free_in_pool(Table* t, const Scope* scope, const Pool* pool, View* v,
         address = bitmap_next(t, pool, v.now)
         if address == 0 or address == passed.first or passed.count == LATELY_TRIES:
             return False
-        if not (gather_place(t, scope, v, address, &v.free)
+        if not (gather_place(t, scope, v, address, NOWHERE, &v.free)
                 and v.free.binding.state == FREE and v.free.binding.offer_until <= v.now):
             continue
         if not ended_lately(&v.free.binding, v.now):
@@ -248,7 +249,7 @@ cdef bint gather_held(const Table* t, const Packet* packet, const Scope* scope,
     no_place(&v.mine)
     no_place(&v.asked)
     v.left.known = 0
-    if asked and not gather_place(t, scope, v, asked, &v.asked):
+    if asked and not gather_place(t, scope, v, asked, v.asked_number, &v.asked):
         return False
     if v.asked.known and v.asked.binding.number != NOWHERE:
         v.mine_durable = journal_is_durable(t, v.asked.binding.ring, v.asked.binding.position)
@@ -277,7 +278,7 @@ cdef bint gather_reserved(const Table* t, const Scope* scope, View* v) noexcept 
         v.reserved = v.mine
     elif v.asked.known and v.asked.binding.address == address:
         v.reserved = v.asked
-    elif not gather_place(t, scope, v, address, &v.reserved):
+    elif not gather_place(t, scope, v, address, NOWHERE, &v.reserved):
         return False
     if not v.reserved.allowed:
         no_place(&v.reserved)    # the server has it itself, or it is none for BOOTP

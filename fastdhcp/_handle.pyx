@@ -367,6 +367,7 @@ cdef DropReason name_client(const Table* t, const Packet* packet, const Identifi
             return DROP_NO_CLIENT_ADDRESS
         v.key[0] = v.key[1] = 0
     v.entries.buckets[0] = NULL
+    v.asked_number = NOWHERE
     return DROP_NONE
 
 

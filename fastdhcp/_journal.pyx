@@ -5,6 +5,7 @@ Steps of Apply (numbered for the crash tests, which kill a process at each of th
  5 dirty bit set              6 entry written     7 head published   8-13 within the replay
 14 replayed                  15 unlocked         16 slot cleared
 Offers and lapses: 1-4, then 20-23 between their fields, then 14-16.
+A block that is entered, before all of these: 24 number drawn, 25 row written, 26 entered.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
@@ -43,7 +44,7 @@ from fastdhcp._wire cimport HLEN_MAX, Span
 # The record's address, from its place: a record that was never bound does not name it.
 cdef void journal_place(const Table* t, uint32_t number, uint32_t* vrf,
                         uint32_t* address) noexcept nogil:
-    cdef uint64_t key = load_relaxed_u64(&t.directory[number // BLOCK_SIZE]) - 1
+    cdef uint64_t key = load_relaxed_u64(&t.places[number // BLOCK_SIZE]) - 1
     vrf[0] = <uint32_t>(key >> 24)
     address[0] = (<uint32_t>(key & 0xFFFFFF) << 8) | (number & 255)
 

@@ -1,8 +1,8 @@
 """The lease table in shared memory: what every process maps, and who may touch what.
 
-Records stand in blocks of 256, one block per (VRF, address / 256); a block's number is its place in
-the directory, a record's number is block * 256 + (address & 255). *The bit says where to look; the
-record says who owns* (docs/ARCHITECTURE.md). A record, its bit and its look-again entry change only
+Records stand in blocks of 256, one per (VRF, address / 256); blocks are numbered as they come, and
+a record's number is block * 256 + (address & 255). *The bit says where to look; the record says
+who owns* (docs/ARCHITECTURE.md). A record, its bit and its look-again entry change only
 under the record's lock, and only through _journal's apply_change and repair.
 """
 
@@ -20,7 +20,7 @@ from fastdhcp._wire cimport HLEN_MAX
 
 cdef enum:
     SEGMENT_MAGIC = 0x46444853   # "FDHS"
-    SEGMENT_LAYOUT = 4
+    SEGMENT_LAYOUT = 5
     CHUNK_SIZE = 64              # records of a chunk, the unit of the checkpoint
     KEY_SIZE = 16
     CLIENT_ID_INLINE = 24
@@ -154,7 +154,10 @@ cdef struct Process:
     uint32_t asleep              # 1: wants to be woken by its eventfd
     uint32_t generation          # of the policy image that it works by
     uint32_t pid
-    uint32_t pad[9]
+    uint32_t pad0
+    uint64_t spare               # number + 1 of a block that it drew in vain, for its next one: a
+                                 # successor has it too
+    uint32_t pad1[6]
 
 
 # Names the record that a process is changing, for who repairs after its death.
@@ -178,7 +181,7 @@ cdef struct Node:
     uint32_t workers
     uint32_t processes           # workers, then the roles
     uint32_t block_capacity      # places in the directory, a power of two
-    uint32_t block_limit         # how many of them may be in use
+    uint32_t block_limit         # how many may be in use
     uint32_t bucket_count        # of the index, a power of two
     uint32_t ring_size           # bytes of one ring, a power of two
     uint32_t trace_size          # entries of one trace ring, a power of two
@@ -189,12 +192,14 @@ cdef struct Node:
     uint32_t inc_floor           # incarnation number and version above which a record begins that
     uint64_t version_floor       # was never bound; set by recovery
     uint64_t sequence            # of the last batch that was given to the disk
-    uint32_t pad0[8]
+    uint32_t number_limit        # of blocks: over block_limit by a spare for each process
+    uint32_t pad0[7]
     uint32_t ready               # 1: recovery is complete (a line of its own from here)
     uint32_t store_state         # StoreState
     uint32_t pad1[14]
     uint64_t block_count         # blocks in use, counted up before one is entered
-    uint64_t pad2[7]
+    uint64_t drawn               # numbers that were drawn: those of blocks are below it
+    uint64_t pad2[6]
 
 
 cdef struct Ring:                # in the `rings` segment, RING_HEADER bytes before its data
@@ -214,7 +219,8 @@ cdef struct Table:
     Node* node
     Process* processes
     Slot* slots
-    uint64_t* directory          # (vrf << 24 | address >> 8) + 1; 0: empty
+    uint64_t* directory          # by hash: its upper half << 32 | block number + 1; 0: empty
+    uint64_t* places             # by block number: (vrf << 24 | address >> 8) + 1
     Record* records
     uint8_t* longs
     uint64_t* bits               # a cache line a block: leases_bits, then leases_reserved
@@ -332,15 +338,22 @@ cdef uint32_t node_now(const Table* t) noexcept nogil
 # Nothing new can be made durable at `now_ns` (CLOCK_BOOTTIME): commits fail, or one is stuck.
 cdef bint leases_store_fails(const Table* t, uint64_t now_ns) noexcept nogil
 
-# The block of an address, or NOWHERE; `enter` makes it if there is room in the directory.
+# The block of an address, or NOWHERE; `enter` makes it if there is room in the table.
 cdef uint32_t leases_block(const Table* t, uint32_t vrf, uint32_t address) noexcept nogil
 cdef uint32_t leases_enter(Table* t, uint32_t vrf, uint32_t address) noexcept nogil
+# The number of an address's record, which it keeps for good, or NOWHERE.
+cdef uint32_t leases_number(const Table* t, uint32_t vrf, uint32_t address) noexcept nogil
+# Who goes through all blocks: their numbers are below `end`, and those that are blocks count. One
+# that a process drew and did not enter is none.
+cdef uint32_t leases_end(const Table* t) noexcept nogil
+cdef bint leases_is_block(const Table* t, uint32_t number) noexcept nogil
 # Copies a record: what decisions look at, or all of it. False: it stayed locked.
 cdef bint leases_read(const Table* t, uint32_t number, Binding* out) noexcept nogil
 cdef bint leases_copy(const Table* t, uint32_t number, Copy* out) noexcept nogil
 # As leases_read by address, with number = NOWHERE (and vrf, address set) if it has no block yet.
+# `number`: its record, if somebody has looked; else NOWHERE.
 cdef bint leases_read_address(const Table* t, uint32_t vrf, uint32_t address,
-                              Binding* out) noexcept nogil
+                              uint32_t number, Binding* out) noexcept nogil
 # Where the index has a client; nothing is read.
 cdef void leases_entries(const Table* t, uint32_t network, uint64_t key,
                          Entries* out) noexcept nogil

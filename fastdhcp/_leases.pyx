@@ -8,7 +8,7 @@ from posix.unistd cimport getpid
 
 from fastdhcp._atomic cimport (
     cas_u64, fetch_add_u64, load_acquire_u64, load_relaxed_u64, lowest_bit_u64,
-    match_high_u64,
+    match_high_u64, store_release_u64,
 )
 from fastdhcp._image cimport NOWHERE, image_network_number
 from fastdhcp._linux cimport CLOCK_BOOTTIME, kill
@@ -51,39 +51,94 @@ cdef void leases_die() noexcept nogil:
 
 # ---- directory
 
-cdef uint32_t leases_block(const Table* t, uint32_t vrf, uint32_t address) noexcept nogil:
-    cdef uint64_t wanted = place_key(vrf, address)
+# The block that the directory names from place `at[0]` on; NOWHERE, with `at` the empty place: it
+# names none.
+cdef uint32_t find_block(const Table* t, uint64_t wanted, uint64_t hash,
+                         uint32_t* at) noexcept nogil:
     cdef uint32_t mask = t.node.block_capacity - 1
-    cdef uint32_t place = <uint32_t>mix_u64(wanted) & mask
+    cdef uint32_t number
     cdef uint64_t found
     while True:
-        found = load_acquire_u64(&t.directory[place])
-        if found == wanted:
-            return place
+        found = load_acquire_u64(&t.directory[at[0]])
         if found == 0:
             return NOWHERE
-        place = (place + 1) & mask
+        number = <uint32_t>found - 1
+        if (found ^ hash) >> 32 == 0 and load_relaxed_u64(&t.places[number]) == wanted:
+            return number
+        at[0] = (at[0] + 1) & mask
+
+
+cdef inline uint32_t block_at(const Table* t, uint64_t wanted) noexcept nogil:
+    cdef uint64_t hash = mix_u64(wanted)
+    cdef uint32_t at = <uint32_t>hash & (t.node.block_capacity - 1)
+    return find_block(t, wanted, hash, &at)
+
+
+cdef uint32_t leases_block(const Table* t, uint32_t vrf, uint32_t address) noexcept nogil:
+    return block_at(t, place_key(vrf, address))
+
+
+cdef uint32_t leases_number(const Table* t, uint32_t vrf, uint32_t address) noexcept nogil:
+    cdef uint32_t block = leases_block(t, vrf, address)
+    return block if block == NOWHERE else block * BLOCK_SIZE + (address & 255)
+
+
+cdef uint32_t leases_end(const Table* t) noexcept nogil:
+    return <uint32_t>min(load_acquire_u64(&t.node.drawn), <uint64_t>t.node.number_limit)
+
+
+cdef bint leases_is_block(const Table* t, uint32_t number) noexcept nogil:
+    cdef uint64_t place = load_acquire_u64(&t.places[number])
+    return place != 0 and block_at(t, place) == number
+
+
+# NOWHERE: none is left. Each is covered by a count of the caller's, but for the processes' spares.
+cdef inline uint32_t draw_number(Table* t) noexcept nogil:
+    cdef uint64_t* spare = &t.processes[t.self].spare
+    cdef uint64_t number = load_relaxed_u64(spare)
+    if number and cas_u64(spare, number, 0):
+        return <uint32_t>number - 1
+    number = fetch_add_u64(&t.node.drawn, 1)
+    if number >= t.node.number_limit:
+        fetch_add_u64(&t.node.drawn, <uint64_t>-1)
+        return NOWHERE
+    return <uint32_t>number
+
+
+# The order of tests/model/directory.py: number, row, then the entry by one compare-and-swap. Who
+# dies between wastes a number and its count; who loses the place to another for the same block
+# keeps the number, without its count.
+cdef uint32_t enter_block(Table* t, uint64_t wanted, uint64_t hash, uint32_t at) noexcept nogil:
+    cdef uint32_t number = draw_number(t)
+    cdef uint32_t found
+    if number == NOWHERE:
+        fetch_add_u64(&t.node.block_count, <uint64_t>-1)
+        return NOWHERE
+    leases_step(t, 24)
+    store_release_u64(&t.places[number], wanted)
+    leases_step(t, 25)
+    while not cas_u64(&t.directory[at], 0, hash >> 32 << 32 | (number + 1)):
+        found = find_block(t, wanted, hash, &at)
+        if found != NOWHERE:
+            if cas_u64(&t.processes[t.self].spare, 0, <uint64_t>number + 1):
+                fetch_add_u64(&t.node.block_count, <uint64_t>-1)
+            return found
+    leases_step(t, 26)
+    return number
 
 
 cdef uint32_t leases_enter(Table* t, uint32_t vrf, uint32_t address) noexcept nogil:
     cdef uint64_t wanted = place_key(vrf, address)
-    cdef uint32_t mask = t.node.block_capacity - 1
-    cdef uint32_t place = <uint32_t>mix_u64(wanted) & mask
-    cdef uint64_t found
-    while True:
-        found = load_acquire_u64(&t.directory[place])
-        if found == wanted:
-            return place
-        if found != 0:
-            place = (place + 1) & mask
-            continue
-        # Counted before it is passed: the directory never fills beyond its half.
-        if fetch_add_u64(&t.node.block_count, 1) >= t.node.block_limit:
-            fetch_add_u64(&t.node.block_count, <uint64_t>-1)
-            return NOWHERE
-        if cas_u64(&t.directory[place], 0, wanted):
-            return place
+    cdef uint64_t hash = mix_u64(wanted)
+    cdef uint32_t at = <uint32_t>hash & (t.node.block_capacity - 1)
+    cdef uint32_t found = find_block(t, wanted, hash, &at)
+    if found != NOWHERE:
+        return found
+    # Counted before it is passed: the directory never fills beyond its half.
+    if fetch_add_u64(&t.node.block_count, 1) >= t.node.block_limit:
         fetch_add_u64(&t.node.block_count, <uint64_t>-1)
+        return NOWHERE
+    return enter_block(t, wanted, hash, at)
 
 
 # ---- records
@@ -132,9 +187,10 @@ cdef bint leases_copy(const Table* t, uint32_t number, Copy* out) noexcept nogil
 
 
 cdef bint leases_read_address(const Table* t, uint32_t vrf, uint32_t address,
-                              Binding* out) noexcept nogil:
-    cdef uint32_t block = leases_block(t, vrf, address)
-    if block == NOWHERE:
+                              uint32_t number, Binding* out) noexcept nogil:
+    if number == NOWHERE:
+        number = leases_number(t, vrf, address)
+    if number == NOWHERE:
         out.lock = 0
         out.number = NOWHERE
         out.state = FREE
@@ -147,7 +203,7 @@ cdef bint leases_read_address(const Table* t, uint32_t vrf, uint32_t address,
         out.key[1] = 0
         out.position = 0
         out.ring = 0
-    elif not leases_read(t, block * BLOCK_SIZE + (address & 255), out):
+    elif not leases_read(t, number, out):
         return False
     out.vrf = vrf
     out.address = address

@@ -1,4 +1,4 @@
-"""The segments: how large they are, and Memory, which maps them all for one process."""
+"""The segments, mapped: Memory, which maps them all for one process."""
 
 import mmap
 import os
@@ -11,111 +11,31 @@ from fastdhcp._atomic cimport (
     store_release_u32,
 )
 from fastdhcp._census cimport Tally, census_chaddr, census_pool, census_table
-from fastdhcp._image cimport (
-    BLOCK_WORDS, IMAGE_LAYOUT, IMAGE_MAGIC, NOWHERE, Image, Pool, image_pool,
-)
+from fastdhcp._image cimport IMAGE_LAYOUT, IMAGE_MAGIC, NOWHERE, Image, Pool, image_pool
 from fastdhcp._lease cimport Lease, lease_make
+from fastdhcp._layout cimport NODE_SIZE
 from fastdhcp._leases cimport (
-    BLOCK_SIZE, BUCKET_SIZE, CHUNK_SIZE, FREE, LONG_SIZE, RING_HEADER, ROLE_COUNT, ROLES_WITH_RING,
-    SEGMENT_LAYOUT, SEGMENT_MAGIC, WORKERS_MAX, Copy, Node, Process, Record, Ring, Slot, Table,
-    boot_ns, leases_bits, leases_block, leases_copy, leases_record, leases_ring,
-    leases_store_fails, node_now,
+    BLOCK_SIZE, FREE, SEGMENT_LAYOUT, SEGMENT_MAGIC, Copy, Node, Process, Record, Ring, Slot,
+    Table, boot_ns, leases_bits, leases_block, leases_copy, leases_end, leases_is_block,
+    leases_record, leases_ring, leases_store_fails, node_now,
 )
 from fastdhcp._linux cimport sched_yield
 from fastdhcp._reservations cimport Reservations, reservations_in
 from fastdhcp._stats cimport COUNT_WORDS, Counters
-from fastdhcp._trace cimport PolicyEntry, Trace, TraceEntry, trace_head, trace_rows
-
-from fastdhcp._trace import trace_entries
+from fastdhcp._trace cimport trace_head, trace_rows
 
 cdef enum:
-    NODE_SIZE = 256
-    LINE = 64
-    PAGE = 4096
-    RING_SIZE = 1 << 22          # at 140 bytes an entry, 30,000 changes not yet on disk
-    SEGMENT_COUNT = 12
+    SEGMENT_COUNT = 13
     LOOKS_MAX = 16               # at a locked record; its holder may have the core between them
     FOUND_MAX = 1024             # records of one look for a hardware address; over a block
 
 INFINITE = 0xFFFFFFFF            # node time: never
-HINTS_SIZE_MIN = 1 << 20
-HINTS_SIZE_MAX = (1 << 32) - PAGE
 SEGMENTS = ("node", "directory", "records", "longs", "bits", "dirty", "index", "again", "rings",
-            "counters", "traces", "hints")  # in the order of Memory._place
+            "counters", "traces", "hints", "places")  # in the order of Memory._place
 
 
 cdef tuple _counted(const Tally* sums):
     return sums.offered, sums.active, sums.pending, sums.grace, sums.declined
-
-
-# ---- how large they are
-
-def _power_of_two(int wanted):
-    return 1 << max(wanted - 1, 1).bit_length()
-
-
-def layout_sizes(int workers, int block_limit, int ring_size=RING_SIZE, trace_size=None):
-    """Bytes of each segment by name, for `block_limit` blocks of 256 addresses.
-
-    All but `node`, `rings` and `counters` are sparse: room that is not touched costs nothing.
-    """
-    if not 1 <= workers <= WORKERS_MAX:
-        raise ValueError(f"workers must be 1 to {WORKERS_MAX}, not {workers}")
-    if not 1 <= block_limit <= 1 << 23:
-        raise ValueError(f"blocks must be 1 to {1 << 23}, not {block_limit}")
-    processes = workers + ROLE_COUNT
-    rings = workers + ROLES_WITH_RING
-    capacity = _power_of_two(2 * block_limit)
-    traced = trace_size or trace_entries(workers)
-    sizes = {
-        "node": NODE_SIZE + processes * sizeof(Process) + rings * sizeof(Slot),
-        "directory": capacity * 8,
-        "records": capacity * BLOCK_SIZE * sizeof(Record),
-        "longs": capacity * BLOCK_SIZE * LONG_SIZE,
-        "bits": capacity * 2 * BLOCK_WORDS * 8,
-        "dirty": max(capacity * BLOCK_SIZE // CHUNK_SIZE // 8, 8),
-        "index": _bucket_count(block_limit) * BUCKET_SIZE * 8,
-        "again": capacity * BLOCK_SIZE * 4,
-        "rings": rings * (RING_HEADER + ring_size),
-        "counters": processes * sizeof(Counters),
-        "traces": workers * (sizeof(Trace) + traced * (sizeof(TraceEntry) + sizeof(PolicyEntry))),
-        "hints": _hints_room(workers, block_limit),
-    }
-    return {name: (int(size) + PAGE - 1) // PAGE * PAGE for name, size in sizes.items()}
-
-
-def _hints_room(workers, block_limit):
-    # For two pools a block, which is more than anybody has; places in it are of 32 bits.
-    return min(max(2 * block_limit * LINE * (2 + workers), HINTS_SIZE_MIN), HINTS_SIZE_MAX)
-
-
-def _bucket_count(block_limit):
-    # Two entries' room for every address: load at most 50 %.
-    return _power_of_two(2 * block_limit * BLOCK_SIZE // BUCKET_SIZE)
-
-
-def format_node(int fd, int workers, int block_limit, segment_id, int ring_size=RING_SIZE,
-                trace_size=None):
-    """Writes the node page of fresh segments. The caller has made them of layout_sizes()."""
-    cdef Node node
-    cdef unsigned char* raw = <unsigned char*>&node
-    for i in range(sizeof(Node)):
-        raw[i] = 0
-    node.magic = SEGMENT_MAGIC
-    node.layout = SEGMENT_LAYOUT
-    node.segment_id = segment_id
-    node.workers = workers
-    node.processes = workers + ROLE_COUNT
-    node.rings = workers + ROLES_WITH_RING
-    node.block_capacity = _power_of_two(2 * block_limit)
-    node.block_limit = block_limit
-    node.bucket_count = _bucket_count(block_limit)
-    node.ring_size = _power_of_two(ring_size)
-    traced = trace_size or trace_entries(workers)
-    node.trace_size = _power_of_two(traced)
-    if node.ring_size != ring_size or node.trace_size != traced:
-        raise ValueError("ring_size and trace_size must be powers of two")
-    os.pwrite(fd, raw[:sizeof(Node)], 0)
 
 
 def boot_time_ns():
@@ -167,6 +87,7 @@ cdef class Memory:
         t.counters = <Counters*>places[9]
         t.traces = <uint8_t*>places[10]
         t.hints = <uint8_t*>places[11]
+        t.places = <uint64_t*>places[12]
         t.image = NULL
         t.store_fails = 0
         t.kill_step = 0
@@ -358,7 +279,7 @@ cdef class Memory:
             raise TimeoutError(f"record {number} stays locked")
         lease = lease_make(&copy, number)
         if lease.version == 0:       # never bound: only its place says which address it is
-            place = load_relaxed_u64(&self.table.directory[number // BLOCK_SIZE]) - 1
+            place = load_relaxed_u64(&self.table.places[number // BLOCK_SIZE]) - 1
             lease.vrf = place >> 24
             lease.address = ((place & 0xFFFFFF) << 8) | (number & 255)
         return lease
@@ -372,13 +293,13 @@ cdef class Memory:
 
     def blocks(self):
         """(VRF, address / 256, block number) of every block in use, sorted."""
-        cdef uint32_t place
-        cdef uint64_t key
+        cdef uint32_t number
+        cdef uint64_t place
         found = []
-        for place in range(self.table.node.block_capacity):
-            key = load_relaxed_u64(&self.table.directory[place])
-            if key:
-                found.append(((key - 1) >> 24, (key - 1) & 0xFFFFFF, place))
+        for number in range(leases_end(&self.table)):
+            if leases_is_block(&self.table, number):
+                place = load_relaxed_u64(&self.table.places[number]) - 1
+                found.append((place >> 24, place & 0xFFFFFF, number))
         found.sort()
         return found
 
@@ -386,7 +307,7 @@ cdef class Memory:
         """Records of a block that are bound, offered or (`ever`) were bound before."""
         cdef uint32_t i, number
         cdef const Record* r
-        if block >= self.table.node.block_capacity:
+        if block >= leases_end(&self.table):
             raise IndexError(f"there is no block {block}")
         found = []
         for i in range(BLOCK_SIZE):
@@ -404,7 +325,7 @@ cdef class Memory:
         cdef const uint8_t* wanted = chaddr
         cdef uint8_t hlen = len(chaddr)
         found = []
-        while block < self.table.node.block_capacity:
+        while block < leases_end(&self.table):
             with nogil:
                 count = census_chaddr(&self.table, wanted, hlen, &block, numbers, FOUND_MAX)
             for i in range(count):

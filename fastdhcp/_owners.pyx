@@ -16,7 +16,7 @@ from fastdhcp._image cimport (
 )
 from fastdhcp._leases cimport (
     ACTIVE, BLOCK_SIZE, PENDING, Copy, Record, Table, leases_bits, leases_block, leases_copy,
-    leases_record, leases_reservation, node_now,
+    leases_end, leases_record, leases_reservation, node_now,
 )
 from fastdhcp._memory cimport Memory
 from fastdhcp._program cimport Input, input_kept
@@ -147,10 +147,8 @@ cdef bint is_stranded(const Table* t, uint32_t number, uint32_t now) noexcept no
 cdef uint32_t next_stranded(const Table* t, uint32_t at, uint32_t end, uint32_t now) noexcept nogil:
     cdef uint64_t taken
     while at < end:
-        taken = 0
-        if load_relaxed_u64(&t.directory[at // BLOCK_SIZE]):
-            taken = load_relaxed_u64(&leases_bits(t, at // BLOCK_SIZE)[at >> 6 & 3])
-            taken &= ~<uint64_t>0 << (at & 63)
+        taken = load_relaxed_u64(&leases_bits(t, at // BLOCK_SIZE)[at >> 6 & 3])
+        taken &= ~<uint64_t>0 << (at & 63)
         at &= ~<uint32_t>63
         while taken:
             if is_stranded(t, at + lowest_bit_u64(taken), now):
@@ -165,7 +163,7 @@ def stranded(Memory memory, uint32_t limit):
     (VRF, number of the subnet that they were given in); at most `limit` are counted. It goes over
     the whole table without the GIL."""
     cdef const Table* t = &memory.table
-    cdef uint32_t end = t.node.block_capacity * BLOCK_SIZE
+    cdef uint32_t end = leases_end(t) * BLOCK_SIZE
     cdef uint32_t now = node_now(t)
     cdef uint32_t at = 0
     cdef uint32_t count = 0

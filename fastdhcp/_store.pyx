@@ -24,8 +24,9 @@ from fastdhcp._journal cimport (
 )
 from fastdhcp._leases cimport (
     BLOCK_SIZE, CHUNK_SIZE, DECLINED, FREE, PENDING, RECORD_RELEASED, RINGS_MAX, RING_HEADER,
-    Binding, Copy, Entries, Record, Ring, Table, leases_block, leases_copy, leases_enter,
-    leases_entries, leases_index, leases_longs, leases_read, leases_record, leases_ring, node_now,
+    Binding, Copy, Entries, Record, Ring, Table, leases_block, leases_copy, leases_end,
+    leases_enter, leases_entries, leases_index, leases_is_block, leases_longs, leases_read,
+    leases_record, leases_ring, node_now,
 )
 from fastdhcp._memory cimport Memory
 from fastdhcp._program cimport Input, input_kept
@@ -231,8 +232,8 @@ def rekey(Memory memory):
     cdef int made = 0
     if t.image == NULL:
         raise ValueError("the policy image comes first")
-    for block in range(t.node.block_capacity):
-        if load_relaxed_u64(&t.directory[block]) == 0:
+    for block in range(leases_end(t)):
+        if not leases_is_block(t, block):
             continue
         for i in range(BLOCK_SIZE):
             number = block * BLOCK_SIZE + i
@@ -261,8 +262,8 @@ def reindex(Memory memory):
     cdef uint32_t block, i, number, network, grace_s
     cdef Binding b
     cdef int put = 0
-    for block in range(t.node.block_capacity):
-        if load_relaxed_u64(&t.directory[block]) == 0:
+    for block in range(leases_end(t)):
+        if not leases_is_block(t, block):
             continue
         for i in range(BLOCK_SIZE):
             number = block * BLOCK_SIZE + i
@@ -282,8 +283,8 @@ def mark_all_dirty(Memory memory):
     """At attach: what is on disk of any chunk may be old."""
     cdef Table* t = &memory.table
     cdef uint32_t block, k
-    for block in range(t.node.block_capacity):
-        if load_relaxed_u64(&t.directory[block]):
+    for block in range(leases_end(t)):
+        if leases_is_block(t, block):
             for k in range(BLOCK_SIZE // CHUNK_SIZE):
                 journal_set_dirty(t, block * BLOCK_SIZE + k * CHUNK_SIZE)
 
@@ -313,7 +314,7 @@ def dirty_chunks(Memory memory):
     cdef uint32_t word
     cdef uint64_t bits
     found = []
-    for word in range((t.node.block_capacity * (BLOCK_SIZE // CHUNK_SIZE) + 63) // 64):
+    for word in range((leases_end(t) * (BLOCK_SIZE // CHUNK_SIZE) + 63) // 64):
         bits = load_relaxed_u64(&t.dirty[word])
         while bits:
             found.append(word * 64 + lowest_bit_u64(bits))
@@ -323,7 +324,7 @@ def dirty_chunks(Memory memory):
 
 def mark_dirty(Memory memory, uint32_t chunk):
     """A commit failed: the chunk is dirty as before."""
-    if chunk >= memory.table.node.block_capacity * (BLOCK_SIZE // CHUNK_SIZE):
+    if chunk >= leases_end(&memory.table) * (BLOCK_SIZE // CHUNK_SIZE):
         raise IndexError(f"there is no chunk {chunk}")
     journal_set_dirty(&memory.table, chunk * CHUNK_SIZE)
 
@@ -331,8 +332,8 @@ def mark_dirty(Memory memory, uint32_t chunk):
 def chunk_key(Memory memory, uint32_t chunk):
     """Key of a chunk in `leases`: VRF, address / 64, both big-endian u32."""
     cdef uint32_t vrf, address
-    if (chunk >= memory.table.node.block_capacity * (BLOCK_SIZE // CHUNK_SIZE)
-            or memory.table.directory[chunk // (BLOCK_SIZE // CHUNK_SIZE)] == 0):
+    if (chunk >= leases_end(&memory.table) * (BLOCK_SIZE // CHUNK_SIZE)
+            or not leases_is_block(&memory.table, chunk // (BLOCK_SIZE // CHUNK_SIZE))):
         raise IndexError(f"there is no chunk {chunk}")
     journal_place(&memory.table, chunk * CHUNK_SIZE, &vrf, &address)
     return vrf.to_bytes(4, "big") + (address // CHUNK_SIZE).to_bytes(4, "big")
@@ -363,7 +364,7 @@ def copy_chunk(Memory memory, uint32_t chunk, sequence):
     cdef uint64_t number = sequence
     cdef uint32_t i
     cdef int size = 0
-    if chunk >= t.node.block_capacity * (BLOCK_SIZE // CHUNK_SIZE):
+    if chunk >= leases_end(t) * (BLOCK_SIZE // CHUNK_SIZE):
         raise IndexError(f"there is no chunk {chunk}")
     with nogil:
         fetch_and_u64(&t.dirty[chunk // 64], ~(<uint64_t>1 << (chunk % 64)))
@@ -414,10 +415,11 @@ cdef uint32_t sweep_blocks(Table* t, uint32_t block, uint32_t limit, uint32_t no
                            uint32_t* done) noexcept nogil:
     cdef uint32_t i, again
     cdef uint32_t left = SWEEP_BLOCKS
+    cdef uint32_t end = leases_end(t)
     cdef int result
     done[0] = done[1] = 0
-    while block < t.node.block_capacity:
-        if load_relaxed_u64(&t.directory[block]):
+    while block < end:
+        if leases_is_block(t, block):
             for i in range(BLOCK_SIZE):
                 again = load_relaxed_u32(&t.again[block * BLOCK_SIZE + i])
                 if again == 0 or again > now:
@@ -431,7 +433,7 @@ cdef uint32_t sweep_blocks(Table* t, uint32_t block, uint32_t limit, uint32_t no
             if left == 0 or done[0] + done[1] >= limit:
                 break
         block += 1
-    return block + 1 if block + 1 < t.node.block_capacity else 0
+    return block + 1 if block + 1 < end else 0
 
 
 def sweep(Memory memory, uint32_t first, uint32_t limit):

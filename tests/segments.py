@@ -2,7 +2,8 @@
 
 import os
 
-from fastdhcp._memory import Memory, boot_time_ns, format_node, layout_sizes
+from fastdhcp._layout import format_node, layout_sizes
+from fastdhcp._memory import Memory, boot_time_ns
 
 ADDRESS = 0x0A4D0105  # 10.77.1.5
 KEY = bytes(range(16))

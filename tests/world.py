@@ -8,7 +8,8 @@ from pathlib import Path
 from fastdhcp import _store
 from fastdhcp._bitmap import clear_summaries, clear_unreserved, mark_reserved
 from fastdhcp._codec import encode
-from fastdhcp._memory import HINTS_SIZE_MIN, boot_time_ns
+from fastdhcp._layout import HINTS_SIZE_MIN
+from fastdhcp._memory import boot_time_ns
 from fastdhcp._stats import drop_names
 from fastdhcp.config import load
 from fastdhcp.config.compile import Ids, compile_image

@@ -10,8 +10,9 @@ import os
 import secrets
 from collections.abc import Mapping
 
+from fastdhcp._layout import format_node, layout_sizes
 from fastdhcp._leases import BLOCK_SIZE, Role
-from fastdhcp._memory import Memory, format_node, layout_sizes
+from fastdhcp._memory import Memory
 from fastdhcp.channel import close_all
 from fastdhcp.config.model import Configuration
 from fastdhcp.log import log
@@ -22,7 +23,7 @@ NODE = "node"
 
 @dataclasses.dataclass(frozen=True)
 class Segments:
-    """Descriptors and sizes by name; see _memory.layout_sizes() for the names."""
+    """Descriptors and sizes by name; see _layout.layout_sizes() for the names."""
 
     fds: Mapping[str, int]
     sizes: Mapping[str, int]

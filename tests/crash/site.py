@@ -23,21 +23,37 @@ LONG = Link(int(ipaddress.IPv4Address("10.78.0.2")), grace_s=64)
 SHORT = Link(int(ipaddress.IPv4Address("10.79.0.2")), grace_s=1, lease_s=(2, 5))
 
 
-def long_pools(clients: int) -> list[tuple[int, int]]:
-    """First and last address of the pool of clients with option 61, a quarter of all, and of that
-    of the others: each has a quarter more than they need."""
+SPREAD = 6, 17
+"""Blocks of 256 addresses that the two pools of long leases are spread over, if they are."""
+
+Range = tuple[int, int]
+
+
+def long_pools(clients: int, *, spread: bool) -> tuple[list[Range], list[Range]]:
+    """First and last addresses of the pools of clients with option 61, a quarter of all, and of
+    those of the others: each have a quarter more than they need. `spread`: over many blocks."""
     first = int(ipaddress.IPv4Address("10.78.0.10"))
-    middle = first + clients // 4 * 5 // 4
-    return [(first, middle - 1), (middle, middle + clients * 5 // 8 * 5 // 4)]
+    named, others = clients // 4 * 5 // 4, clients * 5 // 8 * 5 // 4 + 1
+    if not spread:
+        return [(first, first + named - 1)], [(first + named, first + named + others - 1)]
+    starts = [first + 256 * block for block in range(sum(SPREAD))]
+    each = [-(-size // blocks) for size, blocks in zip((named, others), SPREAD, strict=True)]
+    return (
+        [(start, start + each[0] - 1) for start in starts[: SPREAD[0]]],
+        [(start, start + each[1] - 1) for start in starts[SPREAD[0] :]],
+    )
 
 
 def configuration(
-    clients: int, workers: int, reserved: Reserved, csv: Path, **server: object
+    clients: int, workers: int, spread: bool, reserved: Reserved, csv: Path, **server: object
 ) -> dict[str, object]:
     """A quarter more than are needed on the link of long leases; three addresses for four clients
     on the other. Few chunks: passes of the checkpoint end soon, and what no client asks for again
     is in no journal any more."""
-    named, others = (f"{text(low)}-{text(high)}" for low, high in long_pools(clients))
+    named, others = (
+        [f"{text(low)}-{text(high)}" for low, high in ranges]
+        for ranges in long_pools(clients, spread=spread)
+    )
     last_short = ipaddress.IPv4Address("10.79.0.9") + max(clients // 8 * 3 // 4, 4)
     return {
         "server": {
@@ -54,7 +70,10 @@ def configuration(
         "subnets": [
             {
                 "subnet": "10.78.0.0/19",
-                "pools": [{"range": named, "allow": [NAMED]}, {"range": others, "deny": [NAMED]}],
+                "pools": [
+                    *({"range": pool, "allow": [NAMED]} for pool in named),
+                    *({"range": pool, "deny": [NAMED]} for pool in others),
+                ],
                 "when": WHEN,
                 "reservations": reserved.tables(78),
                 "lease-time": "1h",
@@ -85,6 +104,7 @@ class Site:
         *,
         clients: int = 800,
         workers: int = 3,
+        spread: bool = False,
         retry_s: float = RETRY_S,
         **server: object,
     ) -> None:
@@ -97,14 +117,14 @@ class Site:
         self.server: FastDHCP | None = None
         self.members = make_clients(clients, LONG, SHORT)
         self.reserved = Reserved()
-        ends = [last for _, last in long_pools(clients)]
+        ends = [ranges[-1][1] for ranges in long_pools(clients, spread=spread)]
         self.reserved.choose(self.members, [end - i for i in range(clients // 40) for end in ends])
         namespace = lab.netns("clients")
         self.pack = Pack(
             namespace, SERVER, self.members, workers, seed, self.reserved, retry_s=retry_s
         )
         lab.callback(self.pack)
-        self._settings = clients, workers, server
+        self._settings = clients, workers, spread, server
         self._reload_at = 0
 
     # ---- start and end
@@ -118,10 +138,10 @@ class Site:
         self._log_read = 0
 
     def _config(self) -> dict[str, object]:
-        clients, workers, server = self._settings
+        clients, workers, spread, server = self._settings
         csv = self.lab.folder / "reserved.csv"
         csv.write_text(self.reserved.csv())
-        return configuration(clients, workers, self.reserved, csv, **server)
+        return configuration(clients, workers, spread, self.reserved, csv, **server)
 
     def start(self, crash: str | None = None) -> float:
         """Spawns it and loads it on until it says that it is ready. Seconds that took."""

@@ -16,6 +16,8 @@ pytestmark = [pytest.mark.net, pytest.mark.timeout(900)]
 
 APPLY_STEPS = [*range(1, 17), *range(20, 24)]
 """Numbered at the head of fastdhcp/_journal.pyx."""
+ENTER_STEPS = [24, 25, 26]
+"""Of a block that is entered: numbered there, too."""
 APPLY_STEPS_SHORT = [3, 6, 7, 9, 12, 14, 15, 21, 22]
 STORE_POINTS = {
     "commit-before-take": 300,
@@ -45,11 +47,13 @@ WAIT_S = 400.0
 """For two deaths: a machine that is busy with other things makes few changes a second."""
 
 
-def die_and_die_again(lab: Lab, crash: str, load_s: float) -> None:
+def die_and_die_again(
+    lab: Lab, crash: str, load_s: float, *, spread: bool = False, exchanges_min: int = 500
+) -> None:
     """Load until two have died there, and on; then all sides agree, then a start from disk."""
     seed = secrets.randbelow(1 << 32)
     print(f"{crash} seed {seed}")
-    site = Site(lab, seed, workers=2)
+    site = Site(lab, seed, workers=2, spread=spread)
     site.start(crash)
     campaign = Campaign(site, seed)
     site.pack.run(load_s)
@@ -59,7 +63,7 @@ def die_and_die_again(lab: Lab, crash: str, load_s: float) -> None:
     campaign.audit()
     report = campaign.report()
     assert not campaign.faults, report
-    assert sum(site.pack.done) > 500, report
+    assert sum(site.pack.done) > exchanges_min, report
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -80,6 +84,13 @@ def load_s(request: pytest.FixtureRequest) -> float:
 
 def test_a_worker_dies_at_a_step_of_apply(lab: Lab, step: int, load_s: float) -> None:
     die_and_die_again(lab, f"worker:{step}:{CHANGES}", load_s)
+
+
+@pytest.mark.parametrize("enter_step", ENTER_STEPS)
+def test_a_worker_dies_where_it_enters_a_block(lab: Lab, enter_step: int, load_s: float) -> None:
+    """Each enters one and dies at the next, soon: there are many, and each comes into use."""
+    crash = f"worker:{enter_step}:2"
+    die_and_die_again(lab, crash, 2 * load_s, spread=True, exchanges_min=100)
 
 
 def test_the_store_dies_at_a_point(lab: Lab, point: str, load_s: float) -> None:

@@ -14,8 +14,9 @@ import pytest
 
 from fastdhcp import _store
 from fastdhcp._bitmap import clear_summaries, clear_unreserved, mark_reserved
+from fastdhcp._layout import HINTS_SIZE_MIN
 from fastdhcp._leases import BindingState
-from fastdhcp._memory import HINTS_SIZE_MIN, Memory
+from fastdhcp._memory import Memory
 from fastdhcp.channel import close_all
 from fastdhcp.config import load
 from fastdhcp.config.compile import Ids, compile_image

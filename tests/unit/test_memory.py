@@ -1,6 +1,7 @@
 """The segments as one process maps them: what is made ready ahead of need, and what is not."""
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from ipaddress import IPv4Interface
@@ -10,8 +11,9 @@ import pytest
 from fastdhcp import _store
 from fastdhcp._ahead import Ahead
 from fastdhcp._journal import ChangeKind
+from fastdhcp._layout import HINTS_SIZE_MAX, HINTS_SIZE_MIN, layout_sizes
 from fastdhcp._leases import WORKERS_MAX
-from fastdhcp._memory import HINTS_SIZE_MAX, HINTS_SIZE_MIN, Memory, layout_sizes
+from fastdhcp._memory import Memory
 from fastdhcp.config.hints import HintPlaces
 from tests import _trial
 from tests.segments import CHADDR, KEY, Segments, make_memory, make_segments
@@ -65,6 +67,25 @@ def test_only_the_pools_in_use_are_touched_ahead(mapped):
     ahead.look()
     assert memory.block_count == 3
     assert not ahead.touch(9)
+
+
+def test_a_death_while_a_block_is_entered_wastes_a_number_and_nothing_else(mapped):
+    """At each step of it. The store that attaches then finds the block once, and no other."""
+    _, memory, _ = mapped
+    for at, step in enumerate((24, 25, 26)):
+        address = (10 << 24) + (99 << 16) + (at << 8) + 1
+        child = os.fork()
+        if child == 0:
+            memory.set_kill_step(step)
+            _trial.reserve(memory, 0, address)
+            os._exit(1)
+        assert os.waitpid(child, 0)[1] == signal.SIGKILL
+        _trial.reserve(memory, 0, address)
+        assert [block[1] for block in memory.blocks()].count(address >> 8) == 1
+    assert memory.block_count == 5  # the last death was behind the entry
+    assert len(memory.blocks()) == 3
+    _store.mark_all_dirty(memory)
+    assert len(_store.dirty_chunks(memory)) == 3 * 4
 
 
 def test_who_puts_millions_of_leases_into_the_index_shows_that_it_lives(mapped):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fastdhcp._memory import layout_sizes
+from fastdhcp._layout import layout_sizes
 from fastdhcp._trace import trace_entries
 
 ENTRY, POLICY, HEADER, PAGE = 128, 64, 128, 4096
