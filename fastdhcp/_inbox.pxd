@@ -47,6 +47,11 @@ cdef void inbox_close(Inbox* inbox) noexcept nogil
 cdef uint32_t inbox_receive(Inbox* inbox) noexcept nogil
 
 
+# Whether packets of the last receive have been in no lot yet.
+cdef inline bint inbox_has(const Inbox* inbox) noexcept nogil:
+    return inbox.message < inbox.messages
+
+
 # Packet `i` of the lot.
 cdef inline const uint8_t* inbox_data(const Inbox* inbox, uint32_t i) noexcept nogil:
     return inbox.lot[i].data

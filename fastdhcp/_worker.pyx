@@ -7,7 +7,7 @@ from fastdhcp._answer cimport answer_all
 from fastdhcp._atomic cimport fence_full, load_relaxed_u64, store_relaxed_u64, store_release_u32
 from fastdhcp._body cimport bodies_close, bodies_open
 from fastdhcp._held cimport held_close, held_due, held_open, held_release
-from fastdhcp._inbox cimport LOT_MAX, inbox_close, inbox_open, inbox_receive
+from fastdhcp._inbox cimport LOT_MAX, inbox_close, inbox_has, inbox_open, inbox_receive
 from fastdhcp._journal cimport journal_wake_wanted
 from fastdhcp._leases cimport boot_ns, leases_ring, leases_store_fails, node_now, wall_ns
 from fastdhcp._linux cimport POLLIN, poll, read, write
@@ -83,14 +83,15 @@ cdef void turn(Worker* w) noexcept nogil:
 
 # Asks to be woken, looks again, sleeps: whoever publishes a position looks at `asleep` after it, so
 # one of the two sees the other. Without held replies nobody needs to wake this process. A reply
-# that could leave but is locked is looked at again without sleep. Returns what is ready.
+# that could leave but is locked is looked at again without sleep, and so are packets in hand: one
+# receive may bring trains for many turns, and nothing behind them.
 cdef void sleep(Worker* w) noexcept nogil:
     cdef int timeout_ms = 0
     cdef uint64_t word
     if w.held.waiting:
         store_release_u32(&w.process.asleep, 1)
         fence_full()
-    if not held_due(&w.held, w.t) and w.now_ns < w.beat_ns:
+    if not (inbox_has(&w.inbox) or held_due(&w.held, w.t)) and w.now_ns < w.beat_ns:
         timeout_ms = <int>((w.beat_ns - w.now_ns) // NS_PER_MS) + 1
     poll(w.fds, WAIT_COUNT, timeout_ms)
     store_release_u32(&w.process.asleep, 0)

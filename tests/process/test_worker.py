@@ -571,6 +571,20 @@ def test_a_train_of_packets_is_answered_one_by_one(lab: Lab, ground: Ground) -> 
     assert ground.adds_up()
 
 
+def test_what_it_has_in_hand_it_does_not_sleep_on(lab: Lab, ground: Ground) -> None:
+    """One receive may bring trains for many turns. After it the socket is empty, and nobody wakes
+    the worker: offers wait for no disk."""
+    lab.take_trains("client", "cli0", True)
+    ground.process.send_signal(signal.SIGSTOP)
+    for first in range(0, 2400, 40):
+        asked = range(first, first + 40)
+        ground.relay.send_train([build(DISCOVER, mac(n % 400), n, giaddr=RELAY) for n in asked])
+    ground.process.send_signal(signal.SIGCONT)
+    watch = Stopwatch(ground.process.pid)
+    eventually(lambda: ground.counts()["received"] == 2400)
+    assert watch.seconds() < 0.5
+
+
 def assert_soon(end: tuple[int, float]) -> None:
     code, seconds = end
     assert code == 0
