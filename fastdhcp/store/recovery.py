@@ -6,6 +6,7 @@ ready word; a store that dies before that gets new segments. An attaching store 
 word and never rebuilds the table: the segments are newer than the disk.
 """
 
+import contextlib
 import operator
 import os
 import secrets
@@ -33,11 +34,12 @@ from fastdhcp.store.database import (
     Database,
     DatabaseError,
     DataLost,
+    DiskFull,
     Write,
     read_floors,
 )
 from fastdhcp.store.ids import Ids
-from fastdhcp.store.redo import REDO_NAME, frames
+from fastdhcp.store.redo import REDO_NAME, frames, shorten
 
 BEAT_CHUNKS = 1024
 """A long recovery shows that it lives: after so many chunks or batches."""
@@ -62,12 +64,22 @@ def absorb(database: Database) -> None:
     """Puts what the redo log has, and the journal has not, into the journal; on disk when it
     returns. Raises DiskFull, DataLost, DatabaseError."""
     missing = list(unabsorbed(database))
-    if missing:
-        with database.write() as transaction:
-            for sequence, batch in missing:
-                transaction.append(sequence, batch)
-            crash_point("absorb-before-sync")
-        crash_point("absorb-after-sync")
+    if not missing:
+        return
+    try:
+        _absorb(database, missing)
+    except DiskFull:
+        with contextlib.suppress(OSError):
+            shorten(database.path)
+        _absorb(database, missing)
+
+
+def _absorb(database: Database, missing: list[tuple[int, bytes]]) -> None:
+    with database.write() as transaction:
+        for sequence, batch in missing:
+            transaction.append(sequence, batch)
+        crash_point("absorb-before-sync")
+    crash_point("absorb-after-sync")
 
 
 def unabsorbed(database: Database) -> Iterator[tuple[int, bytes]]:

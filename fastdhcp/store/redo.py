@@ -188,20 +188,41 @@ def frames(folder: Path, after: int, run: int) -> Iterator[tuple[int, bytes]]:
         data = (folder / REDO_NAME).read_bytes()
     except FileNotFoundError:
         return
-    at = 0
-    while at + _FRAME.size <= len(data):
-        magic, crc, size, sequence = _FRAME.unpack_from(data, at)
-        end = at + _FRAME.size + size
-        if magic != _MAGIC or end > len(data) or sequence > after + 1:
+    for sequence, place in _walk(data):
+        if sequence > after + 1:
             return
-        if zlib.crc32(memoryview(data)[at + _CHECKED_AT : end]) != crc:
-            return  # its write was cut short, and nobody was told of it
         if sequence == after + 1:
-            batch = data[at + _FRAME.size : end]
+            batch = data[place]
             if read_header(batch).run != run:
                 return
             yield sequence, batch
             after = sequence
+
+
+def shorten(folder: Path) -> None:
+    """Gives back what the file has behind the frames of its last round: where there is no room for
+    these in the database, that may be it. Raises OSError."""
+    path = folder / REDO_NAME
+    end = last = 0
+    for sequence, place in _walk(path.read_bytes()):
+        if last and sequence != last + 1:
+            break
+        end, last = place.stop, sequence
+    os.truncate(path, end)
+
+
+def _walk(data: bytes) -> Iterator[tuple[int, slice]]:
+    """Sequence and place of each batch in a log, to the first frame that is not whole: its write
+    was cut short, and nobody was told of it."""
+    at = 0
+    while at + _FRAME.size <= len(data):
+        magic, crc, size, sequence = _FRAME.unpack_from(data, at)
+        end = at + _FRAME.size + size
+        if magic != _MAGIC or end > len(data):
+            return
+        if zlib.crc32(memoryview(data)[at + _CHECKED_AT : end]) != crc:
+            return
+        yield sequence, slice(at + _FRAME.size, end)
         at += _whole(size)
 
 

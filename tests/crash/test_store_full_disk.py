@@ -161,3 +161,26 @@ def test_a_first_start_without_room_ends_in_words(rig, capfd):
     assert rig.expect("ids") is None
     assert rig.reap() == 1
     assert "no space left" in capfd.readouterr().err
+
+
+def test_after_a_power_cut_with_no_room_it_starts(rig):
+    """The database has pages for its own first commits, but not for what only the log has: the rest
+    of the log makes room for it."""
+    rig.start_settings["journal_max_size"] = 1 << 18
+    ledger = Ledger(rig, seed=9)
+    assert rig.start() is not None
+    for i in range(12000):
+        ledger.change()
+        if i % 200 == 0:
+            settle(rig, ledger)
+    settle(rig, ledger)
+    wait_for(lambda: rig.disk().checkpoint, "a pass has ended")
+    time.sleep(1)
+    fill(rig)
+    make_fail(rig, ledger)
+    ledger.hear()
+    rig.kill()
+    assert rig.disk().followed < rig.disk().batches[-1][0]
+    rig.new_segments()
+    assert rig.start() is not None
+    ledger.check()

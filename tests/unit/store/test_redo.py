@@ -94,6 +94,19 @@ def test_a_file_cut_short_gives_what_is_left_of_it(tmp_path: Path) -> None:
         assert texts(tmp_path, 4) == found(*left)
 
 
+@pytest.mark.parametrize("rounds", [(range(5, 9),), (range(1, 9), range(9, 12))])
+def test_what_it_has_behind_its_frames_can_be_given_back(
+    tmp_path: Path, rounds: tuple[range, ...]
+) -> None:
+    fill(tmp_path, *rounds)
+    redo.shorten(tmp_path)
+    first, last = rounds[-1][0], rounds[-1][-1]
+    assert texts(tmp_path, first - 1) == found(*rounds[-1])
+    assert (tmp_path / REDO_NAME).stat().st_size <= (last - first + 1) * BLOCK
+    redo.shorten(tmp_path)
+    assert texts(tmp_path, first - 1) == found(*rounds[-1])
+
+
 def test_no_write_touches_a_block_of_another_batch(tmp_path: Path) -> None:
     log = RedoLog(tmp_path, 0.0)
     before = (tmp_path / REDO_NAME).read_bytes()
