@@ -171,6 +171,8 @@ class _File:
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | flags, 0o640)
         try:
             _write(fd, self._buffer, 0)
+            with memoryview(self._buffer) as zeros:
+                _write(fd, zeros[:BLOCK], 0)  # O_DIRECT refuses it where blocks are larger
             os.fsync(fd)
             sync_folder(self._path.parent)
         except BaseException:

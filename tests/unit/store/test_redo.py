@@ -1,5 +1,6 @@
 """The redo log: what is found in it after a crash, and when it is not used."""
 
+import fcntl
 import math
 import os
 import uuid
@@ -251,4 +252,21 @@ def test_a_file_system_without_o_direct_will_do(
     fill(tmp_path, range(1, 4))
     assert opened[:2] == [True, False]
     monkeypatch.undo()
+    assert texts(tmp_path, 0) == found(1, 2, 3)
+
+
+def test_a_disk_of_large_blocks_is_found_out_when_the_log_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O_DIRECT asks for whole blocks of the device, and there are some of 16 KB: the first lot of
+    zeros is a multiple of that, a batch is not."""
+    pwrite = os.pwrite
+
+    def refuse(fd: int, data: bytes, at: int) -> int:
+        if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_DIRECT and (len(data) | at) % (4 * BLOCK):
+            raise OSError(22, "Invalid argument")
+        return pwrite(fd, data, at)
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    fill(tmp_path, range(1, 4))
     assert texts(tmp_path, 0) == found(1, 2, 3)
