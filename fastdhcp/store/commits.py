@@ -91,14 +91,16 @@ class Commits:
         Raises DatabaseError if this process can commit no more.
         """
         now = time.monotonic()
-        with busy(self._memory):
-            if by_log and self._timed(self._log) and not self.is_due(now):
-                return True
-            return self._timed(lambda: self._attempt(now))
+        if by_log and self._timed(self._log) and not self.is_due(now):
+            return True
+        return self._timed(lambda: self._attempt(now))
 
     def _timed(self, work: Callable[[], bool]) -> bool:
+        """The log's sync and the database's each have their own time: others take a store that is
+        busy for too long for one that fails."""
         began_ns = boot_time_ns()
-        done = work()
+        with busy(self._memory):
+            done = work()
         if done:
             took_us = (boot_time_ns() - began_ns) // 1000
             self._memory.add(Counter.COUNT_COMMITS)

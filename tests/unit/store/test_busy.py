@@ -4,12 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from fastdhcp import _store
+from fastdhcp._journal import ChangeKind
+from fastdhcp.store import commits, redo
 from fastdhcp.store.busy import busy
+from fastdhcp.store.checkpoint import Checkpoint
 from fastdhcp.store.clock import Clock
 from fastdhcp.store.database import META_SEGMENT, Database, DiskFull
+from fastdhcp.store.ids import Ids
 from fastdhcp.store.recovery import attach
+from tests import _trial
 from tests.batches import batch_of
-from tests.segments import make_memory
+from tests.segments import make_memory, make_segments
 
 STORE = 2
 MAP_SIZE = 1 << 17
@@ -36,4 +42,31 @@ def test_a_store_that_finds_no_room_when_it_attaches_is_not_busy(tmp_path: Path)
                 transaction.put_meta(b"number", number)
     with pytest.raises(DiskFull):
         attach(database, memory, Clock())
+    assert memory.busy_since_ns(STORE) == 0
+
+
+def test_the_time_of_the_log_is_not_on_the_bill_of_the_transaction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the two may take as long as a commit may: workers take one that stalls for one that
+    fails."""
+    fds = make_segments()
+    memory = make_memory(STORE, fds=fds)
+    database = Database(tmp_path / "leases")
+    checkpoint = Checkpoint(memory, database, 1 << 20, 0.0)
+    ids = Ids.load(database)
+    since: dict[str, int] = {}
+
+    def look(step: str) -> None:
+        since[step] = memory.busy_since_ns(STORE)
+
+    monkeypatch.setattr(redo, "FOLLOW_S", 0.0)
+    monkeypatch.setattr(redo, "crash_point", look)
+    monkeypatch.setattr(commits, "crash_point", look)
+    made = commits.Commits(database, memory, Clock(), checkpoint, ids, lambda: None)
+    worker = make_memory(0, fds=fds)
+    _trial.apply(worker, ChangeKind.CHANGE_BIND, 0, 0x0A4D0001, bytes(16), bytes(6), expiry=9000)
+    assert made.commit(by_log=True)
+    assert not _store.pending_bytes(memory)
+    assert 0 < since["log-before-sync"] < since["commit-before-sync"]
     assert memory.busy_since_ns(STORE) == 0
