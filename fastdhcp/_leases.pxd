@@ -192,8 +192,9 @@ cdef struct Node:
     uint32_t inc_floor           # incarnation number and version above which a record begins that
     uint64_t version_floor       # was never bound; set by recovery
     uint64_t sequence            # of the last batch that was given to the disk
+    uint64_t published           # of the last that is on it
     uint32_t number_limit        # of blocks: over block_limit by a spare for each process
-    uint32_t pad0[7]
+    uint32_t pad0[5]
     uint32_t ready               # 1: recovery is complete (a line of its own from here)
     uint32_t store_state         # StoreState
     uint32_t pad1[14]

@@ -23,6 +23,7 @@ class Memory:
     epoch: int
     floors: tuple[int, int]
     sequence: int
+    published: int
     ready: bool
     store_state: int
     store_fails: bool

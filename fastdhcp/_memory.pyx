@@ -8,7 +8,7 @@ from libc.string cimport memcpy, memset
 
 from fastdhcp._atomic cimport (
     load_acquire_u32, load_acquire_u64, load_relaxed_u32, load_relaxed_u64, store_relaxed_u64,
-    store_release_u32,
+    store_release_u32, store_release_u64,
 )
 from fastdhcp._census cimport Tally, census_chaddr, census_pool, census_table
 from fastdhcp._image cimport IMAGE_LAYOUT, IMAGE_MAGIC, NOWHERE, Image, Pool, image_pool
@@ -65,7 +65,10 @@ cdef class Memory:
             places[i] = <uint64_t>&view[0]
         self._place(places)
         if self.table.node.magic != SEGMENT_MAGIC or self.table.node.layout != SEGMENT_LAYOUT:
-            raise ValueError("the segments are not of this layout")
+            raise ValueError(
+                f"the server's memory is of layout {self.table.node.layout}, this program's is "
+                f"{SEGMENT_LAYOUT}: it was installed while another version runs; restart the server"
+            )
         if not 0 <= process < <int>self.table.node.processes:
             raise ValueError(f"there is no process {process}")
         self.table.self = process
@@ -150,6 +153,16 @@ cdef class Memory:
     @sequence.setter
     def sequence(self, value):
         self.table.node.sequence = value
+
+    @property
+    def published(self):
+        """The last batch that is on disk. Who follows the journal reads no further: LMDB shows a
+        transaction before it is synced."""
+        return load_acquire_u64(&self.table.node.published)
+
+    @published.setter
+    def published(self, value):
+        store_release_u64(&self.table.node.published, value)
 
     @property
     def ready(self):

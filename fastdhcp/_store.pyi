@@ -30,25 +30,8 @@ def replay_batch(memory: Memory, data: bytes | memoryview, sequence: int) -> int
     Raises ValueError if the bytes are not a batch."""
 
 def replay_chunk(memory: Memory, data: bytes | memoryview) -> int:
-    """Recovery: one chunk of the checkpoint. As replay_batch."""
-
-def mark_all_dirty(memory: Memory) -> None: ...
-
-def mark_batch_dirty(memory: Memory, data: bytes | memoryview) -> None:
-    """Recovery: the chunks that a journal batch touches are dirty."""
-
-def dirty_chunks(memory: Memory) -> list[int]:
-    """Numbers of the chunks that are dirty now."""
-
-def chunk_key(memory: Memory, chunk: int) -> bytes:
-    """Key of a chunk in `leases`: VRF, address / 64, both big-endian u32."""
-
-def copy_chunk(memory: Memory, chunk: int, sequence: int) -> bytes | None:
-    """Clears the dirty bit, then copies the chunk's records (`change` filled in with `sequence`
-    where it is not known). None: a record was locked; the bit is set again, come back."""
-
-def mark_dirty(memory: Memory, chunk: int) -> None:
-    """A commit failed: the chunk is dirty as before."""
+    """Recovery: one chunk of the checkpoint. Returns the last batch that a change in it is of.
+    Raises as replay_batch."""
 
 def sweep(memory: Memory, first: int, limit: int) -> tuple[int, int, int]:
     """Looks at some blocks of the look-again array from block `first` on, and ends what is due: at

@@ -5,12 +5,11 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fastdhcp._atomic cimport (
-    fence_full, fetch_and_u64, load_acquire_u64, load_relaxed_u32, load_relaxed_u64,
-    lowest_bit_u64, prefetch, store_release_u32, store_release_u64,
+    fence_full, load_acquire_u64, load_relaxed_u32, load_relaxed_u64, prefetch, store_release_u32,
+    store_release_u64,
 )
 from fastdhcp._entry cimport (
-    ENTRY_MAX, ENTRY_PAD, ENTRY_WHOLE, EntryHeader, Kept, entry_aligned, entry_kept, entry_size,
-    entry_write_whole,
+    ENTRY_PAD, ENTRY_WHOLE, EntryHeader, Kept, entry_aligned, entry_kept, entry_size,
 )
 from fastdhcp._identity cimport (
     Identifiers, client_key, identifiers_hardware, identifiers_named, identifiers_relay_info,
@@ -23,10 +22,9 @@ from fastdhcp._journal cimport (
     journal_set_dirty, journal_wake_wanted,
 )
 from fastdhcp._leases cimport (
-    BLOCK_SIZE, CHUNK_SIZE, DECLINED, FREE, PENDING, RECORD_RELEASED, RINGS_MAX, RING_HEADER,
-    Binding, Copy, Entries, Record, Ring, Table, leases_block, leases_copy, leases_end,
-    leases_enter, leases_entries, leases_index, leases_is_block, leases_longs, leases_read,
-    leases_record, leases_ring, node_now,
+    BLOCK_SIZE, DECLINED, FREE, PENDING, RECORD_RELEASED, RINGS_MAX, RING_HEADER, Binding, Entries,
+    Record, Ring, Table, leases_block, leases_end, leases_enter, leases_entries, leases_index,
+    leases_is_block, leases_longs, leases_read, leases_record, leases_ring, node_now,
 )
 from fastdhcp._memory cimport Memory
 from fastdhcp._program cimport Input, input_kept
@@ -171,7 +169,9 @@ cdef inline void recover_fetch(const Table* t, const uint8_t* at) noexcept nogil
     prefetch(entries.buckets[1])
 
 
-cdef int recover(Memory memory, const unsigned char[::1] data, uint64_t sequence) except -1:
+# `change`: if not NULL, becomes the highest in these whole entries.
+cdef int recover(Memory memory, const unsigned char[::1] data, uint64_t sequence,
+                 uint64_t* change) except -1:
     cdef Table* t = &memory.table
     cdef uint32_t at = 0, ahead = 0, between = 0
     cdef uint32_t end = data.shape[0]
@@ -195,6 +195,8 @@ cdef int recover(Memory memory, const unsigned char[::1] data, uint64_t sequence
                 if result == RECOVERED_NO_ROOM:
                     break
                 newer += result == RECOVERED_NEW
+                if change != NULL:
+                    change[0] = max(change[0], (<const Record*>&data[at]).change)
             at += size
     if result == RECOVERED_NO_ROOM:
         raise MemoryError("the lease table has no room for all leases on disk: "
@@ -209,12 +211,17 @@ def replay_batch(Memory memory, const unsigned char[::1] data, sequence):
 
     Raises ValueError if the bytes are not a batch, MemoryError if the table has no room.
     """
-    return recover(memory, entry_aligned(data), sequence)
+    return recover(memory, entry_aligned(data), sequence, NULL)
 
 
 def replay_chunk(Memory memory, const unsigned char[::1] data):
-    """Recovery: one chunk of the checkpoint. As replay_batch."""
-    return recover(memory, entry_aligned(data), 0)
+    """Recovery: one chunk of the checkpoint. Returns the last batch that a change in it is of.
+
+    Raises as replay_batch.
+    """
+    cdef uint64_t change = 0
+    recover(memory, entry_aligned(data), 0, &change)
+    return change
 
 
 def rekey(Memory memory):
@@ -275,108 +282,6 @@ def reindex(Memory memory):
                 put += 1
         memory.beat()
     return put
-
-
-# ---- checkpoint
-
-def mark_all_dirty(Memory memory):
-    """At attach: what is on disk of any chunk may be old."""
-    cdef Table* t = &memory.table
-    cdef uint32_t block, k
-    for block in range(leases_end(t)):
-        if leases_is_block(t, block):
-            for k in range(BLOCK_SIZE // CHUNK_SIZE):
-                journal_set_dirty(t, block * BLOCK_SIZE + k * CHUNK_SIZE)
-
-
-def mark_batch_dirty(Memory memory, const unsigned char[::1] data):
-    """Recovery: the chunks that a journal batch touches are dirty."""
-    cdef Table* t = &memory.table
-    cdef uint32_t at = 0
-    cdef uint32_t size, block
-    cdef const EntryHeader* h
-    data = entry_aligned(data)
-    while at < data.shape[0]:
-        size = entry_size(&data[at], data.shape[0] - at)
-        if size == 0:
-            raise ValueError(f"byte {at} begins no entry: the lease store is damaged")
-        h = <const EntryHeader*>&data[at]
-        if h.kind != ENTRY_PAD:
-            block = leases_block(t, h.vrf, h.address)
-            if block != NOWHERE:
-                journal_set_dirty(t, block * BLOCK_SIZE + (h.address & 255))
-        at += size
-
-
-def dirty_chunks(Memory memory):
-    """Numbers of the chunks that are dirty now."""
-    cdef Table* t = &memory.table
-    cdef uint32_t word
-    cdef uint64_t bits
-    found = []
-    for word in range((leases_end(t) * (BLOCK_SIZE // CHUNK_SIZE) + 63) // 64):
-        bits = load_relaxed_u64(&t.dirty[word])
-        while bits:
-            found.append(word * 64 + lowest_bit_u64(bits))
-            bits &= bits - 1
-    return found
-
-
-def mark_dirty(Memory memory, uint32_t chunk):
-    """A commit failed: the chunk is dirty as before."""
-    if chunk >= leases_end(&memory.table) * (BLOCK_SIZE // CHUNK_SIZE):
-        raise IndexError(f"there is no chunk {chunk}")
-    journal_set_dirty(&memory.table, chunk * CHUNK_SIZE)
-
-
-def chunk_key(Memory memory, uint32_t chunk):
-    """Key of a chunk in `leases`: VRF, address / 64, both big-endian u32."""
-    cdef uint32_t vrf, address
-    if (chunk >= leases_end(&memory.table) * (BLOCK_SIZE // CHUNK_SIZE)
-            or not leases_is_block(&memory.table, chunk // (BLOCK_SIZE // CHUNK_SIZE))):
-        raise IndexError(f"there is no chunk {chunk}")
-    journal_place(&memory.table, chunk * CHUNK_SIZE, &vrf, &address)
-    return vrf.to_bytes(4, "big") + (address // CHUNK_SIZE).to_bytes(4, "big")
-
-
-# One record as an entry. 0: never bound; -1: it stayed locked.
-cdef int copy_entry(Table* t, uint32_t number, uint64_t sequence, uint8_t* out) noexcept nogil:
-    cdef Copy copy
-    cdef Kept ids
-    if not leases_copy(t, number, &copy):
-        return -1
-    if copy.record.version == 0:
-        return 0
-    if copy.record.change == 0:
-        copy.record.change = sequence
-    entry_kept(&copy.record, copy.longs, &ids)
-    return <int>entry_write_whole(out, &copy.record, &ids)
-
-
-def copy_chunk(Memory memory, uint32_t chunk, sequence):
-    """Clears the dirty bit, then copies the chunk's records (`change` = `sequence` where unknown).
-
-    None: a record was locked; the bit is set again, come back.
-    """
-    cdef Table* t = &memory.table
-    cdef uint8_t out[CHUNK_SIZE * ENTRY_MAX]
-    cdef uint32_t used = 0
-    cdef uint64_t number = sequence
-    cdef uint32_t i
-    cdef int size = 0
-    if chunk >= leases_end(t) * (BLOCK_SIZE // CHUNK_SIZE):
-        raise IndexError(f"there is no chunk {chunk}")
-    with nogil:
-        fetch_and_u64(&t.dirty[chunk // 64], ~(<uint64_t>1 << (chunk % 64)))
-        fence_full()
-        for i in range(CHUNK_SIZE):
-            size = copy_entry(t, chunk * CHUNK_SIZE + i, number, out + used)
-            if size < 0:
-                break
-            used += size
-        if size < 0:
-            journal_set_dirty(t, chunk * CHUNK_SIZE)
-    return None if size < 0 else out[:used]
 
 
 # ---- the store's own changes

@@ -1,4 +1,4 @@
-"""A child of the supervisor: ``python -m fastdhcp.process ROLE INDEX CHANNEL_FD``.
+"""A child of the supervisor: ``python -m fastdhcp.process ROLE INDEX CHANNEL_FD VERSION``.
 
 It dies with the supervisor (PR_SET_PDEATHSIG), is deaf to the signals that only the supervisor
 acts on, and stops on the supervisor's word or when the channel closes. Everything it works with
@@ -16,7 +16,9 @@ import struct
 import sys
 from pathlib import Path
 
+from fastdhcp import __version__
 from fastdhcp.channel import Channel
+from fastdhcp.exits import EXIT_FAILED
 from fastdhcp.log import capture, facts_of, log
 
 ROLES = {
@@ -54,6 +56,18 @@ def set_title(title: str) -> None:
         Path("/proc/self/comm").write_bytes(title.encode()[:15])
 
 
+def refuse(channel: Channel, running: str) -> int:
+    """Memory and messages of a server of another version may mean something else."""
+    text = (
+        f"version {__version__} was installed while the server of version {running} runs: "
+        "restart the server"
+    )
+    log.error("process-failed", text=text)
+    with contextlib.suppress(OSError):
+        channel.send({"type": "last-words", "text": text})
+    return EXIT_FAILED
+
+
 def main(argv: list[str]) -> int:
     role, index, fd = argv[0], int(argv[1]), int(argv[2])
     if role not in ROLES:
@@ -68,9 +82,12 @@ def main(argv: list[str]) -> int:
     set_title(f"dhcp-{name}")
     log.process = name
     os.set_inheritable(fd, False)
+    channel = Channel.from_fd(fd)
+    if argv[3:] and argv[3] != __version__:
+        return refuse(channel, argv[3])
     try:
         module = importlib.import_module(ROLES[role])
-        return int(module.main(Channel.from_fd(fd), index) or 0)
+        return int(module.main(channel, index) or 0)
     except Exception as error:
         # The supervisor replaces us.
         log.error("process-failed", **facts_of(error))

@@ -20,14 +20,15 @@ class Segments(dict[str, int]):
 
 
 def make_segments(
-    workers: int = 2, blocks: int = 64, ring_size: int = 1 << 16, trace_size: int = 64
+    workers: int = 2, blocks: int = 64, ring_size: int = 1 << 16, trace_size: int = 64,
+    segment_id: int = 0x5EC,
 ) -> Segments:
     """Fresh segments as the supervisor makes them: names and descriptors."""
     sizes = layout_sizes(workers, blocks, ring_size, trace_size)
     fds = Segments({name: os.memfd_create(name) for name in sizes})
     for name, size in sizes.items():
         os.ftruncate(fds[name], size)
-    format_node(fds["node"], workers, blocks, 0x5EC, ring_size, trace_size)
+    format_node(fds["node"], workers, blocks, segment_id, ring_size, trace_size)
     return fds
 
 

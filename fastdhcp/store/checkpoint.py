@@ -9,7 +9,7 @@ is never felt: a handful of chunks rides on each commit that happens anyway.
 import math
 from collections import deque
 
-from fastdhcp import _store
+from fastdhcp import _chunks
 from fastdhcp._memory import Memory
 from fastdhcp._stats import Counter
 from fastdhcp._strays import stray_floors
@@ -96,8 +96,11 @@ class Checkpoint:
             return max(self._began_s + PASS_INTERVAL_S - now, 0.0)
         return math.inf
 
-    def write(self, transaction: Write, sequence: int, now: float, chunks: bool = True) -> None:
-        """Adds its part to a transaction whose batch, if it has one, is ``sequence``.
+    def write(
+        self, transaction: Write, sequence: int, heads: list[int], now: float, chunks: bool = True
+    ) -> None:
+        """Adds its part to a transaction, with or before which batch ``sequence`` is the last; that
+        one reaches to ``heads`` of the rings.
 
         ``chunks=False``: only what frees room. After it either committed() or failed() is due.
         """
@@ -107,7 +110,7 @@ class Checkpoint:
         if not self.in_pass and self._is_due(now):
             self._begin(now)
         if self.in_pass:
-            self._write_chunks(transaction, sequence, now)
+            self._write_chunks(transaction, sequence, heads, now)
         if self.in_pass and not self._left:
             transaction.put_meta(META_CHECKPOINT, self._target)
             for key, value in self.at_end.items():
@@ -140,7 +143,7 @@ class Checkpoint:
     def failed(self) -> None:
         """Nothing of the transaction has happened: its chunks are dirty as before."""
         for chunk in self._written:
-            _store.mark_dirty(self._memory, chunk)
+            _chunks.mark_dirty(self._memory, chunk)
         self._left.extend(self._written)
         self._written.clear()
         self._trimmed = 0
@@ -158,7 +161,7 @@ class Checkpoint:
         self._wanted = False
         self._target = self.last
         self._base_bytes = self.tail_bytes
-        self._left.extend(_store.dirty_chunks(self._memory))
+        self._left.extend(_chunks.dirty_chunks(self._memory))
         self._total = len(self._left)
         self._began_s = now
         crash_point("checkpoint-begun")
@@ -187,14 +190,15 @@ class Checkpoint:
         due = math.ceil(self._total * min(max(by_time, by_tail), 1.0))
         return due - (self._total - len(self._left))
 
-    def _write_chunks(self, transaction: Write, sequence: int, now: float) -> None:
+    def _write_chunks(
+        self, transaction: Write, sequence: int, heads: list[int], now: float
+    ) -> None:
         if now < self._locked_until_s:
             return
         size = 0
         for _ in range(min(self._allowance(now), len(self._left))):
             chunk = self._left.popleft()
-            # A change of which the record does not know the batch is in one up to the next.
-            copy = _store.copy_chunk(self._memory, chunk, sequence + 1)
+            copy = _chunks.copy_chunk(self._memory, chunk, sequence, heads)
             if copy is None:
                 self._left.append(chunk)
                 self._locked_until_s = now + LOCKED_S
@@ -202,7 +206,7 @@ class Checkpoint:
             # Noted before it is put: its bit is clear, and a failure sets it again.
             self._written.append(chunk)
             crash_point("checkpoint-copied")
-            self._put(transaction, _store.chunk_key(self._memory, chunk), copy)
+            self._put(transaction, _chunks.chunk_key(self._memory, chunk), copy)
             crash_point("checkpoint-put")
             size += len(copy)
             if size >= CHUNK_BYTES_MAX:

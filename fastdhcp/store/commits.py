@@ -51,6 +51,7 @@ class Commits:
     ) -> None:
         self.sequence = checkpoint.last
         memory.sequence = max(memory.sequence, checkpoint.last)
+        memory.published = checkpoint.last
         self.trouble: str | None = None
         self._database = database
         self._memory = memory
@@ -132,6 +133,7 @@ class Commits:
         return batch, heads, mark
 
     def _publish(self, heads: list[int]) -> None:
+        self._memory.published = self.sequence
         _store.settle(self._memory, heads)
         crash_point("commit-settled")
         self._published()
@@ -203,7 +205,7 @@ class Commits:
                 transaction.append(number, logged)
             if not batches:
                 transaction.put_meta(META_CLOCK, mark.packed())
-            self._checkpoint.write(transaction, sequence, now, chunks)
+            self._checkpoint.write(transaction, sequence, heads, now, chunks)
             self._ids.save(transaction)
             crash_point("commit-before-sync")
         crash_point("commit-after-sync")

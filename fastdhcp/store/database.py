@@ -31,6 +31,8 @@ FORMAT = 3
 FORMAT_OLDEST = 1
 """Batches of 1 have header 1; beside 1 and 2 no redo log is written. An older one becomes FORMAT
 before the first commit of a run (put_format)."""
+FORMAT_AHEAD = 3
+"""From this one on a chunk tells the changes that no batch has from those that some batch has."""
 MAP_SIZE = 1 << 40
 """1 TiB of address space; the file is as long as what is in it."""
 READERS_MAX = 126

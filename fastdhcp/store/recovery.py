@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fastdhcp import _store
+from fastdhcp import _chunks, _store
 from fastdhcp._leases import BLOCK_SIZE
 from fastdhcp._memory import Memory
 from fastdhcp._strays import Strays, without
@@ -23,9 +23,11 @@ from fastdhcp.store.batch import Header, header_size, read_header, write_header
 from fastdhcp.store.busy import busy
 from fastdhcp.store.clock import Clock, Mark, settle_offset
 from fastdhcp.store.database import (
+    FORMAT_AHEAD,
     META_CHECKPOINT,
     META_CLOCK,
     META_EPOCH,
+    META_FORMAT,
     META_GONE,
     META_IDENTITY,
     META_SECRET,
@@ -87,9 +89,8 @@ def unabsorbed(database: Database) -> Iterator[tuple[int, bytes]]:
     backup may have been put there. Raises DataLost, DatabaseError."""
     match database.read_meta(META_SEGMENT):
         case [int(run), _]:
-            last = max(database.sequences()[1], _first_batch(database) - 1)
             try:
-                yield from frames(database.path, last, run)
+                yield from frames(database.path, _last_batch(database), run)
             except OSError as error:
                 raise DataLost(
                     f"{database.path / REDO_NAME} cannot be read ({error.strerror}); it may have "
@@ -140,7 +141,7 @@ def recover(
     try:
         strays = find_strays(database, memory)
         _check_room(memory, policy_blocks + strays.blocks())
-        replay_disk(database, memory, strays.gone())
+        ahead = replay_disk(database, memory, strays.gone())
     except ValueError as error:
         raise DataLost(f"{database.path}: {error}; {RESTORE}") from error
     except MemoryError as error:
@@ -148,11 +149,14 @@ def recover(
     rekeyed = database.read_meta(META_IDENTITY) not in (None, identity)
     if rekeyed:
         _store.rekey(memory)
-        _store.mark_all_dirty(memory)
+        _chunks.mark_all_dirty(memory)
         _store.reindex(memory)
     with busy(memory):
         drop_strays(database, memory, strays)
+        batch = rejournal(database, memory, clock, ahead)
         with database.write() as transaction:
+            if batch is not None:
+                transaction.append(_last_batch(database) + 1, batch)
             transaction.put_format()
             transaction.put_meta(META_SEGMENT, [memory.segment_id, [0] * memory.rings])
             transaction.put_meta(META_IDENTITY, MIXED if rekeyed else identity)
@@ -173,7 +177,7 @@ def attach(database: Database, memory: Memory, clock: Clock) -> None:
     with busy(memory):
         absorb(database)
     # What the dead one copied and did not commit is in the journal, but no bit says so any more.
-    _store.mark_all_dirty(memory)
+    _chunks.mark_all_dirty(memory)
     crash_point("attach-dirty")
     with busy(memory), database.write() as transaction:
         # Its last commit may be seen without being on disk: this sync covers it.
@@ -224,7 +228,9 @@ def rebuild(
         if len(batch) > room:
             write_header(batch, memory.now(), memory.segment_id, heads, mark)
             transaction.append(sequence + 1, batch)
-        _copy_table(transaction, memory, sequence + 1)
+            _copy_table(transaction, memory, sequence + 1, heads)
+        else:
+            _copy_table(transaction, memory, sequence, heads)
         crash_point("rebuild-copied")
         transaction.put_meta(META_SECRET, memory.secret)
         transaction.put_meta(META_EPOCH, memory.epoch)
@@ -239,18 +245,18 @@ def rebuild(
     return sequence + 1
 
 
-def _copy_table(transaction: Write, memory: Memory, sequence: int) -> None:
+def _copy_table(transaction: Write, memory: Memory, sequence: int, heads: list[int]) -> None:
     """Every chunk. One with a locked record is come back for: its holder lives, or is repaired."""
-    _store.mark_all_dirty(memory)
-    left = _store.dirty_chunks(memory)
+    _chunks.mark_all_dirty(memory)
+    left = _chunks.dirty_chunks(memory)
     while left:
         locked = []
         for chunk in left:
-            copy = _store.copy_chunk(memory, chunk, sequence)
+            copy = _chunks.copy_chunk(memory, chunk, sequence, heads)
             if copy is None:
                 locked.append(chunk)
             else:
-                transaction.put_chunk(_store.chunk_key(memory, chunk), copy)
+                transaction.put_chunk(_chunks.chunk_key(memory, chunk), copy)
         left = locked
         if left:
             time.sleep(LOCKED_S)
@@ -312,17 +318,28 @@ def _first_batch(database: Database) -> int:
     return checkpoint + 1 if isinstance(checkpoint, int) else 1
 
 
-def replay_disk(database: Database, memory: Memory, gone: frozenset[int] = frozenset()) -> None:
+def _last_batch(database: Database) -> int:
+    """The last sequence that the journal has or had."""
+    return max(database.sequences()[1], _first_batch(database) - 1)
+
+
+def replay_disk(
+    database: Database, memory: Memory, gone: frozenset[int] = frozenset()
+) -> list[bytes]:
     """The table as the disk has it: chunks, then the journal behind the checkpoint, by version;
-    but the chunks that are ``gone``, keys as numbers.
+    but the chunks that are ``gone``, keys as numbers. Returns the keys of those that are ahead of
+    the journal.
 
     Raises ValueError for damaged entries, MemoryError if the table has no room, DatabaseError.
     """
     count = 0
+    last = _last_batch(database)
+    ahead = []
     for key, chunk in database.chunks():
         if int.from_bytes(key) in gone:
             continue
-        _store.replay_chunk(memory, chunk)
+        if _store.replay_chunk(memory, chunk) > last:
+            ahead.append(bytes(key))
         count += 1
         if count % BEAT_CHUNKS == 0:
             memory.beat()
@@ -332,11 +349,33 @@ def replay_disk(database: Database, memory: Memory, gone: frozenset[int] = froze
         if gone:
             entries = without(entries, gone)
         _store.replay_batch(memory, entries, sequence)
-        _store.mark_batch_dirty(memory, entries)
+        _chunks.mark_batch_dirty(memory, entries)
         count += 1
         if count % BEAT_CHUNKS == 0:
             memory.beat()
     crash_point("fresh-replayed")
+    return ahead
+
+
+def rejournal(
+    database: Database, memory: Memory, clock: Clock, ahead: list[bytes]
+) -> bytearray | None:
+    """A batch of what these chunks hold ahead of the journal: their commit copied what no batch had
+    yet. In none, it would be a change that nobody who follows the journal ever hears of.
+
+    None: there is nothing, or nobody knows, for in an older format any change may be said to be
+    ahead. Who follows has to copy that one.
+    """
+    batch = bytearray(header_size(memory.rings))
+    match database.read_meta(META_FORMAT):
+        case int(found) if found >= FORMAT_AHEAD:
+            for key in ahead:
+                batch += _chunks.ahead_entries(memory, key, _last_batch(database))
+    if len(batch) == header_size(memory.rings):
+        return None
+    mark = Mark(memory.time_offset_ns, clock.read())
+    write_header(batch, memory.now(), memory.segment_id, [0] * memory.rings, mark)
+    return batch
 
 
 def _stored_mark(database: Database) -> Mark | None:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
+from fastdhcp import __version__
 from fastdhcp.channel import Channel, ChannelError, Message, close_all
 from fastdhcp.process import IGNORED
 
@@ -45,7 +46,7 @@ class Child:
         self.channel = ours
         # -P: what lies in the current directory is not to be imported, least of all by root.
         module = ["-P", "-m", "fastdhcp.process"]
-        argv = [sys.executable, *module, role, str(index), str(theirs.fileno())]
+        argv = [sys.executable, *module, role, str(index), str(theirs.fileno()), __version__]
         # Blocked until it ignores them: a signal to the whole group must not end one that is still
         # starting. The mask goes through exec, a handler would not.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
@@ -149,7 +150,7 @@ class Child:
         if code is None:
             return "running"
         if code >= 0:
-            return f"exit code {code}"
+            return self.last_words or f"exit code {code}"
         if code == -signal.SIGKILL and self._killed:
             return self._killed
         return f"signal {signal.Signals(-code).name}"

@@ -252,8 +252,7 @@ class Supervisor:
         """Before it was ever ready nobody has seen the segments: new ones. After that its
         successor attaches to them, under living workers."""
         server = self._server
-        how = child.last_words or child.how_it_ended()
-        server.alarms.raise_alarm("store-down", f"the store ended ({how})")
+        server.alarms.raise_alarm("store-down", f"the store ended ({child.how_it_ended()})")
         for name in ("store-failing", "store-files"):
             server.alarms.clear(name)
         if server.memory.ready:

@@ -10,8 +10,8 @@ import signal
 
 import pytest
 
+from fastdhcp import _chunks, _store
 from fastdhcp import _journal as journal
-from fastdhcp import _store
 from fastdhcp._entry import entries
 from fastdhcp._journal import ChangeKind
 from fastdhcp._leases import BindingState
@@ -160,9 +160,10 @@ def test_a_record_locked_by_the_living_is_left_alone():
 
 def test_a_chunk_with_a_locked_record_stays_open():
     fds, memory = prepare("active")
-    chunk = _store.dirty_chunks(memory)[0]
+    chunk = _chunks.dirty_chunks(memory)[0]
+    heads = [memory.ring_head(ring) for ring in range(memory.rings)]
     assert die_at(fds, 6, ChangeKind.CHANGE_RENEW, {"expiry": 5000})
-    assert _store.copy_chunk(memory, chunk, 1) is None
-    assert _store.dirty_chunks(memory) == [chunk]
+    assert _chunks.copy_chunk(memory, chunk, 1, heads) is None
+    assert _chunks.dirty_chunks(memory) == [chunk]
     journal.repair(memory, 0)
-    assert entries(_store.copy_chunk(memory, chunk, 1))[0]["expiry"] == 3700
+    assert entries(_chunks.copy_chunk(memory, chunk, 1, heads))[0]["expiry"] == 3700

@@ -6,7 +6,7 @@ recovered from the entries must equal the table that wrote them.
 
 import pytest
 
-from fastdhcp import _journal, _store
+from fastdhcp import _chunks, _journal, _store
 from fastdhcp._entry import entries
 from fastdhcp._journal import ChangeKind
 from fastdhcp._leases import BindingState, RecordFlag
@@ -203,13 +203,14 @@ def test_a_chunk_and_the_tail_behind_it_make_the_table_again():
         _trial.apply(memory, ChangeKind.CHANGE_BIND, 0, ADDRESS - 5 + low, KEY, CHADDR,
                       expiry=3700, now=100)
     settle(memory)
-    chunks = [_store.copy_chunk(memory, c, 1) for c in _store.dirty_chunks(memory)]
+    heads = [memory.ring_head(ring) for ring in range(memory.rings)]
+    chunks = [_chunks.copy_chunk(memory, c, 1, heads) for c in _chunks.dirty_chunks(memory)]
     assert len(chunks) == 2
-    assert _store.dirty_chunks(memory) == []
+    assert _chunks.dirty_chunks(memory) == []
     change(memory, ChangeKind.CHANGE_RENEW, expiry=9000)
     tail = settle(memory)
     again = make_memory()
-    assert sum(_store.replay_chunk(again, c) for c in chunks) == 100
+    assert [_store.replay_chunk(again, c) for c in chunks] == [1, 1]
     assert _store.replay_batch(again, tail, 2) == 1
     assert records_of(again) == records_of(memory)
 

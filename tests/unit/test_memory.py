@@ -8,7 +8,7 @@ from ipaddress import IPv4Interface
 
 import pytest
 
-from fastdhcp import _store
+from fastdhcp import _chunks, _store
 from fastdhcp._ahead import Ahead
 from fastdhcp._journal import ChangeKind
 from fastdhcp._layout import HINTS_SIZE_MAX, HINTS_SIZE_MIN, layout_sizes
@@ -84,8 +84,8 @@ def test_a_death_while_a_block_is_entered_wastes_a_number_and_nothing_else(mappe
         assert [block[1] for block in memory.blocks()].count(address >> 8) == 1
     assert memory.block_count == 5  # the last death was behind the entry
     assert len(memory.blocks()) == 3
-    _store.mark_all_dirty(memory)
-    assert len(_store.dirty_chunks(memory)) == 3 * 4
+    _chunks.mark_all_dirty(memory)
+    assert len(_chunks.dirty_chunks(memory)) == 3 * 4
 
 
 def test_who_puts_millions_of_leases_into_the_index_shows_that_it_lives(mapped):
@@ -168,3 +168,10 @@ def test_no_segment_is_smaller_for_more_addresses(workers):
         assert sizes["index"] >= 2 * 256 * 8 << bits  # two entries' room an address
         before = sizes
     assert before["hints"] == HINTS_SIZE_MAX
+
+
+def test_memory_of_another_version_is_refused_in_words() -> None:
+    fds = make_segments()
+    os.pwrite(fds["node"], (99).to_bytes(4, "little"), 4)
+    with pytest.raises(ValueError, match=r"of layout 99, .* restart the server"):
+        Memory(fds, 0)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from fastdhcp import _store
+from fastdhcp import _chunks, _store
 from fastdhcp._journal import ChangeKind
 from fastdhcp.store.checkpoint import (
     CHUNKS_MAX,
@@ -56,7 +56,7 @@ class Bench:
             with self.database.write() as transaction:
                 if entries:
                     transaction.append(sequence, batch_of(0, 0, entries))
-                self.checkpoint.write(transaction, sequence, now, chunks)
+                self.checkpoint.write(transaction, sequence, heads, now, chunks)
                 if fails:
                     raise InterruptedError
         except InterruptedError:
@@ -84,7 +84,7 @@ class Bench:
                       for k, _ in self.database.chunks())  # fmt: skip
 
     def dirty(self):
-        return len(_store.dirty_chunks(self.memory))
+        return len(_chunks.dirty_chunks(self.memory))
 
 
 @pytest.fixture

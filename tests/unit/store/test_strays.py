@@ -59,9 +59,10 @@ class Disk:
     def checkpoint(self):
         """A pass over what is dirty; the journal before it goes."""
         checkpoint = Checkpoint(self.memory, self.database, 1 << 20, -PASS_INTERVAL_S)
+        heads = [self.memory.ring_head(ring) for ring in range(self.memory.rings)]
         for now in (0.0, 0.1):
             with self.database.write() as transaction:
-                checkpoint.write(transaction, self.sequence, now)
+                checkpoint.write(transaction, self.sequence, heads, now)
             checkpoint.committed()
         assert checkpoint.sequence == self.sequence
 
