@@ -29,6 +29,7 @@ cdef enum:
     IP_PROTOCOL_UDP = 17
     END_SIZE = 1             # option 255
     SIZE_STEP = 64           # of the lengths that replies are padded to
+    PADDED_MAX = 1252        # in one piece by any path of 1,280 octets, as tunnels have them
     # RFC 4702 2.1: flags of option 81.
     FQDN_S = 1               # the server updates the client's A record
     FQDN_O = 2               # the server has overridden the client's S
@@ -237,11 +238,12 @@ cdef bint finish(Reply* reply, Writer* w, const Packet* packet, const Handled* h
 
 
 # Replies of one length to one destination leave together: what differs by what is one client's own
-# (61, 82, 12, 81) gets one of a few lengths, by zeros after END, but never more than it may have.
+# (61, 82, 12, 81) gets one of a few lengths, by zeros after END, but never more than it may have,
+# and no padding has it cut on the way.
 cdef inline void pad(Reply* reply, const Writer* w, const Packet* packet) noexcept nogil:
     cdef uint32_t size = reply.size
     cdef uint32_t padded = (size + SIZE_STEP - 1) & ~<uint32_t>(SIZE_STEP - 1)
-    padded = min(padded, size_max(reply, w, packet))
+    padded = min(padded, min(size_max(reply, w, packet), <uint32_t>PADDED_MAX))
     if <uint32_t>MESSAGE_SIZE_MIN < size < padded:
         memset(reply.data + size, 0, padded - size)
         reply.size = <uint16_t>padded

@@ -165,6 +165,26 @@ def test_rfc2131_4_1_where_trains_leave_replies_are_padded_to_a_few_lengths(
     assert message.rstrip(b"\0") == plain.rstrip(b"\0")
 
 
+@pytest.mark.parametrize("natural", [1220, 1240, 1252, 1255, 1400])
+def test_no_padding_has_a_reply_cut_on_its_way(natural: int) -> None:
+    """Of the path to a relay agent nothing is known. Tunnels take 1,280 octets in one piece."""
+    address = IPv4Interface("10.77.0.1/22")
+    large = "".join(f'"{code}" = "hex:{"ab" * 250}"\n' for code in range(225, 228))
+    policy = POLICY.replace('"224" =', large + '"224" =')
+    plain, maker = (
+        ReplyMaker(compile_text(policy, links=[Link(1, "srv0", [address], trains=trains)]))
+        for trains in (False, True)
+    )
+    options = {57: b"\x05\xdc", 61: b"\7"}
+    spare = natural - len(make(plain, request(options=options, **RELAYED)))
+    options[61] *= 1 + min(spare, 200)
+    if spare > 200:
+        options[82] = b"\1" * (spare - 202)
+    assert len(make(plain, request(options=options, **RELAYED))) == natural
+    message = make(maker, request(options=options, **RELAYED))
+    assert len(message) == max(natural, 1252)
+
+
 @pytest.mark.parametrize("octets", [b"", b"\1", b"\0" * 300], ids=len)
 @pytest.mark.parametrize("kind", [OFFER, ACK, NAK])
 def test_rfc6842_3_option_61_comes_back_whatever_its_length(
