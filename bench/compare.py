@@ -217,7 +217,7 @@ def main(
     if out:
         Path(out).write_bytes(whole)
     click.echo(whole if as_json else render(comparison))
-    held = not any(line.errors for line in comparison.lines)
+    held = not comparison.wrong
     if floor:
         held = _judge(comparison) and held
     sys.exit(0 if held else 1)

@@ -82,6 +82,7 @@ class Latency(msgspec.Struct, kw_only=True):
     max_ms: float
     seconds: int
     left_out: int
+    errors: dict[str, int] = {}
 
 
 class Overload(msgspec.Struct, kw_only=True):
@@ -89,7 +90,8 @@ class Overload(msgspec.Struct, kw_only=True):
 
     asked and started are exchanges a second: what was to be started, and what the generator came
     to. peak_share is the rate beside that of the closed loop; renewed_at_once the share of the
-    renewals that were answered at the first try. Latencies are of those that completed.
+    renewals that were answered at the first try. Latencies are of those that completed, and that
+    some did not is no error.
     """
 
     contender: str
@@ -104,6 +106,7 @@ class Overload(msgspec.Struct, kw_only=True):
     dropped: dict[str, int]
     seconds: int
     left_out: int
+    errors: dict[str, int] = {}
 
 
 class Witness(msgspec.Struct, kw_only=True):
@@ -132,6 +135,15 @@ class Comparison(msgspec.Struct, kw_only=True):
     witnesses: list[Witness] = []
     rounds: list[Round] = []
 
+    @property
+    def wrong(self) -> bool:
+        """Whether any answer was, in whatever rounds."""
+        return any(
+            [line.errors for line in self.lines]
+            + [latency.errors for latency in self.latencies]
+            + [overload.errors for overload in self.overloads]
+        )
+
 
 def _milliseconds(rounds: list[Round], what: str, figure: str) -> float:
     found: list[int] = [made.report.counts["latency"][what][f"{figure}_ns"] for made in rounds]
@@ -149,12 +161,16 @@ def _dropped(rounds: list[Round]) -> dict[str, int]:
     return {place: count for place, count in dropped.items() if count}
 
 
-def line_of(rounds: list[Round], base: list[Round]) -> Line:
-    """A contender's, from all its rounds and those of the first contender."""
-    ratios = [_ratio(r.rate, b.rate) for r, b in zip(rounds, base, strict=True)]
+def _errors(rounds: list[Round]) -> dict[str, int]:
     errors: Counter[str] = Counter()
     for made in rounds:
         errors.update(made.report.errors)
+    return dict(errors)
+
+
+def line_of(rounds: list[Round], base: list[Round]) -> Line:
+    """A contender's, from all its rounds and those of the first contender."""
+    ratios = [_ratio(r.rate, b.rate) for r, b in zip(rounds, base, strict=True)]
     return Line(
         contender=rounds[0].contender,
         rate=statistics.median(r.rate for r in rounds),
@@ -175,7 +191,7 @@ def line_of(rounds: list[Round], base: list[Round]) -> Line:
         retransmissions=sum(r.report.counts["retransmissions"] for r in rounds),
         dropped=_dropped(rounds),
         limits=dict(Counter(r.limit for r in rounds)),
-        errors=dict(errors),
+        errors=_errors(rounds),
     )
 
 
@@ -192,6 +208,7 @@ def latency_of(asked: float, rounds: list[Round]) -> Latency:
         max_ms=_milliseconds(rounds, "exchange", "max"),
         seconds=sum(len(r.moments) for r in rounds),
         left_out=sum(r.left_out for r in rounds),
+        errors=_errors(rounds),
     )
 
 
@@ -216,6 +233,7 @@ def overload_of(asked: float, rounds: list[Round], peak: float) -> Overload:
         dropped=_dropped(rounds),
         seconds=sum(len(r.moments) for r in rounds),
         left_out=sum(r.left_out for r in rounds),
+        errors={n: c for n, c in _errors(rounds).items() if n != "unanswered"},
     )
 
 

@@ -22,18 +22,21 @@ def render(comparison: Comparison) -> str:
     for line in comparison.lines:
         text.append(_row(line))
         text += _notes(line, setup.clients if setup.storm else 0)
+        text += _came_back(comparison, line.contender)
     if comparison.latencies:
         text.append(
             f"{'ms, with':<10} {'starts/s':>11} {'exchanges/s':>11} {'OFFER p50':>9} "
             f"{'ACK p50':>9} {'p50':>7} {'p99':>7} {'max':>7} {'left out':>9}"
         )
-        text += map(_latency, comparison.latencies)
+        for latency in comparison.latencies:
+            text += [_latency(latency), *_errors(latency.errors)]
     if comparison.overloads:
         text.append(
             f"{'overload':<10} {'asked/s':>11} {'started/s':>11} {'exchanges/s':>11} "
             f"{'of peak':>7} {'p50':>7} {'p99':>7} {'renewed at the first try':>24} {'left out':>9}"
         )
-        text += map(_overload, comparison.overloads)
+        for overload in comparison.overloads:
+            text += [_overload(overload), *_errors(overload.errors)]
     if comparison.witnesses:
         text.append(
             f"{'witness':<10} {'by':>8} {'asked/s':>11} {'exchanges/s':>11} {'lost':>6} "
@@ -66,8 +69,23 @@ def _notes(line: Line, population: int) -> Iterator[str]:
     if line.dropped:
         places = ", ".join(f"{place} {count}" for place, count in line.dropped.items())
         yield f"  dropped by the kernel: {places}"
-    for kind, count in line.errors.items():
+    yield from _errors(line.errors)
+
+
+def _errors(errors: dict[str, int]) -> Iterator[str]:
+    for kind, count in errors.items():
         yield f"  ERROR {kind}: {count}"
+
+
+def _came_back(comparison: Comparison, contender: str) -> Iterator[str]:
+    """Clients take turns: when all have a lease the first one comes again."""
+    setup = comparison.setup
+    if setup.mode != "dora" or setup.storm:
+        return
+    totals = [r.report.exchanges_total for r in comparison.rounds if r.contender == contender]
+    share = 1 - setup.clients / max(*totals, setup.clients)
+    if share:
+        yield f"  of a round up to {share:.0%} were clients that came back, whose lease is renewed"
 
 
 def _latency(found: Latency) -> str:

@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import fastdhcp_bench.compare
 from fastdhcp_bench.compare import main as compare
-from fastdhcp_bench.contenders import CONTENDERS, DHCPD_LAST, find_contender
+from fastdhcp_bench.contenders import CONTENDERS, DHCPD_LAST, Contender, find_contender
 from fastdhcp_bench.floor import judge
 from fastdhcp_bench.machine import Sample
 from fastdhcp_bench.network import POOL, POOL_SIZE
+from fastdhcp_bench.result import Round
 from fastdhcp_bench.rounds import ContenderError
+from fastdhcp_bench.setup import Setup
 from fastdhcp_bench.witness import read
+from tests.unit.test_bench_result import one
 
 
 @pytest.mark.parametrize("name", CONTENDERS)
@@ -86,6 +90,19 @@ def test_of_a_minute_no_second_may_be_slow(slowest: float, held: bool) -> None:
     verdicts = dict(judge("durable", 0.9, 1.0, 0, slowest))
     assert verdicts[f"durable: slowest second {slowest} of the mean, at least 0.85"] == held
     assert not any("slowest" in text for text, _ in judge("durable", 0.9, 1.0, 0))
+
+
+@pytest.mark.parametrize("option", ["--latency", "--overload"])
+def test_wrong_answers_under_a_rate_are_named_too(
+    option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(contender: Contender, setup: Setup) -> Round:
+        return one(contender.name, 1000, 8.0, errors={"address-twice": 7} if setup.rate else {})
+
+    monkeypatch.setattr(fastdhcp_bench.compare, "measure_once", measured)
+    said = CliRunner().invoke(compare, ["echo", "durable", "--rounds", "1", option])
+    assert "ERROR address-twice: 7" in said.output
+    assert said.exit_code == 1
 
 
 def test_dhcpd_is_given_both_networks(tmp_path: Path) -> None:

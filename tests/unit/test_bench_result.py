@@ -103,6 +103,20 @@ def test_the_table_says_all_of_it() -> None:
     assert "all 1000 had a lease or gave up after 3.00 s" in render(storm)
 
 
+def test_the_table_says_when_not_each_exchange_was_a_new_lease() -> None:
+    """A million clients and 355,000 exchanges a second: all have come after three seconds. Who
+    comes back renews, which is a short entry and no search for an address."""
+    again = one("async", 355_000, 3.2)
+    again = msgspec.structs.replace(
+        again, report=msgspec.structs.replace(again.report, exchanges_total=2_100_000)
+    )
+    setup = msgspec.structs.replace(SETUP, clients=1_000_000)
+    comparison = Comparison(
+        setup=setup, host=HOST, lines=[line_of([again], [again])], rounds=[again]
+    )
+    assert "came back" in render(comparison)
+
+
 def test_an_overload_is_beside_the_peak() -> None:
     found = overload_of(4000, MINE, 2000.0)
     assert (found.asked, found.started) == (4000, 2000)
