@@ -4,10 +4,10 @@ An answer that is not for the exchange under way is counted and left; one that i
 whatever else is wrong with it, so that one mistake is counted once.
 """
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy
 
-from bench._histogram cimport histogram_add
+from bench._histogram cimport Histogram, histogram_add
 from bench._messages cimport (
     CIRCUIT_ID_SIZE_MAX, CLIENT_ID_SIZE, Answer, answer_read, client_id_of, relay_info_of,
 )
@@ -130,12 +130,19 @@ cdef inline void _bind(Machine* m, uint32_t index, const Answer* answer) noexcep
     client.acked = True
 
 
+# Of an exchange that began before the counts were cleared the time tells of the warm-up.
+cdef inline void _time(const Machine* m, const Slot* slot, Histogram* histogram,
+                       int64_t since_ns) noexcept nogil:
+    if slot.started_ns >= m.cleared_ns:
+        histogram_add(histogram, m.now_ns - since_ns)
+
+
 cdef inline void _offer(Machine* m, uint32_t index, const Answer* answer) noexcept nogil:
     cdef Client* client = &m.clients[index]
     cdef Slot* slot = &m.slots[client.slot]
-    histogram_add(&m.offer, m.now_ns - slot.asked_ns)
+    _time(m, slot, &m.offer, slot.asked_ns)
     if m.inquire and client.address:
-        histogram_add(&m.exchange, m.now_ns - slot.started_ns)
+        _time(m, slot, &m.exchange, slot.started_ns)
         client_finish(m, index, True)
         return
     client.asked = answer.yiaddr
@@ -149,8 +156,8 @@ cdef inline void _offer(Machine* m, uint32_t index, const Answer* answer) noexce
 cdef inline int _acknowledged(Machine* m, uint32_t index, const Answer* answer) noexcept nogil:
     cdef Slot* slot = &m.slots[m.clients[index].slot]
     cdef int wrong = _check_ack(m, index, answer)
-    histogram_add(&m.ack, m.now_ns - slot.asked_ns)
-    histogram_add(&m.exchange, m.now_ns - slot.started_ns)
+    _time(m, slot, &m.ack, slot.asked_ns)
+    _time(m, slot, &m.exchange, slot.started_ns)
     _bind(m, index, answer)
     client_finish(m, index, True)
     return wrong

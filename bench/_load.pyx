@@ -24,7 +24,8 @@ from bench._state cimport (
     TICK_SHIFT, WHEEL_SIZE, WINDOW_MAX, Client, Group, LedgerEntry, Machine, Slot,
 )
 from bench._trains cimport (
-    TRAIN_COUNT_MAX, arrivals_init, arrivals_next, arrivals_receive, train_flush, train_init,
+    TRAIN_COUNT_MAX, arrivals_full, arrivals_init, arrivals_next, arrivals_receive, train_flush,
+    train_init,
 )
 from bench._window cimport SECOND_NS, machine_expire, machine_fill
 
@@ -71,10 +72,26 @@ cdef void _wait(Machine* m, int64_t until) noexcept nogil:
     ppoll(&fd, 1, &timeout, NULL)
 
 
-cdef void _turn(Machine* m, int64_t turn_ns) noexcept nogil:
-    cdef int64_t until
+# All that has come, before anything more is started: a generator at its limit starts less, instead
+# of letting answers grow old in its socket or be dropped there, which would look like the server's.
+cdef void _answer_all(Machine* m, int64_t until) noexcept nogil:
     cdef const uint8_t* at
     cdef uint32_t size
+    cdef bint full
+    while True:
+        m.now_ns = _clock(CLOCK_MONOTONIC)
+        full = arrivals_full(&m.arrivals)
+        at = arrivals_next(&m.arrivals, &size)
+        while at != NULL:
+            machine_answer(m, at, size)
+            at = arrivals_next(&m.arrivals, &size)
+        if not full or m.now_ns >= until:
+            return
+        arrivals_receive(&m.arrivals)
+
+
+cdef void _turn(Machine* m, int64_t turn_ns) noexcept nogil:
+    cdef int64_t until
     cdef bint more
     m.now_ns = _clock(CLOCK_MONOTONIC)
     m.wall_ns = _clock(CLOCK_REALTIME) - m.now_ns
@@ -90,11 +107,7 @@ cdef void _turn(Machine* m, int64_t turn_ns) noexcept nogil:
         if not arrivals_receive(&m.arrivals) and not more:
             _wait(m, until)
             arrivals_receive(&m.arrivals)
-        m.now_ns = _clock(CLOCK_MONOTONIC)
-        at = arrivals_next(&m.arrivals, &size)
-        while at != NULL:
-            machine_answer(m, at, size)
-            at = arrivals_next(&m.arrivals, &size)
+        _answer_all(m, until)
     train_flush(&m.train)
 
 
@@ -311,7 +324,11 @@ cdef class Load:
         return self.m.bound
 
     def clear(self) -> None:
-        """Set counts, errors and latencies to zero, between warming up and measuring."""
+        """Set counts, errors and latencies to zero, between warming up and measuring.
+
+        Latencies and renewals are of exchanges that begin from now on.
+        """
+        self.m.cleared_ns = _clock(CLOCK_MONOTONIC)
         memset(self.m.counts, 0, sizeof(self.m.counts))
         memset(self.m.errors, 0, sizeof(self.m.errors))
         memset(self.m.sent, 0, sizeof(self.m.sent))

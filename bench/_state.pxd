@@ -71,7 +71,7 @@ cdef enum:
     COUNT_DUPLICATES = 5        # second answers to retransmitted requests, all owed
     COUNT_REASSIGNED = 6        # addresses that came to another client after their lease's end
     COUNT_RELEASES = 7
-    COUNT_RENEWALS = 8          # that have ended
+    COUNT_RENEWALS = 8          # that have ended, of those begun since the counts were cleared
     COUNT_RENEWED_AT_ONCE = 9   # of them, by an ACK to the first transmission
     COUNT_KIND_COUNT = 10
 
@@ -157,6 +157,7 @@ cdef struct Machine:
     uint32_t bound
     uint64_t limit              # exchanges to start, all in all
     uint64_t started            # never cleared, unlike the counts
+    int64_t cleared_ns          # when the counts were: what began before is not of the measurement
     uint64_t counts[COUNT_KIND_COUNT]
     uint64_t errors[ERROR_KIND_COUNT]
     uint64_t sent[MESSAGE_TYPES]

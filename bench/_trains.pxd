@@ -169,6 +169,11 @@ cdef inline int arrivals_receive(Arrivals* arrivals) noexcept nogil:
     return arrivals.count
 
 
+# More may have come than was read.
+cdef inline bint arrivals_full(const Arrivals* arrivals) noexcept nogil:
+    return arrivals.count == ARRIVALS_COUNT
+
+
 # The next datagram or frame, or NULL after the last one.
 cdef inline const uint8_t* _datagram_next(Arrivals* arrivals, uint32_t* size) noexcept nogil:
     cdef uint32_t left

@@ -192,7 +192,7 @@ cdef inline void client_start(Machine* m, uint32_t index) noexcept nogil:
 
 cdef inline void client_finish(Machine* m, uint32_t index, bint completed) noexcept nogil:
     cdef Client* client = &m.clients[index]
-    if client.step == RENEWING:
+    if client.step == RENEWING and m.slots[client.slot].started_ns >= m.cleared_ns:
         m.counts[COUNT_RENEWALS] += 1
         m.counts[COUNT_RENEWED_AT_ONCE] += completed and client.tries == 1
     slot_unlink(m, client.slot)

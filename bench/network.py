@@ -141,7 +141,10 @@ class Network:
     generator_end: frozenset[int] = frozenset()
 
     def dropped(self) -> dict[str, int]:
-        """Packets that the kernel dropped so far, by place; only where there are any."""
+        """Messages that the kernel dropped so far, by place; only where there are any.
+
+        At a socket a train that found no room counts as one, however many packets it has.
+        """
         places = {
             "server's sockets": _socket_drops(self.server.read("/proc/net/snmp")),
             "generator's sockets": _socket_drops(self.generator.read("/proc/net/snmp")),

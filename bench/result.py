@@ -18,7 +18,7 @@ class Round(msgspec.Struct, kw_only=True):
     cpu_us is what the server's side used an exchange, kernel included; server_us is of its
     processes alone. other_cores is what others used in all seconds. A storm's rate is of all of
     it, and its CPU of its whole seconds: 0 if it had none. dropped is what the kernel dropped, by
-    place.
+    place; a train counts as one.
     """
 
     contender: str

@@ -12,9 +12,9 @@ from fastdhcp._reply cimport Reply
 from fastdhcp._stats cimport Counters
 
 cdef enum:
-    HELD_MAX = 8192          # a stall of 160 ms at 50,000 renewals a second
+    HELD_MAX = 32768         # a stall of 200 ms at 160,000 renewals a second
     IN_FLIGHT_MAX = 256      # replies that are on their way out at once
-    REPLIES_MAX = 8512       # HELD_MAX + IN_FLIGHT_MAX, and one batch more
+    REPLIES_MAX = 33088      # HELD_MAX + IN_FLIGHT_MAX, and one batch more
     QUEUE_LOCKED = 0         # looked at first: they have waited longest
     QUEUE_RINGS = 1          # and on: one for each ring
     QUEUES = QUEUE_RINGS + RINGS_MAX

@@ -214,6 +214,7 @@ def test_more_than_a_server_can_serve_and_what_a_witness_says() -> None:
     assert half.asked == line.rate / 2 and half.rate < line.rate
     assert over.asked == 2 * line.rate and 0 < over.peak_share < 2
     assert over.renewals > 0 and 0 < over.renewed_at_once <= 1
+    assert "generator's sockets" not in over.dropped
     theirs, ours = found.witnesses
     assert (theirs.by, ours.by) == ("perfdhcp", "bench") and theirs.asked == ours.asked
     for word in found.witnesses:

@@ -34,6 +34,7 @@ pytestmark = pytest.mark.net
 
 SERVER, RELAY = "10.77.0.1", "10.77.0.2"
 STORE, WORKER = 1, 0  # process numbers, with one worker
+HELD_MAX = 32768
 POLICY = """
 [server]
 workers = 1
@@ -492,7 +493,7 @@ def test_a_new_policy_is_taken_between_two_batches(ground: Ground) -> None:
 def test_what_the_held_queue_has_no_room_for_is_dropped_under_its_name(ground: Ground) -> None:
     """And nothing of it is applied; an OFFER needs no room there."""
     address = ground.offer()
-    for n in range(8192 // 64 + 4):
+    for n in range(HELD_MAX // 64 + 4):
         for _ in range(64):
             ground.ask(REQUEST, asks=address, server=SERVER)
         eventually(lambda n=n: ground.counts()["received"] == 1 + 64 * (n + 1))
@@ -502,7 +503,7 @@ def test_what_the_held_queue_has_no_room_for_is_dropped_under_its_name(ground: G
     eventually(lambda: ground.counts()["held-full"] == 4 * 64 + 1)
     assert _store.pending_bytes(ground.store) == written
     ground.settle()
-    eventually(lambda: ground.counts()["sent"] == 2 + 8192)
+    eventually(lambda: ground.counts()["sent"] == 2 + HELD_MAX)
 
 
 def test_an_idle_worker_beats_once_a_second_and_does_nothing_else(ground: Ground) -> None:

@@ -220,7 +220,7 @@ def test_a_full_queue_says_so_before_anything_is_changed(ground: Ground) -> None
     bound = ground.bind()
     while ground.queue.room:
         ground.hold(bound)
-    assert ground.queue.waiting == 8192
+    assert ground.queue.waiting == 32768
     ground.commit()
     ground.queue.release(NOW)
     assert ground.queue.room
