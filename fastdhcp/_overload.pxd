@@ -18,13 +18,14 @@ cdef enum:
     PATIENCE_NS = 1000000000  # packets come late for so long without a break: the server is behind
     SHARE_NS = 100000000     # in so long each relay agent has SHARE that are not dropped for being
     SHARE = 16               # late: one that floods does not silence the others
-    SHARES = 256             # by a hash; relay agents of one place have one share
+    SHARES = 256             # by a hash; relay agents of one place have one share, for SHARE_NS
 
 
 cdef struct Overload:
     uint64_t late_since_ns   # the first of the late ones; 0: the last packet came in time
     uint64_t behind_until_ns
     uint64_t share_until_ns
+    uint32_t share_factor    # of the hash, till then
     uint16_t shares[SHARES]  # taken
 
 

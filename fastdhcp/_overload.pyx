@@ -9,14 +9,17 @@ from fastdhcp._stats cimport DROP_NONE, DROP_OVERLOAD, DROP_WAITED_TOO_LONG, Dro
 from fastdhcp._wire cimport DISCOVER, INFORM
 
 
-# Clients on a link share one as a relay agent's do.
+# Clients on a link share one as a relay agent's do. Each time the hash is another one: of two relay
+# agents that met in one place the one that floods does not silence the other for long.
 cdef inline bint share_left(Overload* o, const Packet* packet, const Arrival* arrival,
                             uint64_t now_ns) noexcept nogil:
     cdef uint32_t word = packet.giaddr ^ <uint32_t>arrival.ifindex
-    cdef uint32_t place = (word * <uint32_t>0x9E3779B1) >> 24
+    cdef uint32_t place
     if now_ns >= o.share_until_ns or now_ns + SHARE_NS < o.share_until_ns:
         o.share_until_ns = now_ns + SHARE_NS
+        o.share_factor = <uint32_t>(now_ns * <uint64_t>0x9E3779B97F4A7C15 >> 32) | 1
         memset(o.shares, 0, sizeof(o.shares))
+    place = (word * o.share_factor) >> 24
     if o.shares[place] >= SHARE:
         return False
     o.shares[place] += 1
@@ -28,6 +31,8 @@ cdef inline bint share_left(Overload* o, const Packet* packet, const Arrival* ar
 cdef inline bint is_behind(Overload* o, uint64_t now_ns) noexcept nogil:
     if o.late_since_ns == 0 or now_ns < o.late_since_ns:
         o.late_since_ns = now_ns
+    if now_ns + PATIENCE_NS < o.behind_until_ns:
+        o.behind_until_ns = 0
     if now_ns >= o.behind_until_ns and now_ns - o.late_since_ns < PATIENCE_NS:
         return False
     o.behind_until_ns = now_ns + PATIENCE_NS

@@ -93,10 +93,33 @@ def test_a_relay_agent_has_its_share_whatever_another_sends(behind: Worker) -> N
     assert [behind.read(150) for _ in range(2 * SHARE)].count("none") == SHARE
 
 
+def test_one_that_floods_does_not_silence_another_for_long(behind: Worker) -> None:
+    """Of 256 agents some have the place of the one that floods; not all the time."""
+    others = range(0x0A003C00, 0x0A003D00)
+    served = dict.fromkeys(others, 0)
+    for _ in range(10):
+        behind.now += 100
+        behind.use_share(RELAY)
+        for giaddr in others:
+            served[giaddr] += behind.read(150, giaddr=giaddr) == "none"
+    assert min(served.values()) >= 5
+
+
 def test_a_clock_that_is_set_back_loses_nothing(behind: Worker) -> None:
     behind.now -= 10_000
     assert behind.read(-10_000) == "none"
     assert behind.read(0) == "none"
+
+
+def test_after_a_clock_was_set_back_a_short_storm_loses_nothing(behind: Worker) -> None:
+    """It was behind an hour ago, by the clock of then: that says nothing of now."""
+    behind.now += 3_600_000
+    assert behind.read(10) == "none"
+    behind.fall_behind()
+    behind.now -= 3_600_000
+    assert behind.read(10) == "none"
+    for _ in range(2 * SHARE):
+        assert behind.read(150) == "none"
 
 
 def test_what_has_no_stamp_is_served(behind: Worker) -> None:
