@@ -20,8 +20,8 @@ from bench._messages cimport (
 from fastdhcp._linux cimport AF_INET, POLLIN, htonl, htons, pollfd, ppoll, sockaddr_in
 from bench._owners cimport owners_init
 from bench._state cimport (
-    CLIENTS_MAX, COUNT_COMPLETED, COUNT_KIND_COUNT, ERROR_KIND_COUNT, KIND_COUNT, MESSAGE_TYPES,
-    TICK_SHIFT, WHEEL_SIZE, WINDOW_MAX, Client, Group, LedgerEntry, Machine, Slot,
+    CLIENTS_MAX, COUNT_COMPLETED, COUNT_KIND_COUNT, ERROR_KIND_COUNT, ERROR_UNANSWERED, KIND_COUNT,
+    MESSAGE_TYPES, TICK_SHIFT, WHEEL_SIZE, WINDOW_MAX, Client, Group, LedgerEntry, Machine, Slot,
 )
 from bench._trains cimport (
     TRAIN_COUNT_MAX, arrivals_full, arrivals_init, arrivals_next, arrivals_receive, train_flush,
@@ -324,13 +324,14 @@ cdef class Load:
         return self.m.bound
 
     def clear(self) -> None:
-        """Set counts, errors and latencies to zero, between warming up and measuring.
+        """Set counts and latencies to zero, between warming up and measuring.
 
-        Latencies and renewals are of exchanges that begin from now on.
+        Latencies and renewals are of exchanges that begin from now on. A wrong answer is one
+        whenever it comes: of the errors only what was not answered is forgotten.
         """
         self.m.cleared_ns = _clock(CLOCK_MONOTONIC)
         memset(self.m.counts, 0, sizeof(self.m.counts))
-        memset(self.m.errors, 0, sizeof(self.m.errors))
+        self.m.errors[ERROR_UNANSWERED] = 0
         memset(self.m.sent, 0, sizeof(self.m.sent))
         memset(self.m.received, 0, sizeof(self.m.received))
         self.m.train.failed = 0

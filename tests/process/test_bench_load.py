@@ -185,6 +185,21 @@ def test_a_wrong_answer_is_named(name: str) -> None:
     assert set(report.errors) <= {name, *side_effects}, report.errors
 
 
+def test_a_wrong_answer_before_the_measurement_is_named() -> None:
+    """Every answer is checked, says the page: the warm-up's are no exception."""
+    answers = 0
+
+    def wrong_at_first(request: bytes, good: bytes) -> Answers:
+        nonlocal answers
+        answers += 1
+        return [change(good, {51: None}) if answers == 1 else good]
+
+    with answerer(wrong_at_first) as (port, _):
+        plan = msgspec.structs.replace(PLAN, server_port=port)
+        report = measure(plan, exchanges=8, warmup=0.1)
+    assert report.errors == {"no-lease-time": 1}
+
+
 def test_a_right_answerer_draws_no_error() -> None:
     report = run(right, expect={1: b"\xff\0\0\0"})
     assert report.good and report.errors == {}
