@@ -68,6 +68,18 @@ cpdef enum RecordFlag:
     RECORD_RESERVED = 1          # bound through a reservation
     RECORD_RELEASED = 2          # FREE by the client's RELEASE (not by expiry)
     RECORD_OVERRIDE = 4          # its option 82 has an override of option 54 (RFC 5107)
+    RECORD_PROPOSED = 8          # PENDING: proposed to the failover peer for freeing
+    RECORD_WHY = 112             # an EndReason
+    RECORD_PEER = 128            # its last change came from the failover peer
+
+# Why the right to renew ended. Where both nodes of a pair ended it, the highest counts.
+cpdef enum EndReason:
+    WHY_EXPIRED = 16
+    WHY_RELEASED = 32
+    WHY_DECLINED = 48
+    WHY_REPLACED = 64            # its client has another lease now
+    WHY_OPERATOR = 80
+    WHY_POLICY = 96              # a reservation, a drain, a pool that is gone
 
 
 cdef struct Record:              # 256 bytes, layout version 1

@@ -12,6 +12,17 @@ class RecordFlag(IntEnum):
     RECORD_RESERVED = 1
     RECORD_RELEASED = 2
     RECORD_OVERRIDE = 4
+    RECORD_PROPOSED = 8
+    RECORD_WHY = 112
+    RECORD_PEER = 128
+
+class EndReason(IntEnum):
+    WHY_EXPIRED = 16
+    WHY_RELEASED = 32
+    WHY_DECLINED = 48
+    WHY_REPLACED = 64
+    WHY_OPERATOR = 80
+    WHY_POLICY = 96
 
 class StoreState(IntEnum):
     STORE_STARTING = 0
