@@ -15,7 +15,7 @@ from fastdhcp._leases cimport Record
 cpdef enum MergeRow:
     # A newer incarnation
     ROW_NEWER = 0                # taken
-    ROW_NEWER_SHORTER = 1        # taken, with the later expiry that the client has from me
+    ROW_NEWER_OVER_MINE = 1      # taken, with what its client has from me
     # An older one
     ROW_OLDER = 2                # ignored
     ROW_OLDER_HELD = 3           # the same client's, and both hold: the later expiry

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 class MergeRow(IntEnum):
     ROW_NEWER = 0
-    ROW_NEWER_SHORTER = 1
+    ROW_NEWER_OVER_MINE = 1
     ROW_OLDER = 2
     ROW_OLDER_HELD = 3
     ROW_OLDER_REVIVES = 4

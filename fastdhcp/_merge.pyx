@@ -32,6 +32,11 @@ cdef inline bint holds(const Record* r) noexcept nogil:
     return r.state != FREE and not is_proposed(r)
 
 
+# A client may have been promised what the home does not know: no proposal of it is agreed to.
+cdef inline bint is_unheard(const Record* record, const Stance* my) noexcept nogil:
+    return holds(record) and not my.peer_has_it
+
+
 # A reserved address belongs to its reservation: another key of the same hardware (PXE, then the
 # system) is no other client.
 cdef inline bint is_same_client(const Record* a, const Record* b) noexcept nogil:
@@ -78,6 +83,11 @@ cdef inline void set_free(const Record* record, uint8_t why, const Stance* my,
 cdef void take_newer(const Record* record, const Record* update, const Stance* my,
                      Merged* out) noexcept nogil:
     cdef bint same = is_same_client(record, update)
+    cdef bint both_hold = same and holds(record) and holds(update)
+    if is_proposed(update) and same and is_unheard(record, my):
+        out.row = ROW_REFUSE
+        as_mine(out)
+        return
     out.row = ROW_NEWER
     out.state = update.state
     out.flags = update.flags
@@ -87,9 +97,9 @@ cdef void take_newer(const Record* record, const Record* update, const Stance* m
     out.details = True
     out.acked = False
     as_peers(out)
-    if same and holds(record) and holds(update) and record.expiry > update.expiry:
-        out.row = ROW_NEWER_SHORTER
-        out.expiry = record.expiry
+    if both_hold and (record.expiry > update.expiry or not my.peer_has_it):
+        out.row = ROW_NEWER_OVER_MINE
+        out.expiry = max(record.expiry, update.expiry)
         as_mine(out)
     elif not same and holds(record) and my.now < record.expiry:
         out.alarm = ALARM_REPLACED
@@ -140,7 +150,7 @@ cdef void hear_proposal(const Record* record, const Record* update, const Stance
                         Merged* out) noexcept nogil:
     cdef uint8_t why = update.flags & RECORD_WHY
     cdef bint refuses = (my.home or my.now < my.no_alloc_until
-                         or (holds(record) and not my.peer_has_it)
+                         or is_unheard(record, my)
                          or (why == WHY_EXPIRED and my.now < record.expiry))
     if record.state == FREE:
         out.row = ROW_AGREE_AGAIN
@@ -177,7 +187,7 @@ cdef void hear_free(const Record* record, const Record* update, const Stance* my
         out.row = ROW_BOTH_FREE
     elif not my.home:
         out.row = ROW_FREED
-        if not holds(record) or my.peer_has_it:
+        if not is_unheard(record, my):
             set_free(record, update.flags & RECORD_WHY, my, out)
             as_peers(out)
     elif is_proposed(record):

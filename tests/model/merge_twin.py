@@ -12,6 +12,8 @@ from fastdhcp._merge import MergeAlarm, MergeRow, MergeWrite, Outcome, Side
 RULES = {
     "higher-wins": "the epoch is compared before the number",
     "own-more": "a later expiry than that of a newer incarnation is a change of mine",
+    "newer-unheard": "... and so is a newer incarnation over a change that the peer has not",
+    "newer-refused": "who holds such a change refuses the proposal of a newer incarnation too",
     "raised": "an older incarnation of the same client raises the expiry, as a change of mine",
     "older-revives": "an older incarnation revives what is proposed",
     "same-client": "an older incarnation of another client counts for nothing",
@@ -100,7 +102,7 @@ class Twin:
             return self._newer(mine, its, same, me)
         newer = update.cltt > record.cltt
         if self._kept("newer-details"):
-            is_upon_mine = peer_has_it or not home
+            is_upon_mine = me.peer_has_it or not me.home
             newer = newer or (update.cltt == record.cltt and is_upon_mine)
         is_free = its.state == "FREE" and mine.state == "PENDING" and me.home
         if its_inc < mine_inc and (self._kept("this-incarnation") or not is_free):
@@ -123,14 +125,18 @@ class Twin:
         return Found(NOTHING, mine, alarm=alarm)
 
     def _newer(self, mine: Binding, its: Binding, same: bool, me: Stance) -> Found:
+        unheard = same and mine.holds and not me.peer_has_it
+        if unheard and its.state == "PENDING" and self._kept("newer-refused"):
+            return Found(MINE, mine)
         its = its._replace(acked=not self._kept("acked-anew"))
         if its.state == "FREE":
             its = its._replace(expiry=min(its.expiry, me.now))
-        if same and mine.holds and its.holds and mine.expiry > its.expiry:
-            if not self._kept("max"):
-                return Found(PEERS, its, True, is_taken=True)
-            its = its._replace(expiry=mine.expiry)
-            return Found(MINE if self._kept("own-more") else PEERS, its, True, is_taken=True)
+        if same and mine.holds and its.holds:
+            write = MINE if unheard and self._kept("newer-unheard") else PEERS
+            if mine.expiry > its.expiry and self._kept("max"):
+                its = its._replace(expiry=mine.expiry)
+                write = MINE if self._kept("own-more") else write
+            return Found(write, its, True, is_taken=True)
         broken = mine.holds and not same and mine.expiry > me.now
         alarm = MergeAlarm.ALARM_REPLACED if broken else MergeAlarm.ALARM_NONE
         return Found(PEERS, its, True, alarm, is_taken=True)

@@ -14,7 +14,7 @@ from fastdhcp._leases import BindingState, EndReason, RecordFlag
 from fastdhcp._merge import MergeWrite, Outcome, Side
 
 LEASE, MCLT, SLACK, QUARANTINE = 3, 1, 1, 3
-DEPTH_MAX = 6
+DEPTH_MAX = 12
 """Answers to answers, at most."""
 FREE, ACTIVE, PENDING, DECLINED = BindingState
 PROPOSED, WHY, PEER = RecordFlag.RECORD_PROPOSED, RecordFlag.RECORD_WHY, RecordFlag.RECORD_PEER
