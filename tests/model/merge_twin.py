@@ -20,7 +20,7 @@ RULES = {
     "max": "of two expiries the later one counts",
     "declined-wins": "DECLINED, if either is",
     "ended-stays": "ended, if either is",
-    "newer-details": "in the same second the details are the home's, if no node knew of the other's",
+    "newer-details": "of one second the home's details, if neither node knew of the other's",
     "adds-nothing": "what adds nothing writes nothing",
     "mine-again": "what adds something to a change that the peer has not is a change of mine",
     "home-rests": "... but not at the home if the update has all of it: the peer knows",

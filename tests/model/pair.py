@@ -21,6 +21,11 @@ PROPOSED, WHY, PEER = RecordFlag.RECORD_PROPOSED, RecordFlag.RECORD_WHY, RecordF
 ON_THE_WAY = 2
 """The page has left one node and not reached the other: nobody is home."""
 CLIENTS = (b"first", b"second")
+Inc = tuple[int, int]
+
+
+def following(inc: Inc) -> Inc:
+    return inc[0], inc[1] + 1
 
 
 class Message(NamedTuple):
@@ -62,6 +67,7 @@ class Bounds(NamedTuple):
     ticks: int = 0
     clients: int = 0
     left_out: int = 0
+    again: int = 0  # a proposal while something is on its way; when nothing is, always
 
 
 class State(NamedTuple):
@@ -81,12 +87,20 @@ Moves = Iterator[tuple[str, State]]
 
 
 class Model:
-    """``transit``: what a time gains on its way beside the time that passes."""
+    """``transit``: what a time gains on its way beside the time that passes. ``revived``: the
+    incarnation of what is proposed when its client asks at home."""
 
-    def __init__(self, bounds: Bounds, merge: Callable[..., Outcome], transit: int = 0) -> None:
+    def __init__(
+        self,
+        bounds: Bounds,
+        merge: Callable[..., Outcome],
+        transit: int = 0,
+        revived: Callable[[Inc], Inc] = following,
+    ) -> None:
         self.bounds = bounds
         self.merge = merge
         self.transit = transit
+        self.revived = revived
         self.settled = cache(self._settled)
 
     def start(self) -> State:
@@ -131,8 +145,8 @@ class Model:
             later = max(side.expiry, s.now + LEASE)
             after = Side(ACTIVE, 0, side.inc, later, s.now, side.key, name.encode())
             if revives:
-                after = after._replace(inc=_next(side.inc))
-            bound = 0 if revives else node.bound
+                after = after._replace(inc=self.revived(side.inc))
+            bound = node.bound if after.inc == side.inc else 0
             asked = _changed(_spent(s, "asks"), n, after)
             yield f"{name} extends", self._tell(asked, n, min(later, max(bound, s.now + MCLT)))
 
@@ -143,7 +157,10 @@ class Model:
             later = max(side.expiry, s.now + QUARANTINE)
             flags = EndReason.WHY_DECLINED
             after = side._replace(state=DECLINED, flags=flags, expiry=later, cltt=s.now)
-            yield f"{name} hears DECLINE", _changed(_spent(s, "declines"), n, after)._replace(told=0)
+            yield (
+                f"{name} hears DECLINE",
+                _changed(_spent(s, "declines"), n, after)._replace(told=0),
+            )
         if s.left.ends and side.state == ACTIVE:
             reason = (EndReason.WHY_OPERATOR, EndReason.WHY_POLICY)[n]
             after = side._replace(state=PENDING, flags=reason)
@@ -156,16 +173,21 @@ class Model:
             yield f"{name} proposes", _changed(s, n, _proposed(side, EndReason.WHY_EXPIRED))
         if _is_proposed(side) and not any(s.ways):
             yield f"{name} proposes again", _changed(s, n, side)
+        elif _is_proposed(side) and s.left.again:
+            yield f"{name} proposes again", _changed(_spent(s, "again"), n, side)
         if s.left.releases and side.state == ACTIVE and side.key == CLIENTS[s.client]:
             after = _proposed(side, EndReason.WHY_RELEASED)
-            yield f"{name} hears RELEASE", _changed(_spent(s, "releases"), n, after)._replace(told=0)
+            yield (
+                f"{name} hears RELEASE",
+                _changed(_spent(s, "releases"), n, after)._replace(told=0),
+            )
         if s.left.gives and not _is_proposed(side):
             ways = _put(s.ways, 1 - n, (*s.ways[1 - n], Message("page")))
             yield f"{name} gives the page", _spent(s, "gives")._replace(home=ON_THE_WAY, ways=ways)
         if s.left.clients and side.state == FREE:
             wrong = s.wrong or ("it is given while its promise runs" if s.now < s.told else "")
             key, later = CLIENTS[s.client + 1], s.now + LEASE
-            after = Side(ACTIVE, 0, _next(side.inc), later, s.now, key, name.encode())
+            after = Side(ACTIVE, 0, following(side.inc), later, s.now, key, name.encode())
             given = _changed(_spent(s, "clients"), n, after)
             given = given._replace(client=s.client + 1, told=0, wrong=wrong)
             yield f"{name} gives it anew", self._tell(given, n, s.now + MCLT)
@@ -238,7 +260,12 @@ def _merged(s: State, n: int, found: Outcome, update: Side, depth: int) -> State
     node = s.nodes[n]
     if found.write == MergeWrite.MERGE_NOTHING:
         return s
-    details = update if found.details else node.side
+    was = node.side
+    if found.inc == was.inc and not _is_proposed(was) and FREE < found.state < was.state:
+        return s._replace(wrong="what has ended goes on")
+    if found.inc == was.inc and found.state != FREE and found.expiry < was.expiry:
+        return s._replace(wrong="a promise is shortened")
+    details = update if found.details else was
     after = Side(
         found.state, found.flags, found.inc, found.expiry, details.cltt, details.key, details.chaddr
     )
@@ -281,10 +308,6 @@ def _proposed(side: Side, why: int) -> Side:
 
 def _is_proposed(side: Side) -> bool:
     return bool(side.flags & PROPOSED)
-
-
-def _next(inc: tuple[int, int]) -> tuple[int, int]:
-    return inc[0], inc[1] + 1
 
 
 def _words(side: Side) -> str:
