@@ -1,9 +1,9 @@
 """The conflict rule of a failover pair: what the peer's update makes of my record of an address.
 
 Pure: no table, no clock, no I/O. Updates are compared by incarnation, epoch first. A record *holds*
-its address unless it is FREE or proposed for freeing (PENDING with RECORD_PROPOSED); PENDING without
-that flag is a lease that has ended, and holds. Under one incarnation either node may raise the
-expiry, end the right to renew, or decline; these commute, and all else is the home's.
+its address unless it is FREE or proposed for freeing (PENDING with RECORD_PROPOSED); PENDING
+without that flag is a lease that has ended, and holds. Under one incarnation either node may raise
+the expiry, end the right to renew, or decline; these commute, and all else is the home's.
 """
 
 from libc.stdint cimport uint8_t, uint32_t
@@ -49,7 +49,7 @@ cdef struct Stance:
     uint32_t no_alloc_until      # node time: a lost store may have promised what it forgot
     uint32_t epoch               # mine
     bint home                    # the address is of a page that I own
-    bint peer_has_it             # the record's last change: it came from the peer, or is acknowledged
+    bint peer_has_it             # the record's last change: acknowledged, or the peer's own
 
 
 # What the record becomes. What is not here stays, or is the update's (`details`).
@@ -62,8 +62,8 @@ cdef struct Merged:
     uint32_t inc_epoch
     uint32_t inc_n
     uint32_t expiry
-    bint details                 # client, hardware, identifiers, place, start and cltt: the update's
-    bint acked                   # what the peer has acknowledged stays; a new incarnation has nothing
+    bint details                 # client, hardware, identifiers, place, start, cltt: the update's
+    bint acked                   # what the peer has acknowledged stays; 0: of this, nothing yet
 
 
 # An update is a record as the peer has it, its times turned into mine.

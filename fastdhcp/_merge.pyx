@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t
 from libc.string cimport memcmp, memcpy, memset
 
 from fastdhcp._leases cimport (
