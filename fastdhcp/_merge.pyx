@@ -233,7 +233,7 @@ Side = namedtuple("Side", "state flags inc expiry cltt key chaddr", defaults=(b"
 Outcome = namedtuple("Outcome", "write row alarm state flags inc expiry details acked")
 
 
-cdef void read_side(side, Record* r):
+cdef void read_side(object side, Record* r) except *:
     cdef bytes key = side.key
     cdef bytes chaddr = side.chaddr
     memset(r, 0, sizeof(Record))
