@@ -80,6 +80,8 @@ cdef inline void set_free(const Record* record, uint8_t why, const Stance* my,
 
 # ---- another incarnation
 
+# What the peer has not heard stays a change of mine: else I would agree to the next proposal, and
+# only the agreement might be sent.
 cdef void take_newer(const Record* record, const Record* update, const Stance* my,
                      Merged* out) noexcept nogil:
     cdef bint same = is_same_client(record, update)
