@@ -33,7 +33,7 @@ LONG = (
     SKIPPED,
     Bounds(3, releases=2, clients=1, left_out=1),
 )
-"""Some minutes."""
+"""A minute and a half."""
 FOUND_IN = {
     "newer-unheard": (CROSSING, 0),
     "newer-refused": (SKIPPED, 0),
