@@ -11,7 +11,7 @@ import pytest
 from fastdhcp._merge import merge
 from tests.model.explore import explore
 from tests.model.merge_twin import RULES, Twin
-from tests.model.pair import Bounds, Inc, Model
+from tests.model.two_records import Bounds, Inc, Model
 
 CROSSING = Bounds(2, releases=2, clients=1, left_out=1)
 LEFT_OUT = Bounds(2, releases=1, clients=1, left_out=1)
