@@ -23,6 +23,7 @@ class Closing(enum.Enum):
     ROLLED_BACK = "store-rolled-back"
     ADMITTED = "admitted"
     COMMANDED = "command"
+    RELOADED = "settings-changed"
     SILENT = "no-frame"
     UNEXPECTED = "unexpected-frame"
 

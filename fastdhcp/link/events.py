@@ -45,6 +45,10 @@ class Tick(Event, frozen=True, kw_only=True):
     """Time has passed: to be told at least once a second."""
 
 
+class Reload(Event, frozen=True, kw_only=True):
+    """The settings are others now."""
+
+
 class Stored(Event, frozen=True, kw_only=True):
     """The words that were asked for are durable; ``seq``: the last change in or before that very
     commit."""
@@ -64,7 +68,7 @@ class Up(Event, frozen=True, kw_only=True):
 
 
 class Down(Event, frozen=True, kw_only=True):
-    """The session broke."""
+    """The session that stood broke. There is none before the next Up."""
 
 
 class Bye(Event, frozen=True, kw_only=True):

@@ -153,6 +153,19 @@ def _tick(settings: Settings, node: Node, event: events.Tick, now_ns: int) -> Re
     return node, []
 
 
+def _reload(settings: Settings, node: Node, event: events.Reload, now_ns: int) -> Result:
+    """What HELLO says, and is more than a hash, is said anew."""
+    if node.session is None or not may_say_hello(node):
+        return node, []
+    said, now = node.session.said, hello_of(settings, node, now_ns)
+    if all(getattr(said, name) == getattr(now, name) for name in _RELOADED):
+        return node, []
+    return _close(node, Closing.RELOADED)
+
+
+_RELOADED = ("times", "identity", "longest_lease_ns")
+
+
 # ---- the link
 
 
@@ -306,7 +319,7 @@ def _go_on(settings: Settings, node: Node, now_ns: int) -> Result:
 def may_say_ready(node: Node, session: Session, peer: Hello, now_ns: int) -> bool:
     """Recovering, by the side of one who holds the epoch: each has all of the other, and nothing
     that this node may have forgotten is still told."""
-    if not node.words.recover or peer.recover:
+    if not node.words.recover or peer.recover or peer.epoch < node.words.epoch:
         return False
     has_waited = now_ns >= node.words.no_alloc_until_ns or peer.spent
     return has_waited and is_tail_acknowledged(node, session) and session.applied >= peer.seq
@@ -350,6 +363,7 @@ def _publish(settings: Settings, node: Node, actions: list[Action], now_ns: int)
 _HANDLERS: dict[type[Event], Callable[[Settings, Node, Any, int], Result]] = {
     events.Boot: _boot,
     events.Tick: _tick,
+    events.Reload: _reload,
     events.Stored: _stored,
     events.Seized: _seized,
     events.Up: _up,

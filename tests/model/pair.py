@@ -14,15 +14,15 @@ from msgspec.structs import replace
 
 from fastdhcp.link import actions as do
 from fastdhcp.link import events, machine
-from fastdhcp.link.durable import Applied, Pair, Words
+from fastdhcp.link.durable import ALONE_FOR_EVER_NS, Applied, Pair, Words
 from fastdhcp.link.events import Event
-from fastdhcp.link.hello import Hello
+from fastdhcp.link.hello import Hello, Refusal
 from fastdhcp.link.line import State
 from fastdhcp.link.node import Node, Stop
 from fastdhcp.link.settings import Settings, Times, slack_ns
 
 NAMES = "ab"
-TIMES = Times(mclt_ns=2, hold_ns=1, patience_ns=1, rho_ppm=0)
+TIMES = Times(mclt_ns=1, hold_ns=1, patience_ns=0, rho_ppm=0)
 SETTINGS = tuple(
     Settings(
         node=name, answers=name == "a", times=TIMES, longest_lease_ns=5, reuse_grace_ns=0,
@@ -86,6 +86,7 @@ class Left(msgspec.Struct, frozen=True):
     """How often each may still happen. ``lies``: `partner-down` though the peer lives."""
 
     crashes: int = 0
+    successors: int = 0
     cuts: int = 0
     downs: int = 0
     lies: int = 0
@@ -117,43 +118,34 @@ def founded(left: Left) -> World:
 
 
 def founding(left: Left) -> World:
-    """`a` was founded long ago, `b` is new."""
-    first = founded(left)
-    node = machine.step(SETTINGS[0], Node(words=Words(store_id="a1")), _boot_of(first, 0, None), 0)
-    (asked,) = [
-        action
-        for action in machine.step(SETTINGS[0], node[0], events.Init(ticket=1, pair=PAIRS[0]), 1)[1]
-        if isinstance(action, do.Commit)
-    ]
-    words = replace(Words(store_id="a1"), **dict(asked.changes))
-    a = Computer(Disk(words, page=(1, "a")))
-    return replace(first, computers=(a, Computer(Disk(Words(store_id="b1"), page=(0, "")))))
-
-
-def _boot_of(world: World, i: int, words: Words | None) -> events.Boot:
-    disk = world.computers[i].disk
-    return events.Boot(
-        words=words or Words(store_id=disk.words.store_id), seq=len(disk.journal), run=world.runs,
-        bundle=PAIRS[i] if words else None,
-    )  # fmt: skip
+    """`a` was founded long ago, `b` is new and has the file for it."""
+    world = founded(left)
+    a = Words(store_id="a1", pair=PAIRS[0], epoch=1, sole=True, pd_start_ns=ALONE_FOR_EVER_NS)
+    disks = Disk(a, page=(1, "a")), Disk(Words(store_id="b1"), page=(0, ""))
+    return replace(world, computers=(Computer(disks[0]), Computer(disks[1])))
 
 
 class Model:
-    """What may happen in a world, and what must not."""
+    """What may happen in a world, and what must not. ``heals``: from each there is a way back."""
 
-    def __init__(self, start: World) -> None:
+    def __init__(self, start: World, *, heals: bool = False) -> None:
         self._start = start
+        self._heals = heals
 
     def start(self) -> World:
         return self._start
 
     def harm(self, world: World) -> str:
         a, b = (computer.disk.words for computer in world.computers)
-        if world.wrong:
-            return world.wrong
         if a.sole and b.sole and a.epoch == b.epoch:
             return "both are sole at the same epoch"
-        if world.left.lies or world.left.restores:
+        if self._heals and not is_level(heal(world)[0]):
+            return "there is no way back to normal"
+        if self._start.left.restores:
+            return ""  # no more is promised then
+        if world.wrong:
+            return world.wrong
+        if self._start.left.lies:
             return ""
         if a.sole and b.sole:
             return "both are sole"
@@ -174,6 +166,8 @@ class Model:
 
     def _link_moves(self, world: World, link: Link) -> Moves:
         for i in (0, 1):
+            if may_feed(world, i):
+                yield f"{NAMES[i]} sends its changes", feed(world, i)
             if link.queues[i]:
                 yield f"{NAMES[i]} gets {_name(link.queues[i][0])}", deliver(world, i)
         if world.left.cuts:
@@ -190,6 +184,9 @@ class Model:
             return
         if computer.node.asked:
             yield f"{name} has it on disk", stored(world, i)
+        elif world.left.successors:
+            after = succeed(_spent(world, "successors"), i, computer.node)
+            yield f"the link process of {name} is replaced", after
         if world.left.crashes:
             crashing = _spent(world, "crashes")
             yield f"{name} dies", crash(crashing, i)
@@ -198,6 +195,8 @@ class Model:
         if world.left.changes and computer.node.line.extends:
             yield f"{name} renews a lease", change(_spent(world, "changes"), i)
         is_other_off = world.computers[1 - i].node is None
+        if accepted := _accept(world, i):
+            yield f"accept at {name}", accepted
         order = events.PartnerDown(ticket=1)
         if world.left.downs and is_other_off:
             yield f"partner-down at {name}", tell(_spent(world, "downs"), i, order)
@@ -236,7 +235,7 @@ def tell(world: World, i: int, event: Event) -> World:
     world = _put(world, i, replace(computer, node=node))
     for action in actions:
         world = _carry_out(world, i, action)
-    return _feed(world, i)
+    return world
 
 
 def _carry_out(world: World, i: int, action: do.Action) -> World:
@@ -261,8 +260,19 @@ def _carry_out(world: World, i: int, action: do.Action) -> World:
 def boot(world: World, i: int) -> World:
     disk = world.computers[i].disk
     computer = replace(world.computers[i], node=Node(words=disk.words))
-    event = _boot_of(world, i, disk.words)
-    return tell(replace(_put(world, i, computer), runs=world.runs + 1), i, event)
+    world = replace(_put(world, i, computer), runs=world.runs + 1)
+    return tell(world, i, events.Boot(
+        words=disk.words, seq=len(disk.journal), run=world.runs, bundle=PAIRS[i]
+    ))  # fmt: skip
+
+
+def succeed(world: World, i: int, node: Node) -> World:
+    """The link process dies, and another is started."""
+    world, disk = _hang_up(world, i), world.computers[i].disk
+    return tell(world, i, events.Boot(
+        words=disk.words, seq=len(disk.journal), run=node.run,
+        inherited=events.Inherited(node.met_epoch, node.seen),
+    ))  # fmt: skip
 
 
 def crash(world: World, i: int) -> World:
@@ -289,14 +299,14 @@ def stored(world: World, i: int, *, told: bool = True) -> World:
         words = replace(words, acked_void=seq, peer_acked=0)
     wrong = world.wrong
     if disk.words.recover and not words.recover and not words.sole:
-        wrong = wrong or _admitted(world, i)
+        wrong = wrong or _admitted(world, i, words.epoch)
     gave_up = seq if disk.words.sole and not words.sole else disk.gave_up
     disk = replace(disk, words=words, gave_up=gave_up)
     world = replace(_put(world, i, replace(computer, disk=disk)), wrong=wrong)
     return tell(world, i, events.Stored(seq=seq)) if told else world
 
 
-def _admitted(world: World, i: int) -> str:
+def _admitted(world: World, i: int, epoch: int) -> str:
     """What is wrong with it that this node is taken in now; "": nothing."""
     me, peer = world.computers[i], world.computers[1 - i]
     known, mine = peer.disk.words.applied, me.disk.words.applied
@@ -306,7 +316,7 @@ def _admitted(world: World, i: int) -> str:
         return "a node is admitted that has changes which the peer does not know"
     if mine is None or mine.seq < peer.disk.gave_up:
         return "a node is admitted that does not know all that the sole one did"
-    if peer.disk.words.sole:
+    if peer.disk.words.sole and peer.disk.words.epoch == epoch:
         return "a node is admitted by one that is still sole"
     if me.forgot_ns is not None and world.now_ns < me.forgot_ns + WAIT_NS:
         return "a lost store is admitted while what it forgot may still be told"
@@ -404,11 +414,15 @@ def _hang_up(world: World, i: int, *, said: bool = True) -> World:
     ))  # fmt: skip
 
 
-def _feed(world: World, i: int) -> World:
-    """Changes go out as they are made, once the peer's HELLO was taken."""
+def may_feed(world: World, i: int) -> bool:
+    """There are changes that have not gone out; they do once the peer's HELLO was taken."""
+    fed = world.link.fed[i] if world.link else None
+    return fed is not None and fed < len(world.computers[i].disk.journal)
+
+
+def feed(world: World, i: int) -> World:
     link, disk = world.link, world.computers[i].disk
-    if link is None or link.fed[i] is None or link.fed[i] == len(disk.journal):
-        return world
+    assert link
     seq = len(disk.journal)
     run = disk.journal[-1] if seq else 1
     world = replace(world, link=replace(link, fed=_set(link.fed, i, seq)))
@@ -451,6 +465,8 @@ def _calm(world: World) -> World:
         world = connect(world)
     for _ in range(8):
         for i in (0, 1):
+            if may_feed(world, i):
+                world = feed(world, i)
             if world.link and world.link.queues[i]:
                 world = deliver(world, i)
     return tick(world)
@@ -459,16 +475,24 @@ def _calm(world: World) -> World:
 def _help(world: World) -> tuple[str, World] | None:
     """What an operator does who goes by `status`."""
     for i in (0, 1):
-        node, store_id = world.computers[i].node, world.computers[1 - i].disk.words.store_id
-        if node and node.refusal and node.words.applied:
-            if node.words.applied.store_id != store_id:
-                order = events.Accept(ticket=1, store_id=store_id)
-                return f"accept at {NAMES[i]}", tell(world, i, order)
+        if accepted := _accept(world, i):
+            return f"accept at {NAMES[i]}", accepted
     words = [computer.disk.words for computer in world.computers]
     if all(w.recover for w in words):
         i = int(words[1].epoch > words[0].epoch)
         return f"force at {NAMES[i]}", tell(world, i, events.PartnerDown(ticket=1, force=True))
     return None
+
+
+def _accept(world: World, i: int) -> World | None:
+    """The store that the peer has now, if `status` says that it is not known."""
+    node, store_id = world.computers[i].node, world.computers[1 - i].disk.words.store_id
+    if node is None or node.asked or node.refusal is not Refusal.UNKNOWN_STORE:
+        return None
+    applied = node.words.applied
+    if applied is None or applied.store_id == store_id:
+        return None
+    return tell(world, i, events.Accept(ticket=1, store_id=store_id))
 
 
 # ---- small things
