@@ -41,7 +41,7 @@ class Publish(Action, frozen=True):
 
 class Commit(Action, frozen=True):
     """Make these words durable in one transaction, then say Stored. ``voids``: and set
-    `acked_void` to the last change in or before that transaction, `peer_acked` to 0."""
+    `acked_void` to the last change in or before that transaction."""
 
     changes: tuple[tuple[str, Any], ...]
     voids: bool = False

@@ -133,7 +133,7 @@ def _stored(settings: Settings, node: Node, event: events.Stored, now_ns: int) -
         return node, []
     asked, words = node.asked, replace(node.words, **dict(node.asked.changes))
     if asked.voids:
-        words = replace(words, acked_void=event.seq, peer_acked=0)
+        words = replace(words, acked_void=event.seq)
     is_as_it_was = words.sole and words.epoch == node.words.epoch
     node = replace(node, words=words, asked=None, seq=max(node.seq, event.seq))
     if not is_as_it_was:
@@ -190,7 +190,7 @@ def _heard(settings: Settings, node: Node, event: events.Heard, now_ns: int) -> 
         return _close(replace(node, refusal=refusal), refusal)
     node = replace(node, refusal=None, config_differs=peer.config_hash != settings.config_hash)
     if words.applied is None:
-        accepted = {"applied": Applied(peer.store_id)}
+        accepted = {"applied": Applied(peer.store_id), "peer_acked": 0}
         return _close_and_ask(node, Closing.NEW_STORE, accepted, voids=True)
     if not event.is_mine or _gave_up(session.said, peer):
         node, closing = _close(replace(node, stop=Stop.ROLLED_BACK), Closing.ROLLED_BACK)

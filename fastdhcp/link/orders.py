@@ -82,6 +82,7 @@ def _init(settings: Settings, node: Node, order: Init) -> Changes | Denial:
         "no_alloc_until_ns": 0,
         "pd_start_ns": ALONE_FOR_EVER_NS,
         "applied": None,
+        "peer_acked": 0,
     }
 
 
@@ -90,7 +91,7 @@ def _accept(node: Node, order: Accept) -> Changes | Denial:
         return {}
     if node.link_is_up:
         return Denial.LINK_UP
-    return {"applied": Applied(order.store_id)}
+    return {"applied": Applied(order.store_id), "peer_acked": 0}
 
 
 def _partner_down(

@@ -178,6 +178,8 @@ class Model:
 
     def _node_moves(self, world: World, i: int) -> Moves:
         name, computer = NAMES[i], world.computers[i]
+        if world.left.restores and computer.backup is None:
+            yield f"{name} is backed up", _put(world, i, replace(computer, backup=computer.disk))
         if computer.node is None:
             yield f"{name} starts", boot(world, i)
             yield from self._disk_moves(world, i)
@@ -211,8 +213,6 @@ class Model:
         if world.left.restores and computer.backup:
             back = replace(computer, disk=computer.backup, backup=None)
             yield f"{name} gets a backup", _put(_spent(world, "restores"), i, back)
-        elif world.left.restores:
-            yield f"{name} is backed up", _put(world, i, replace(computer, backup=computer.disk))
 
 
 def may_give(world: World, i: int) -> bool:
@@ -296,7 +296,7 @@ def stored(world: World, i: int, *, told: bool = True) -> World:
     asked, disk = computer.node.asked, computer.disk
     words, seq = replace(disk.words, **dict(asked.changes)), len(disk.journal)
     if asked.voids:
-        words = replace(words, acked_void=seq, peer_acked=0)
+        words = replace(words, acked_void=seq)
     wrong = world.wrong
     if disk.words.recover and not words.recover and not words.sole:
         wrong = wrong or _admitted(world, i, words.epoch)
