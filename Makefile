@@ -85,8 +85,9 @@ kea: build $(VENV)/test.stamp ## expressions as a living Kea says them, beside a
 firmware: build $(VENV)/test.stamp ## real firmware boots, in qemu (tests/boot/README.md)
 	$(BIN)/python -m pytest -q -s --long tests/boot $(ARGS)
 
-docs: build $(VENV)/test.stamp ## docs/reference.md, made of reference.toml
+docs: build $(VENV)/test.stamp ## the pages that are made of the code
 	$(BIN)/python -m tests.reference_page
+	$(BIN)/python -m tests.failover_page
 
 clean: ## remove what was built here, and the virtual environment
 	rm -rf build dist $(VENV) fastdhcp.egg-info

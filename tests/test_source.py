@@ -42,7 +42,7 @@ LEAVES = {
 }  # fmt: skip
 """What all rooms share; the compiled data plane is on their level."""
 LEVELS = (
-    LEAVES, {"config"}, {"store", "worker"}, {"control", "probe"}, {"process"}, {"supervisor"},
+    LEAVES, {"config"}, {"link", "store", "worker"}, {"control", "probe"}, {"process"}, {"supervisor"},
     {"cli"}, {"demo"}, {"cli.main", "__main__"},
 )  # fmt: skip
 """Rooms and modules, the lowest first: nobody imports from above."""
@@ -345,7 +345,7 @@ def test_files_that_are_named_exist() -> None:
     assert [(at, n) for at, n in found if not any(p.endswith(f"/{n}") for p in paths)] == []
 
 
-@pytest.mark.parametrize("room", ["supervisor", "store", "control"])
+@pytest.mark.parametrize("room", ["supervisor", "store", "control", "link"])
 def test_the_tour_shows_every_file_of_a_room(room: str) -> None:
     rows = dict(ROOM_ROW.findall((ROOT / "docs/ARCHITECTURE.md").read_text()))
     files = {path.name for path in tracked(".py") if path.parent == ROOT / "fastdhcp" / room}

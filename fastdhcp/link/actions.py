@@ -15,7 +15,7 @@ from fastdhcp.link.orders import Denial
 class Closing(enum.Enum):
     """Why a session is closed, where the HELLO itself is not refused."""
 
-    UNSTORED = "words-not-stored"
+    NOT_READY = "not-ready"
     NEW_STORE = "new-store-of-peer"
     PEER_AHEAD = "peer-has-higher-epoch"
     PEER_BEHIND = "peer-has-to-recover"

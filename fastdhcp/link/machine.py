@@ -87,8 +87,9 @@ def _boot(settings: Settings, node: Node, event: events.Boot, now_ns: int) -> Re
     inherited = event.inherited or events.Inherited(None, None)
     stop = _why_not(settings, event)
     node = Node(
-        words=event.words, stop=stop, booted_ns=now_ns, run=event.run, seq=event.seq,
-        met_epoch=inherited.met_epoch, seen=inherited.seen, line=node.line, alarms=node.alarms,
+        words=event.words, stop=stop, starts=event.inherited is None, booted_ns=now_ns,
+        run=event.run, seq=event.seq, met_epoch=inherited.met_epoch, seen=inherited.seen,
+        line=node.line, alarms=node.alarms,
     )  # fmt: skip
     if stop:
         return node, [do.Halt(stop)]
@@ -171,7 +172,7 @@ _RELOADED = ("times", "identity", "longest_lease_ns")
 
 def _up(settings: Settings, node: Node, event: events.Up, now_ns: int) -> Result:
     if not may_say_hello(node):
-        return replace(node, session=None), [do.Close(Closing.UNSTORED)]
+        return replace(node, session=None), [do.Close(Closing.NOT_READY)]
     said = hello_of(settings, node, now_ns)
     return replace(node, session=Session(said, now_ns)), [do.SayHello(said)]
 
@@ -291,9 +292,10 @@ def _order(settings: Settings, node: Node, event: events.Order, now_ns: int) -> 
     if not decision:
         return node, [do.Answer(event.ticket)]
     node = replace(node, refusal=None, conflict=False)
-    voids = decision.get("applied") is not None or "pair" in decision
-    how = {"voids": voids, "ticket": event.ticket}
-    return _close_and_ask(node, Closing.COMMANDED, decision, **how)
+    is_other_peer = "peer_acked" in decision
+    return _close_and_ask(
+        node, Closing.COMMANDED, decision, voids=is_other_peer, ticket=event.ticket
+    )
 
 
 # ---- what follows

@@ -52,13 +52,15 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """``met_epoch``: the epoch at which the peer was met as an equal since the start from disk;
-    ``seen``: the last HELLO that was taken since. ``stop``: why it must not run. ``line`` and
-    ``alarms``: as they were published last."""
+    """``stop``: why it must not run. ``starts``: it began from disk, not as the successor of a
+    link process. ``met_epoch``: the epoch at which the peer was met as an equal since the start
+    from disk; ``seen``: the last HELLO that was taken since. ``line`` and ``alarms``: as they were
+    published last."""
 
     words: Words
     stop: Stop | None = Stop.NOT_BOOTED
     asked: Asked | None = None
+    starts: bool = True
     booted_ns: int = 0
     run: int = 0
     seq: int = 0

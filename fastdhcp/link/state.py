@@ -21,7 +21,7 @@ def state_of(settings: Settings, node: Node, now_ns: int) -> State:
         return State.STARTUP
     if node.is_sole:
         return State.PARTNER_DOWN
-    if node.seen is None and now_ns < node.booted_ns + settings.startup_ns:
+    if node.starts and node.seen is None and now_ns < node.booted_ns + settings.startup_ns:
         return State.STARTUP
     if _is_level(node):
         return State.NORMAL

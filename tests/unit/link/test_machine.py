@@ -178,7 +178,7 @@ def test_a_store_that_was_rolled_back_counts_as_lost(make: Callable[[], Rig]) ->
     assert closed(rig) is Closing.ROLLED_BACK
     assert do.Halt(Stop.ROLLED_BACK) in rig.last
     assert rig.state == "stopped"
-    assert closed(rig(events.Up())) is Closing.UNSTORED
+    assert closed(rig(events.Up())) is Closing.NOT_READY
 
 
 def test_who_is_sole_at_an_epoch_that_the_peer_was_given_is_rolled_back() -> None:
@@ -225,7 +225,7 @@ def test_a_higher_epoch_makes_recover(make: Callable[[], Rig]) -> None:
     assert committed(rig) == {"recover": True, "sole": False}
     assert (rig.state, rig.node.conflict) == ("recover", False)
     assert not rig.node.line.extends, "at once, not when it is durable"
-    assert closed(rig(events.Up())) is Closing.UNSTORED
+    assert closed(rig(events.Up())) is Closing.NOT_READY
     said = rig.stored()(events.Up()).last[-1]
     assert isinstance(said, do.SayHello) and said.hello.recover
 
@@ -328,7 +328,7 @@ def test_an_untrusted_clock_voids_what_was_acknowledged_before_any_answer() -> N
     rig = Rig().boot(clock_trusted=False)
     assert rig.last[-1] == do.Commit((), voids=True)
     assert rig(events.Tick(), 9 * S).state == "startup"
-    assert closed(rig(events.Up())) is Closing.UNSTORED
+    assert closed(rig(events.Up())) is Closing.NOT_READY
     rig.stored()
     assert rig.node.words.acked_void == SEQ
     assert rig.state == "isolated"
@@ -358,7 +358,8 @@ def test_a_successor_of_the_link_process_has_met_the_peer() -> None:
     before = interrupted().node
     inherited = events.Inherited(before.met_epoch, before.seen)
     assert Rig().boot(inherited=inherited).state == "communications-interrupted"
-    assert Rig().boot()(events.Tick(), 5 * S).state == "isolated"
+    inherited = events.Inherited(None, None)
+    assert Rig().boot(inherited=inherited).state == "isolated", "it does not start again"
 
 
 @pytest.mark.parametrize(
@@ -450,7 +451,7 @@ def test_only_durable_values_leave_in_a_hello() -> None:
     for words, rig in decided.items():
         assert rig.node.asked, words
         assert not machine.may_say_hello(rig.node), words
-        assert rig(events.Up()).last[-1] == do.Close(Closing.UNSTORED), words
+        assert rig(events.Up()).last[-1] == do.Close(Closing.NOT_READY), words
 
 
 def test_a_hello_says_what_is_on_disk() -> None:
@@ -589,6 +590,6 @@ def test_who_leaves_is_single_and_keeps_its_epoch() -> None:
     rig = seized()(events.Leave(ticket=1)).stored()
     assert (rig.state, rig.node.words.epoch) == ("single", 3)
     assert do.Answer(1) in rig.last and do.Clear("failover-partner-down") in rig.last
-    assert closed(rig(events.Up())) is Closing.UNSTORED
+    assert closed(rig(events.Up())) is Closing.NOT_READY
     founded = rig(events.Init(ticket=2, pair=Pair("q", "a", b"")))
     assert committed(founded)["epoch"] == 5
