@@ -42,8 +42,8 @@ LEAVES = {
 }  # fmt: skip
 """What all rooms share; the compiled data plane is on their level."""
 LEVELS = (
-    LEAVES, {"config"}, {"link", "store", "worker"}, {"control", "probe"}, {"process"}, {"supervisor"},
-    {"cli"}, {"demo"}, {"cli.main", "__main__"},
+    LEAVES, {"config"}, {"link", "store", "worker"}, {"control", "probe"}, {"process"},
+    {"supervisor"}, {"cli"}, {"demo"}, {"cli.main", "__main__"},
 )  # fmt: skip
 """Rooms and modules, the lowest first: nobody imports from above."""
 FILE_NAME = re.compile(r"(?<![\w./*-])[\w-][\w./-]*\.(?:pyx|pxd|pyi|py|md)\b(?![\w.*(])")

@@ -60,7 +60,8 @@ class SayHello(Action, frozen=True):
 
 
 class Feed(Action, frozen=True):
-    """Send my changes after this one, then what comes; None: a copy, then what comes."""
+    """Send my changes after this one, then what comes. None: a copy first; so, too, if the journal
+    does not reach back to it."""
 
     after: Applied | None
 

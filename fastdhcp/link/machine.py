@@ -96,7 +96,9 @@ def _boot(settings: Settings, node: Node, event: events.Boot, now_ns: int) -> Re
     changes = _changes_of_boot(settings, node, event, now_ns)
     # What was acknowledged stands too late, and may not be told any more.
     voids = node.is_in_pair and not event.clock_trusted
-    return _ask(node, changes, voids=voids, boots=True) if changes or voids else (node, [])
+    if not changes and not voids:
+        return node, []
+    return _ask(node, changes, voids=voids, boots=node.starts)
 
 
 def _why_not(settings: Settings, event: events.Boot) -> Stop | None:
@@ -244,14 +246,14 @@ def _alive(settings: Settings, node: Node, event: events.Alive, now_ns: int) -> 
 
 def _levels(settings: Settings, node: Node, event: events.Levels, now_ns: int) -> Result:
     node = replace(node, seq=max(node.seq, event.seq))
-    session, peer, words, applied = node.session, node.peer, node.words, event.applied
-    if session is None or peer is None:
-        return node, []
-    words = replace(words, peer_acked=max(words.peer_acked, event.acked))
-    session = replace(session, acked=max(session.acked, event.acked))
-    if applied and applied.store_id == peer.store_id:
+    session, words, applied = node.session, node.words, event.applied
+    if applied and words.applied and applied.store_id == words.applied.store_id:
+        # What came on a session that is over counts, too.
         words = replace(words, applied=applied)
-        session = replace(session, applied=max(session.applied, applied.seq))
+        session = session and replace(session, applied=max(session.applied, applied.seq))
+    if session and session.peer:
+        words = replace(words, peer_acked=max(words.peer_acked, event.acked))
+        session = replace(session, acked=max(session.acked, event.acked))
     return replace(node, words=words, session=session), []
 
 

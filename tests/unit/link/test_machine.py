@@ -506,6 +506,22 @@ def test_the_levels_of_another_store_are_not_taken() -> None:
     assert rig.node.words.applied == MINE.applied
 
 
+def test_what_came_on_a_session_that_is_over_is_in_the_next_hello() -> None:
+    applied = Applied("theirs", 70, 44)
+    rig = interrupted()(events.Levels(seq=SEQ + 1, acked=SEQ + 1, applied=applied))
+    assert rig.node.words.peer_acked == MINE.peer_acked, "none has acknowledged it"
+    said = rig(events.Up()).last[-1]
+    assert isinstance(said, do.SayHello)
+    assert (said.hello.applied, said.hello.seq) == (applied, SEQ + 1)
+
+
+def test_a_sole_node_serves_on_while_its_link_process_is_replaced() -> None:
+    words = replace(MINE, sole=True, pd_start_ns=NOW_NS)
+    rig = Rig(words).boot(inherited=events.Inherited(None, None))
+    assert committed(rig) == {"pd_start_ns": NOW_NS + 10 * S}
+    assert rig.state == "partner-down"
+
+
 # ---- the operator's commands
 
 
