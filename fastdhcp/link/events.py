@@ -120,7 +120,8 @@ class Order(Event, frozen=True, kw_only=True):
 
 
 class Init(Order, frozen=True, kw_only=True):
-    """Founds ``pair``. ``highest``: of all epochs in incarnations of the store."""
+    """Founds ``pair``. ``highest``: of all epochs in incarnations of the store; none of them is
+    opened again."""
 
     pair: Pair
     highest: int = 0
@@ -134,8 +135,9 @@ class Accept(Order, frozen=True, kw_only=True):
 
 
 class PartnerDown(Order, frozen=True, kw_only=True):
-    """The peer is dead."""
+    """The peer is dead. ``highest``: as in Init, for a store that was lost has no epoch."""
 
+    highest: int = 0
     force: bool = False
 
 

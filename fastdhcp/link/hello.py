@@ -98,7 +98,7 @@ def refusal_of(mine: Hello, peer: Hello) -> Refusal | None:
         return Refusal.UNKNOWN_STORE
     if peer.applied and peer.applied.store_id != mine.store_id:
         return Refusal.UNKNOWN_THERE
-    if peer.sole and peer.epoch == mine.epoch and not mine.recover and not mine.sole:
+    if peer.sole and peer.epoch == mine.epoch:
         return Refusal.PEER_ROLLED_BACK
     return None
 

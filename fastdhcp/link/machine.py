@@ -261,7 +261,7 @@ def _ready(settings: Settings, node: Node, event: events.Ready, now_ns: int) -> 
     session, peer = node.session, node.peer
     if session is None:
         return node, []
-    if peer is None or not peer.recover or node.recovers or peer.epoch > node.words.epoch:
+    if peer is None or not peer.recover or node.recovers:
         return _close(node, Closing.UNEXPECTED)
     return replace(node, session=replace(session, heard_ns=now_ns, ready_heard=True)), []
 

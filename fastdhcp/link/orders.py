@@ -73,10 +73,9 @@ def _init(settings: Settings, node: Node, order: Init) -> Changes | Denial:
         return Denial.IN_PAIR
     if order.pair.node != settings.node:
         return Denial.OTHER_NAME
-    above = max(words.epoch, order.highest, node.seen.epoch if node.seen else 0)
     return {
         "pair": order.pair,
-        "epoch": next_epoch(order.pair.node, above),
+        "epoch": next_epoch(order.pair.node, _highest(node, order)),
         "sole": True,
         "recover": False,
         "no_alloc_until_ns": 0,
@@ -108,13 +107,17 @@ def _partner_down(
         if node.seen is None:
             return Denial.NOT_SEEN
     assert words.pair is not None
-    above = max(words.epoch, node.seen.epoch if node.seen else 0)
     return {
-        "epoch": next_epoch(words.pair.node, above),
+        "epoch": next_epoch(words.pair.node, _highest(node, order)),
         "sole": True,
         "recover": False,
         "pd_start_ns": pd_start_ns(settings, node.booted_ns, now_ns),
     }
+
+
+def _highest(node: Node, order: Init | PartnerDown) -> int:
+    """Of all epochs that this node knows of."""
+    return max(node.words.epoch, order.highest, node.seen.epoch if node.seen else 0)
 
 
 def pd_start_ns(settings: Settings, booted_ns: int, now_ns: int) -> int:

@@ -78,7 +78,7 @@ def _is_with_equal(node: Node) -> bool:
     peer = node.peer
     if peer is None or node.recovers or node.is_sole:
         return False
-    return peer.epoch == node.words.epoch and not peer.recover and not peer.sole
+    return peer.epoch == node.words.epoch and not peer.recover
 
 
 def _is_level(node: Node) -> bool:

@@ -32,12 +32,10 @@ SHORT = (
     (founding, Left(crashes=1, downs=1)),
 )
 LONG = (
-    (founded, Left(crashes=4, downs=3, cuts=1)),
+    (founded, Left(crashes=3, downs=2, cuts=1)),
     (founded, Left(crashes=2, downs=1, cuts=1, changes=1)),
-    (founded, Left(crashes=2, downs=1, ticks=5)),
-    (founded, Left(crashes=1, downs=1, losses=1, ticks=4)),
     (founded, Left(crashes=1, cuts=1, lies=2)),
-    (founded, Left(crashes=2, downs=1, lies=1, cuts=1)),
+    (founded, Left(crashes=1, losses=1, ticks=2)),
     (founding, Left(crashes=2, downs=1, cuts=1)),
 )
 

@@ -160,6 +160,11 @@ def test_a_store_that_was_accepted_voids_what_the_former_had() -> None:
     assert rig.node.words.acked_void == SEQ
 
 
+def test_a_command_takes_back_what_was_said_of_a_refusal() -> None:
+    rig = interrupted().hears(replace(equal(), store_id="new"))
+    assert do.Clear("failover-refused") in rig(events.Accept(ticket=4, store_id="new")).last
+
+
 def test_an_accepted_store_that_does_not_recover_is_told_to() -> None:
     """It was put back: another one has been in its place since."""
     accepting = interrupted()(events.Accept(ticket=4, store_id="old")).stored()
@@ -185,8 +190,14 @@ def test_who_is_sole_at_an_epoch_that_the_peer_was_given_is_rolled_back() -> Non
     """It was sole no more, durably, when it let the peer in."""
     rig = partner_down()
     assert do.Halt(Stop.ROLLED_BACK) in rig.hears(peer_of(rig.node)).last
+    for rig in (startup(), recovering(), partner_down()):
+        assert closed(rig.hears(peer_of(rig.node, sole=True))) is Refusal.PEER_ROLLED_BACK
+
+
+def test_nobody_waits_for_one_who_recovers() -> None:
     rig = startup()
-    assert closed(rig.hears(peer_of(rig.node, sole=True))) is Refusal.PEER_ROLLED_BACK
+    rig.hears(peer_of(rig.node, recover=True)).level()
+    assert (rig.state, rig.node.line.waits) == ("isolated", False)
 
 
 @pytest.mark.parametrize("event", [events.Down(), events.Bye()])
@@ -290,6 +301,9 @@ def test_a_peer_that_never_changed_anything_counts_from_its_admission() -> None:
     assert committed(rig(events.Ready(seq=0))) == {
         "applied": Applied("theirs", 70, 0), "sole": False
     }  # fmt: skip
+    rig = Rig(replace(MINE, recover=True, epoch=0, applied=Applied("theirs"))).boot()
+    rig.hears(peer_of(rig.node, epoch=4, seq=0))
+    assert committed(rig(events.Admit(epoch=4)))["applied"] == Applied("theirs", 70, 0)
 
 
 def test_a_lower_epoch_is_sent_back_to_recover() -> None:
@@ -312,6 +326,24 @@ def test_a_restart_does_not_begin_the_wait_of_who_is_spent_anew() -> None:
     rig = Rig(replace(MINE, sole=True, pd_start_ns=NOW_NS - 2 * WAIT_NS)).boot()
     assert rig.node.asked is None
     assert do.Seize(3) in rig.last
+
+
+def test_who_gave_up_has_no_fence_of_the_epoch_before() -> None:
+    """The operator's word was about that epoch; the peer is met anew when it is admitted."""
+    rig = interrupted()(events.PartnerDown(ticket=1)).stored()
+    rig.hears(peer_of(rig.node, epoch=3, recover=True))
+    assert rig(events.Ready(seq=40)).stored().state == "isolated"
+    assert rig.hears(peer_of(rig.node)).node.line.allocates
+
+
+def test_who_is_sole_again_seizes_again() -> None:
+    rig = seized()
+    rig.hears(peer_of(rig.node, epoch=2, recover=True))(events.Ready(seq=40))
+    assert not rig.node.line.seized, "at once, not when it is durable"
+    rig.stored()
+    rig(events.Down())(events.PartnerDown(ticket=1)).stored()
+    assert (rig.state, rig.node.line.seized) == ("partner-down", False)
+    assert rig(events.Tick(), WAIT_NS + 11 * S).last == [do.Seize(5)]
 
 
 # ---- a start
@@ -579,6 +611,20 @@ def test_a_forced_partner_down_looks_at_nothing(make: Callable[[], Rig]) -> None
     assert not rig.node.link_is_up
     assert rig.stored().state == "partner-down"
     assert rig.node.words.epoch == 5
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        events.PartnerDown(ticket=1, force=True),
+        events.Init(ticket=1, pair=Pair("q", "a", b""), force=True),
+    ],
+)
+def test_a_new_epoch_is_above_all_that_are_known(order: events.Order) -> None:
+    rig = recovering()
+    rig.hears(peer_of(rig.node, epoch=6))(events.Down())
+    assert committed(rig(order))["epoch"] == 7
+    assert committed(recovering()(replace(order, highest=9)))["epoch"] == 11
 
 
 def test_a_founder_has_been_alone_for_ever() -> None:
