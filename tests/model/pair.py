@@ -64,11 +64,13 @@ class Disk(msgspec.Struct, frozen=True):
 
 
 class Computer(msgspec.Struct, frozen=True):
-    """``node`` None: it is off. ``forgot_ns``: when the store was lost that was there before."""
+    """``node`` None: it is off. ``told_ns``: when it answered clients last;
+    ``forgot_ns``: the same of a store that was lost."""
 
     disk: Disk
     node: Node | None = None
     backup: Disk | None = None
+    told_ns: int | None = None
     forgot_ns: int | None = None
     stores: int = 1
 
@@ -232,7 +234,8 @@ def tell(world: World, i: int, event: Event) -> World:
     if computer.node is None:
         return world
     node, actions = machine.step(SETTINGS[i], computer.node, event, world.now_ns)
-    world = _put(world, i, replace(computer, node=node))
+    told_ns = world.now_ns if node.line.extends else computer.told_ns
+    world = _put(world, i, replace(computer, node=node, told_ns=told_ns))
     for action in actions:
         world = _carry_out(world, i, action)
     return world
@@ -283,9 +286,8 @@ def lose(world: World, i: int) -> World:
     computer = world.computers[i]
     words = Words(store_id=f"{NAMES[i]}{computer.stores + 1}")
     disk = Disk(words, page=(0, ""))
-    forgot_ns = world.now_ns if computer.disk.words.pair else None
     return _put(world, i, replace(
-        computer, disk=disk, backup=None, forgot_ns=forgot_ns, stores=computer.stores + 1
+        computer, disk=disk, backup=None, forgot_ns=computer.told_ns, stores=computer.stores + 1
     ))  # fmt: skip
 
 

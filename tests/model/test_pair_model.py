@@ -147,7 +147,7 @@ RULES = {
     ),
     "lost-waits": Rule(
         "a lost store says READY when what it forgot has run out", machine, "may_say_ready",
-        _ready_too_early, Left(losses=1, ticks=1),
+        _ready_too_early, Left(losses=1, crashes=1),
     ),
     "seen-again": Rule(
         "what was seen of the peer before a start from disk counts for nothing",
