@@ -312,6 +312,8 @@ def _admitted(world: World, i: int, epoch: int) -> str:
     """What is wrong with it that this node is taken in now; "": nothing."""
     me, peer = world.computers[i], world.computers[1 - i]
     known, mine = peer.disk.words.applied, me.disk.words.applied
+    if mine and mine.store_id != peer.disk.words.store_id:
+        return ""  # the store that admitted it is lost since: there is nothing to compare
     if known is None or known.store_id != me.disk.words.store_id:
         return "a store is admitted that the peer does not know"
     if known.seq < len(me.disk.journal):
